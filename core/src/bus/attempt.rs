@@ -1,0 +1,243 @@
+//! One attempt at a command: load, decide, append. It is compiled once for each aggregate, not for each command.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
+use crate::aggregate::{Aggregate, Misfit};
+use crate::codec::PayloadOf;
+use crate::command::{Decision, HandledBy};
+use crate::context::Context;
+use crate::event::EventEnum;
+use crate::metadata::Metadata;
+use crate::receipt::Receipt;
+use crate::repository::{Replayed, Until, replay, take_snapshot};
+use crate::store::{Append, Conflict, KeyClaim, NewEvent, StoreError, WriteError};
+use crate::stream::{Expected, StreamHead, StreamId};
+
+/// A domain's error whose type the sender of the command knows.
+pub(super) type Rejected = Box<dyn Error + Send + Sync>;
+
+/// How a command ended, before its sender's types are back in place.
+pub(super) type Answer = Result<Receipt, DispatchError<Rejected>>;
+
+/// What a handler decided, with the domain's error untyped.
+type Decided<A> = Result<Result<Vec<<A as Aggregate>::Event>, Rejected>, Misfit>;
+
+/// A command for one aggregate, whatever its type.
+pub(super) trait AnyCommand<A: Aggregate>: Send + Sync {
+    /// The command as JSON.
+    fn content(&self) -> Result<Value, serde_json::Error>;
+
+    /// Decides a copy of the command.
+    fn decide<'a>(&'a self, state: Option<&'a A>, cx: &'a Context<A>) -> BoxFuture<'a, Decided<A>>;
+}
+
+impl<A: Aggregate, C: HandledBy<A>> AnyCommand<A> for C {
+    fn content(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+
+    fn decide<'a>(&'a self, state: Option<&'a A>, cx: &'a Context<A>) -> BoxFuture<'a, Decided<A>> {
+        C::handle(state, self.clone(), cx)
+            .map(|output| output.map(|output| output.decide().map_err(Rejected::from)))
+            .boxed()
+    }
+}
+
+/// What a command's attempts share.
+pub(super) struct Terms {
+    pub(super) metadata: Arc<Metadata>,
+    pub(super) expected_version: Option<u64>,
+    pub(super) key: Option<KeyClaim>,
+}
+
+/// A command and its aggregate, as the bus sees them: without their types.
+#[async_trait]
+pub(super) trait Attempt: Send + Sync {
+    /// The command as JSON.
+    fn content(&self) -> Result<Value, serde_json::Error>;
+
+    /// Loads, decides, appends; once.
+    async fn attempt(&self, bus: &CommandBus, terms: &Terms) -> Answer;
+}
+
+/// A command and its aggregate.
+pub(super) struct Job<A: Aggregate> {
+    pub(super) id: A::Id,
+    pub(super) stream_id: StreamId,
+    pub(super) command: Box<dyn AnyCommand<A>>,
+    /// The command as JSON, if it came so.
+    pub(super) content: Option<Value>,
+}
+
+#[async_trait]
+impl<A: Aggregate> Attempt for Job<A> {
+    fn content(&self) -> Result<Value, serde_json::Error> {
+        self.content.clone().map_or_else(|| self.command.content(), Ok)
+    }
+
+    async fn attempt(&self, bus: &CommandBus, terms: &Terms) -> Answer {
+        let (stores, settings) = (&bus.inner.stores, &bus.inner.settings);
+        let services = (settings.services.get::<A>())
+            .ok_or_else(|| SetupError::missing_services(std::any::type_name::<A>()))?;
+        let stream_id = &self.stream_id;
+        let replayed = replay::<A>(stores, &self.id, stream_id, Until::Head).await?;
+        let version = replayed.version();
+        if let Some(expected) = terms.expected_version
+            && expected != version
+        {
+            let expected = Expected::at(expected);
+            let conflict = Conflict::new(stream_id.clone(), expected, version);
+            return Err(DispatchError::Conflict(conflict));
+        }
+        let cx = Context::<A>::new(self.id.clone(), services, settings.clock.now())
+            .with_stream_version(version)
+            .with_metadata(terms.metadata.clone());
+        let decided = self.command.decide(replayed.state.as_ref(), &cx).await;
+        let events = decided
+            .map_err(|misfit| misfit_error(misfit, stream_id))?
+            .map_err(DispatchError::Rejected)?;
+        if events.is_empty() && terms.key.is_none() {
+            return self.receipt_of_nothing(bus, &replayed).await;
+        }
+        let sealed = self.seal(bus, &events, &terms.metadata).map_err(DispatchError::Store)?;
+        let mut append = Append::new(stream_id.clone(), Expected::at(version), sealed);
+        append.key.clone_from(&terms.key);
+        let receipt = bus.append(append).await?;
+        self.snapshot_if_due(bus, version, &receipt, &events);
+        Ok(receipt)
+    }
+}
+
+impl<A: Aggregate> Job<A> {
+    async fn receipt_of_nothing(&self, bus: &CommandBus, replayed: &Replayed<A>) -> Answer {
+        let head = if let Some(last) = replayed.last {
+            StreamHead::new(last.stream_version, last.position, last.recorded_at)
+        } else {
+            let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
+            head.map_err(DispatchError::Store)?
+        };
+        Ok(Receipt::new(self.stream_id.clone(), head, 0))
+    }
+
+    fn seal(
+        &self,
+        bus: &CommandBus,
+        events: &[A::Event],
+        metadata: &Arc<Metadata>,
+    ) -> Result<Vec<NewEvent>, StoreError> {
+        let codec = bus.inner.stores.events.codec();
+        let stream_id = &self.stream_id;
+        let seal = |event: &A::Event| {
+            let event_type = event.event_type();
+            let unwritable = |error: &dyn Error| {
+                StoreError::invalid(format!("append to stream `{stream_id}`: event {error}"))
+            };
+            let json = event.encode().map_err(|error| unwritable(&error))?;
+            let of = PayloadOf::Event { stream: stream_id.as_str(), event_type };
+            Ok(NewEvent {
+                id: bus.inner.settings.ids.new_id(),
+                event_type: Cow::Borrowed(event_type),
+                schema_version: event.schema_version(),
+                data: codec.seal(of, json).map_err(|error| unwritable(&error))?,
+                metadata: metadata.clone(),
+            })
+        };
+        events.iter().map(seal).collect()
+    }
+
+    /// Takes a snapshot after the command has been answered, which cannot fail it any more.
+    fn snapshot_if_due(
+        &self,
+        bus: &CommandBus,
+        before: u64,
+        receipt: &Receipt,
+        events: &[A::Event],
+    ) {
+        let Some(policy) = A::SNAPSHOT else { return };
+        let names = events.iter().map(EventEnum::event_type);
+        if !policy.is_due(before, receipt.stream_version, names) {
+            return;
+        }
+        let (stores, id, stream_id) =
+            (bus.inner.stores.clone(), self.id.clone(), self.stream_id.clone());
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::warn!(%stream_id, "no snapshot could be taken: there is no Tokio runtime");
+            return;
+        };
+        let snapshot = async move {
+            let taken = AssertUnwindSafe(take_snapshot::<A>(&stores, id)).catch_unwind().await;
+            match taken {
+                Ok(Ok(version)) => tracing::debug!(%stream_id, version, "snapshot taken"),
+                Ok(Err(error)) => tracing::warn!(%stream_id, %error, "no snapshot could be taken"),
+                Err(_) => tracing::error!(%stream_id, "taking a snapshot panicked"),
+            }
+        };
+        bus.inner.background.spawn_on(snapshot, &runtime);
+    }
+}
+
+/// How often an append whose outcome is unknown is sent again, with the ids of its events, which tell whether it was done.
+const ASKED_AGAIN: u32 = 3;
+
+impl CommandBus {
+    /// Appends, and sends the same events again while nobody can say whether they were stored.
+    async fn append_until_known(&self, append: Append) -> Result<Vec<Receipt>, WriteError> {
+        let events = &self.inner.stores.events;
+        let policy = RetryPolicy::times(ASKED_AGAIN);
+        for retry in 1.. {
+            let unknown = match events.append(vec![append.clone()]).await {
+                Err(error @ WriteError::UnknownOutcome { .. }) => error,
+                answer => return answer,
+            };
+            let Some(pause) = policy.pause_before(retry) else { return Err(unknown) };
+            tracing::warn!(retry, error = %unknown, "sends the same events again");
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("bug in annals: retries without an end")
+    }
+
+    /// Appends, and tells a used key apart from a conflict.
+    async fn append(&self, append: Append) -> Answer {
+        let key = append.key.clone();
+        match self.append_until_known(append).await {
+            Ok(mut receipts) => receipts.pop().ok_or_else(|| {
+                let message = "the store answered an append without its receipt";
+                DispatchError::Store(StoreError::other(message))
+            }),
+            Err(WriteError::KeyUsed { stream_id, key: used, entry }) => {
+                if let Some(claim) = key {
+                    super::execute::first_answer(&stream_id, &claim, *entry)
+                } else {
+                    let message = format!("the store found key `{used}` where none was given");
+                    Err(DispatchError::Store(StoreError::other(message)))
+                }
+            }
+            Err(WriteError::Conflict(conflict)) => Err(DispatchError::Conflict(conflict)),
+            Err(WriteError::UnknownOutcome { stream_id, source }) => {
+                Err(DispatchError::UnknownOutcome { stream_id, source })
+            }
+            Err(WriteError::Store(error)) => Err(DispatchError::Store(error)),
+            Err(fenced @ WriteError::Fenced { .. }) => {
+                Err(DispatchError::Store(StoreError::other(fenced.to_string())))
+            }
+        }
+    }
+}
+
+fn misfit_error<E>(misfit: Misfit, stream_id: &StreamId) -> DispatchError<E> {
+    let stream_id = stream_id.clone();
+    match misfit {
+        Misfit::Exists => DispatchError::AlreadyExists { stream_id },
+        Misfit::Missing => DispatchError::NotFound { stream_id },
+    }
+}

@@ -1,0 +1,140 @@
+//! Which command goes to which handler by name, and what clashes across the program.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::dispatch::Options;
+use super::{CommandBus, DispatchError, DomainError, SetupError};
+use crate::aggregate::Aggregate;
+use crate::command::HandledBy;
+use crate::event::EventName;
+use crate::receipt::Receipt;
+use crate::registry::{AggregateRegistration, CommandRegistration};
+
+/// How like a known name an unknown one must be to be taken for a slip, from 0 to 1.
+const LIKENESS: f64 = 0.7;
+
+type Answer = BoxFuture<'static, Result<Receipt, DispatchError<DomainError>>>;
+
+/// The way from a command's JSON to its handler.
+#[derive(Clone, Copy)]
+pub(crate) struct Route(fn(CommandBus, Value, Options) -> Answer);
+
+impl Route {
+    pub(crate) const fn of<A: Aggregate, C: HandledBy<A>>() -> Self {
+        Self(|bus, content, options| {
+            async move {
+                let command = C::deserialize(&content).map_err(|error: serde_json::Error| {
+                    let (name, reason) = (C::NAME.to_owned(), error.to_string());
+                    DispatchError::InvalidCommand { name, reason }
+                })?;
+                let answer = bus.execute::<C, A>(command, Some(content), options).await;
+                answer.map_err(|error| error.map_rejected(DomainError))
+            }
+            .boxed()
+        })
+    }
+
+    pub(super) fn run(self, bus: CommandBus, content: Value, options: Options) -> Answer {
+        (self.0)(bus, content, options)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Route")
+    }
+}
+
+/// The routes of a bus by the names of their commands.
+#[derive(Debug)]
+pub(super) struct Routes(HashMap<&'static str, Route>);
+
+impl Routes {
+    /// Collects routes, and refuses names that stand for two things.
+    pub(super) fn of<'a, 'b>(
+        commands: impl Iterator<Item = &'a CommandRegistration>,
+        aggregates: impl Iterator<Item = &'b AggregateRegistration>,
+        events: impl Iterator<Item = &'b EventName>,
+    ) -> Result<Self, SetupError> {
+        check_events(events)?;
+        check_categories(aggregates)?;
+        let mut routes = HashMap::new();
+        let mut handlers: HashMap<&str, &CommandRegistration> = HashMap::new();
+        for command in commands {
+            if let Some(other) = handlers.insert(command.command, command) {
+                return Err(clash_of_commands(other, command));
+            }
+            routes.insert(command.command, command.route);
+        }
+        Ok(Self(routes))
+    }
+
+    pub(super) fn find<E>(&self, name: String) -> Result<Route, DispatchError<E>> {
+        self.0.get(&*name).copied().ok_or_else(|| {
+            let nearest = (self.0.keys())
+                .map(|known| (strsim::jaro_winkler(known, &name), *known))
+                .filter(|(likeness, _)| *likeness >= LIKENESS)
+                .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
+                .map(|(_, known)| known);
+            DispatchError::UnknownCommand { name, nearest }
+        })
+    }
+
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.0.keys().copied().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn clash_of_commands(one: &CommandRegistration, other: &CommandRegistration) -> SetupError {
+    let (a, b) = sorted((one.type_name)(), (other.type_name)());
+    if a == b {
+        let (a, b) = sorted((one.aggregate_name)(), (other.aggregate_name)());
+        let advice = "a command has one handler; let one of the two take another command";
+        return SetupError::clash("the handler of command", one.command, a, b, advice);
+    }
+    let advice =
+        "a command's name is unique in a program; give one another `#[command(name = \"…\")]`";
+    SetupError::clash("the name of command", one.command, a, b, advice)
+}
+
+fn check_events<'a>(events: impl Iterator<Item = &'a EventName>) -> Result<(), SetupError> {
+    let mut known: HashMap<&str, &EventName> = HashMap::new();
+    for event in events {
+        for name in std::iter::once(event.name).chain(event.aliases.iter().copied()) {
+            let Some(other) = known.insert(name, event) else { continue };
+            if (other.type_id)() != (event.type_id)() {
+                let (a, b) = sorted((other.type_name)(), (event.type_name)());
+                let advice = "a stored name is unique in a program; give one another `#[event(name = \"…\")]`";
+                return Err(SetupError::clash("the stored event name", name, a, b, advice));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_categories<'a>(
+    aggregates: impl Iterator<Item = &'a AggregateRegistration>,
+) -> Result<(), SetupError> {
+    let mut known: HashMap<&str, &AggregateRegistration> = HashMap::new();
+    for aggregate in aggregates {
+        let Some(other) = known.insert(aggregate.category, aggregate) else { continue };
+        if (other.type_id)() != (aggregate.type_id)() {
+            let (a, b) = sorted((other.type_name)(), (aggregate.type_name)());
+            let advice = "two aggregates cannot share streams; give one another `#[aggregate(category = \"…\")]`";
+            return Err(SetupError::clash("the category", aggregate.category, a, b, advice));
+        }
+    }
+    Ok(())
+}
+
+/// Linking decides the order of registrations; a message should not depend on it.
+fn sorted<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    if one <= other { (one, other) } else { (other, one) }
+}

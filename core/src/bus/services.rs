@@ -1,0 +1,29 @@
+//! What handlers may ask, one value for each type of aggregate.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::aggregate::Aggregate;
+
+#[derive(Default)]
+pub(super) struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Services {
+    pub(super) fn insert<A: Aggregate>(&mut self, services: Arc<A::Services>) {
+        self.0.insert(TypeId::of::<A>(), services);
+    }
+
+    /// The services of an aggregate; one whose services are `()` needs none given.
+    pub(super) fn get<A: Aggregate>(&self) -> Option<Arc<A::Services>> {
+        if let Some(given) = self.0.get(&TypeId::of::<A>()) {
+            return given.clone().downcast().ok();
+        }
+        let nothing: Arc<dyn Any + Send + Sync> = Arc::new(());
+        nothing.downcast().ok()
+    }
+}
+
+pub(super) fn are_given<A: Aggregate>(services: &Services) -> bool {
+    services.get::<A>().is_some()
+}

@@ -1,0 +1,217 @@
+//! What handlers and folds are told beside the command or the event.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::aggregate::Aggregate;
+use crate::metadata::Metadata;
+use crate::position::Position;
+use crate::recorded_event::RecordedEvent;
+use crate::stream::StreamId;
+use crate::timestamp::Timestamp;
+
+/// What an [`EventContext`] is about: an aggregate by its id, a row by its key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregate",
+    label = "not an aggregate",
+    note = "derive it: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`"
+)]
+pub trait Subject: Sized {
+    /// What tells one from another.
+    type Key;
+}
+
+/// What a `#[handle]` may ask beside its command: services, clock, metadata.
+#[derive(Debug)]
+pub struct Context<A: Aggregate> {
+    id: A::Id,
+    services: Arc<A::Services>,
+    now: Timestamp,
+    stream_version: u64,
+    metadata: Arc<Metadata>,
+}
+
+impl<A: Aggregate> Context<A> {
+    /// Makes a context, as the command bus and the test harness do for each command.
+    pub fn new(id: A::Id, services: Arc<A::Services>, now: Timestamp) -> Self {
+        Self { id, services, now, stream_version: 0, metadata: Arc::default() }
+    }
+
+    /// Sets the version of the stream that the command is decided on.
+    #[must_use]
+    pub fn with_stream_version(mut self, version: u64) -> Self {
+        self.stream_version = version;
+        self
+    }
+
+    /// Sets the command's metadata.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Arc<Metadata>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The id of the aggregate that the command is for.
+    pub fn id(&self) -> &A::Id {
+        &self.id
+    }
+
+    /// The aggregate's services, as they were given to the bus.
+    pub fn services(&self) -> &A::Services {
+        &self.services
+    }
+
+    /// The instant at which the command is decided, by the bus's clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The version of the stream that the command is decided on; 0 for a stream without events.
+    pub fn stream_version(&self) -> u64 {
+        self.stream_version
+    }
+
+    /// Who sent the command, and why.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+}
+
+/// What an `#[apply]` may ask beside its event: the aggregate's id, the instant, versions, metadata.
+///
+/// It knows only what is stored, so that a replay gives the same state for ever.
+#[derive(Debug)]
+pub struct EventContext<S: Subject> {
+    key: S::Key,
+    event: RecordedEvent,
+}
+
+impl<S: Subject> EventContext<S> {
+    /// Makes a context for one event of one subject.
+    pub fn new(key: S::Key, event: RecordedEvent) -> Self {
+        Self { key, event }
+    }
+
+    /// Goes on to the next event of the same subject.
+    pub fn advance(&mut self, event: RecordedEvent) {
+        self.event = event;
+    }
+
+    pub(crate) fn recorded(&self) -> &RecordedEvent {
+        &self.event
+    }
+
+    /// The id of what the event is applied to.
+    pub fn id(&self) -> &S::Key {
+        &self.key
+    }
+
+    /// The key of what the event is applied to: of an aggregate, its id.
+    pub fn key(&self) -> &S::Key {
+        &self.key
+    }
+
+    /// The instant at which the event was stored, by the store's clock.
+    pub fn recorded_at(&self) -> Timestamp {
+        self.event.recorded_at
+    }
+
+    /// The event's own id.
+    pub fn event_id(&self) -> Uuid {
+        self.event.id
+    }
+
+    /// The stream that the event is in.
+    pub fn stream_id(&self) -> &StreamId {
+        &self.event.stream_id
+    }
+
+    /// The event's place in its stream, from 1.
+    pub fn stream_version(&self) -> u64 {
+        self.event.stream_version
+    }
+
+    /// The version of the shape in which the event was stored.
+    pub fn schema_version(&self) -> u32 {
+        self.event.schema_version
+    }
+
+    /// The event's place among all events.
+    pub fn position(&self) -> Position {
+        self.event.position
+    }
+
+    /// Who caused the event, and why.
+    pub fn metadata(&self) -> &Metadata {
+        &self.event.metadata
+    }
+}
+
+/// The last parameter of a `#[handle]`.
+#[diagnostic::on_unimplemented(
+    message = "the last parameter of a `#[handle]` of `{A}` is `&Context<Self>`, not `{Self}`",
+    label = "expected `&Context<Self>`",
+    note = "a handler takes its command and, last and only if it wants it, `cx: &Context<Self>`"
+)]
+pub trait HandlerContext<'a, A: Aggregate> {
+    /// Passes the context on.
+    fn from_context(cx: &'a Context<A>) -> Self;
+}
+
+impl<'a, A: Aggregate> HandlerContext<'a, A> for &'a Context<A> {
+    fn from_context(cx: &'a Context<A>) -> Self {
+        cx
+    }
+}
+
+/// The first parameter of an `#[apply(upsert)]`.
+#[diagnostic::on_unimplemented(
+    message = "an `#[apply(upsert)]` of `{A}` takes the state as `Option<Self>`, not as `{Self}`",
+    label = "expected `Option<Self>`",
+    note = "an upsert takes the state, if there is any, and gives back the next; to change a state that exists, write `#[apply]` and `&mut self`"
+)]
+pub trait AppliedState<A> {
+    /// Passes the state on.
+    fn from_state(state: Option<A>) -> Self;
+}
+
+impl<A: Aggregate> AppliedState<A> for Option<A> {
+    fn from_state(state: Option<A>) -> Self {
+        state
+    }
+}
+
+/// The first parameter of a `#[handle(upsert)]`.
+#[diagnostic::on_unimplemented(
+    message = "a `#[handle(upsert)]` of `{A}` takes the state as `Option<&Self>`, not as `{Self}`",
+    label = "expected `Option<&Self>`",
+    note = "an upsert looks at the state, if there is any; for a command that needs one, write `#[handle]` and `&self`"
+)]
+pub trait HandledState<'a, A> {
+    /// Passes the state on.
+    fn from_state(state: Option<&'a A>) -> Self;
+}
+
+impl<'a, A: Aggregate> HandledState<'a, A> for Option<&'a A> {
+    fn from_state(state: Option<&'a A>) -> Self {
+        state
+    }
+}
+
+/// The last parameter of an `#[apply]`.
+#[diagnostic::on_unimplemented(
+    message = "the last parameter of an `#[apply]` of `{S}` is `&EventContext<Self>`, not `{Self}`",
+    label = "expected `&EventContext<Self>`",
+    note = "an apply takes its event and, last and only if it wants it, `cx: &EventContext<Self>`"
+)]
+pub trait ApplyContext<'a, S: Subject> {
+    /// Passes the context on.
+    fn from_context(cx: &'a EventContext<S>) -> Self;
+}
+
+impl<'a, S: Subject> ApplyContext<'a, S> for &'a EventContext<S> {
+    fn from_context(cx: &'a EventContext<S>) -> Self {
+        cx
+    }
+}

@@ -1,0 +1,57 @@
+//! Event sourcing and CQRS from annotated types.
+//!
+//! A user annotates plain structs and impls; the macros write the event enum, the dispatch of events to the methods
+//! that apply them, and the routes of commands; this crate runs them.
+
+pub mod aggregate;
+pub mod aggregate_id;
+pub mod bus;
+pub mod clock;
+pub mod codec;
+pub mod command;
+pub mod context;
+pub mod event;
+pub mod memory;
+pub mod metadata;
+pub mod position;
+pub mod prelude;
+#[doc(hidden)]
+pub mod private;
+pub mod receipt;
+pub mod recorded_event;
+pub mod registry;
+pub mod repository;
+pub mod store;
+pub mod stream;
+pub mod timestamp;
+
+pub use crate::aggregate::{Aggregate, Apply, Misfit, SnapshotPolicy};
+pub use crate::aggregate_id::{AggregateId, IdError, ToId};
+pub use crate::bus::{
+    CommandBus, CommandBusBuilder, CommandCall, Dispatch, DispatchError, DomainError, Failure,
+    Interceptor, Origin, Outcome, Refusal, RetryPolicy, SetupError,
+};
+pub use crate::clock::{Clock, IdSource, ManualClock, SystemClock, UuidV7};
+pub use crate::codec::{
+    CodecError, DecodeError, EncodeError, Payload, PayloadCodec, PayloadOf, PlainJson,
+};
+pub use crate::command::{
+    Command, Decision, Handle, HandledBy, HandlerError, HandlersError, Targets,
+};
+pub use crate::context::{Context, EventContext, Subject};
+pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents};
+pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
+pub use crate::metadata::Metadata;
+pub use crate::position::Position;
+pub use annals_macros::{
+    Aggregate, AggregateId, Command, Event, apply, deadline, handle, handlers, on, rejected, step,
+};
+
+#[doc(hidden)]
+pub use crate::private as __private;
+pub use crate::receipt::Receipt;
+pub use crate::recorded_event::RecordedEvent;
+pub use crate::repository::{EventError, Load, LoadError, Loaded, Repository};
+pub use crate::store::*;
+pub use crate::stream::{Expected, StreamHead, StreamId};
+pub use crate::timestamp::{Timestamp, TimestampError};

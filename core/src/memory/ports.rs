@@ -1,0 +1,191 @@
+//! The ports of the store, each a lock held for one step and never across an await.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::codec::PayloadCodec;
+use crate::position::Position;
+use crate::receipt::Receipt;
+use crate::store::{
+    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
+    OutgoingCommand, Page, ProcessStore, ReadAll, ReadModelStore, ReadStream, Row, RowChange,
+    RowKey, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
+};
+use crate::stream::{StreamHead, StreamId};
+use crate::timestamp::Timestamp;
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn append(&self, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError> {
+        let mut work = UnitOfWork::new();
+        work.appends = appends;
+        self.commit(work).await
+    }
+
+    async fn stream_page(&self, read: &ReadStream) -> Result<Page, StoreError> {
+        Ok(self.read().log.stream_page(read))
+    }
+
+    async fn log_page(&self, read: &ReadAll) -> Result<LogPage, StoreError> {
+        let state = self.read();
+        if read.after > state.log.head() {
+            return Err(StoreError::ahead_of_the_log(read.after, state.log.head()));
+        }
+        Ok(state.log.page(read))
+    }
+
+    async fn stream_head(&self, stream_id: &StreamId) -> Result<StreamHead, StoreError> {
+        Ok(self.read().log.stream_head(stream_id, self.shared.clock.now()))
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        Ok(self.read().log.head())
+    }
+
+    async fn find_key(
+        &self,
+        stream_id: &StreamId,
+        key: &str,
+    ) -> Result<Option<KeyEntry>, StoreError> {
+        let state = self.read();
+        let now = state.now(&*self.shared.clock);
+        Ok(state.keys.find(stream_id, key, now).cloned())
+    }
+
+    async fn purge_keys(&self) -> Result<u64, StoreError> {
+        let mut state = self.write();
+        let now = state.now(&*self.shared.clock);
+        Ok(state.keys.remove_expired(now, usize::MAX))
+    }
+
+    async fn wait_for_events(&self, after: Position) -> Result<(), StoreError> {
+        let mut head = self.shared.head.subscribe();
+        match head.wait_for(|head| *head > after).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(StoreError::other("the store is gone").with_source(error)),
+        }
+    }
+
+    fn unit_of_work(&self) -> Option<&dyn UnitOfWorkStore> {
+        Some(self)
+    }
+
+    fn codec(&self) -> &dyn PayloadCodec {
+        &*self.shared.codec
+    }
+}
+
+#[async_trait]
+impl UnitOfWorkStore for MemoryStore {
+    async fn commit(&self, work: UnitOfWork) -> Result<Vec<Receipt>, WriteError> {
+        let mut state = self.write();
+        let now = state.now(&*self.shared.clock);
+        let receipts = state.commit(work, now)?;
+        // Told under the lock, so that the head that waiters see never goes back.
+        let head = state.log.head();
+        self.shared.head.send_if_modified(|told| std::mem::replace(told, head) != head);
+        Ok(receipts)
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for MemoryStore {
+    async fn load_snapshot(
+        &self,
+        stream_id: &StreamId,
+        snapshot_version: u32,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        Ok(self.read().snapshots.get(&(stream_id.clone(), snapshot_version)).cloned())
+    }
+
+    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        let key = (snapshot.stream_id.clone(), snapshot.snapshot_version);
+        self.write().snapshots.insert(key, snapshot);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ReadModelStore for MemoryStore {
+    async fn rows(&self, model: &str, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        let state = self.read();
+        let rows = state.rows.get(model);
+        let row = |key: &RowKey| {
+            let data = rows?.get(key)?.clone();
+            Some(Row { key: key.clone(), data })
+        };
+        Ok(keys.iter().map(row).collect())
+    }
+
+    async fn row_page(
+        &self,
+        model: &str,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        use std::ops::Bound;
+
+        let state = self.read();
+        let Some(rows) = state.rows.get(model) else { return Ok(Vec::new()) };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let page = rows.range::<RowKey, _>((from, Bound::Unbounded)).take(limit);
+        Ok(page.map(|(key, data)| Row { key: key.clone(), data: data.clone() }).collect())
+    }
+
+    async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
+        Ok(self.read().checkpoints.get(id).copied())
+    }
+
+    async fn claim_lease(
+        &self,
+        id: &CheckpointId,
+        owner: &str,
+        lifetime: Duration,
+    ) -> Result<Option<Fence>, StoreError> {
+        let now = self.shared.clock.now();
+        Ok(self.write().claim_lease(id, owner, lifetime, now))
+    }
+
+    async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
+        self.write().release_lease(fence);
+        Ok(())
+    }
+
+    async fn write_rows(
+        &self,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError> {
+        let mut work = UnitOfWork::new().checkpoint(checkpoint);
+        work.rows = rows;
+        self.commit(work).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ProcessStore for MemoryStore {
+    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
+        Ok(self.read().outgoing.values().take(limit).cloned().collect())
+    }
+
+    async fn due_deadlines(
+        &self,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Deadline>, StoreError> {
+        let state = self.read();
+        let mut due: Vec<Deadline> = (state.deadlines.iter())
+            .filter(|(_, due)| **due <= at)
+            .map(|((process, name), due)| Deadline {
+                process: process.clone(),
+                name: name.clone(),
+                due: *due,
+            })
+            .collect();
+        due.sort_by(|a, b| (a.due, &a.process, &a.name).cmp(&(b.due, &b.process, &b.name)));
+        due.truncate(limit);
+        Ok(due)
+    }
+}

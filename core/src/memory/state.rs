@@ -1,0 +1,283 @@
+//! All that the store keeps, and the one way in which it changes: check everything, then change everything.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::keys::Keys;
+use super::log::Log;
+use crate::clock::Clock;
+use crate::codec::Payload;
+use crate::position::Position;
+use crate::receipt::Receipt;
+use crate::recorded_event::RecordedEvent;
+use crate::store::{
+    Append, CheckpointChange, CheckpointId, Conflict, Deadline, DeadlineChange, Fence, KeyEntry,
+    OutgoingCommand, RowChange, RowKey, StoreError, StoredSnapshot, UnitOfWork, WriteError,
+};
+use crate::stream::{StreamHead, StreamId};
+use crate::timestamp::Timestamp;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) log: Log,
+    pub(super) keys: Keys,
+    pub(super) snapshots: HashMap<(StreamId, u32), StoredSnapshot>,
+    pub(super) rows: HashMap<String, BTreeMap<RowKey, Payload>>,
+    pub(super) checkpoints: HashMap<CheckpointId, Position>,
+    pub(super) outgoing: BTreeMap<u64, OutgoingCommand>,
+    outgoing_by_key: HashMap<String, u64>,
+    pub(super) deadlines: HashMap<(StreamId, String), Timestamp>,
+    leases: HashMap<CheckpointId, Lease>,
+    next_outgoing: u64,
+}
+
+#[derive(Debug)]
+struct Lease {
+    /// `None` once it was given up: the next owner gets a new epoch, even if it has the name of the last.
+    owner: Option<String>,
+    epoch: u64,
+    until: Timestamp,
+}
+
+impl State {
+    /// The present instant of what is stored, which never goes back, whatever the clock does: within a stream instants
+    /// never decrease, and a key that has expired stays so.
+    pub(super) fn now(&self, clock: &dyn Clock) -> Timestamp {
+        let now = clock.now();
+        self.log.last_instant().map_or(now, |last| last.max(now))
+    }
+
+    /// Does all of the work or none.
+    pub(super) fn commit(
+        &mut self,
+        work: UnitOfWork,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, WriteError> {
+        if let Some(fault) = work.appends.iter().find_map(Append::fault) {
+            return Err(StoreError::invalid(fault).into());
+        }
+        if let Some(receipts) = self.first_answer(&work.appends, now)? {
+            return Ok(receipts);
+        }
+        self.check_appends(&work.appends, now)?;
+        if let Some(change) = &work.checkpoint {
+            self.check_fence(&change.fence)?;
+        }
+        let receipts = work.appends.into_iter().map(|append| self.store(append, now)).collect();
+        self.change_rows(work.rows);
+        if let Some(CheckpointChange { fence, position }) = work.checkpoint {
+            self.checkpoints.insert(fence.id, position);
+        }
+        self.change_outgoing(work.outgoing, &work.answered);
+        self.change_deadlines(work.deadlines);
+        Ok(receipts)
+    }
+
+    /// The receipts of work that was done before, which its event ids tell; `None` if none of them is known.
+    ///
+    /// What was done before was done whole, so ids that are known in part are those of something else.
+    fn first_answer(
+        &self,
+        appends: &[Append],
+        now: Timestamp,
+    ) -> Result<Option<Vec<Receipt>>, WriteError> {
+        let mut ids = HashSet::new();
+        let mut known = None;
+        for append in appends {
+            for event in &append.events {
+                if !ids.insert(event.id) {
+                    return Err(id_in_use(append, event.id));
+                }
+                if known.is_none() && self.log.by_id(event.id).is_some() {
+                    known = Some((append, event.id));
+                }
+            }
+        }
+        let Some((append, id)) = known else { return Ok(None) };
+        let receipts: Option<Vec<_>> =
+            appends.iter().map(|append| self.first_receipt(append, now)).collect();
+        receipts.map(Some).ok_or_else(|| id_in_use(append, id))
+    }
+
+    /// The receipt of an append whose events are all there, in this order at consecutive versions.
+    fn first_receipt(&self, append: &Append, now: Timestamp) -> Option<Receipt> {
+        let Some(first) = append.events.first() else {
+            return Some(self.receipt_without_events(append, now));
+        };
+        let first = self.log.by_id(first.id)?.stream_version;
+        let mut last = None;
+        for (version, event) in (first..).zip(&append.events) {
+            last = Some(self.log.by_id(event.id).filter(|stored| {
+                stored.stream_id == append.stream_id && stored.stream_version == version
+            })?);
+        }
+        let last = last?;
+        let head = StreamHead::new(last.stream_version, last.position, last.recorded_at);
+        Some(Receipt::new(append.stream_id.clone(), head, append.events.len() as u64))
+    }
+
+    /// The receipt that was kept with the append's key; without one, the present head.
+    fn receipt_without_events(&self, append: &Append, now: Timestamp) -> Receipt {
+        let stream_id = &append.stream_id;
+        let entry = append.key.as_ref().and_then(|claim| {
+            let entry = self.keys.find(stream_id, &claim.key, now)?;
+            (entry.command == claim.command && entry.content == claim.content).then_some(entry)
+        });
+        match entry {
+            Some(entry) => entry.receipt.clone(),
+            None => Receipt::new(stream_id.clone(), self.log.stream_head(stream_id, now), 0),
+        }
+    }
+
+    /// Checks each append against the state as those before it leave it.
+    fn check_appends(&self, appends: &[Append], now: Timestamp) -> Result<(), WriteError> {
+        let mut versions: HashMap<&StreamId, u64> = HashMap::new();
+        let mut claimed = HashSet::new();
+        for append in appends {
+            let stream_id = &append.stream_id;
+            if let Some(claim) = &append.key {
+                if let Some(entry) = self.keys.find(stream_id, &claim.key, now) {
+                    return Err(WriteError::KeyUsed {
+                        stream_id: stream_id.clone(),
+                        key: claim.key.clone(),
+                        entry: Box::new(entry.clone()),
+                    });
+                }
+                if !claimed.insert((stream_id, &claim.key)) {
+                    let message = format!("`{stream_id}`: key `{}` is claimed twice", claim.key);
+                    return Err(StoreError::invalid(message).into());
+                }
+            }
+            let version =
+                versions.entry(stream_id).or_insert_with(|| self.log.stream_version(stream_id));
+            if !append.expected.allows(*version) {
+                return Err(Conflict::new(stream_id.clone(), append.expected, *version).into());
+            }
+            *version += append.events.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, append: Append, now: Timestamp) -> Receipt {
+        let Append { stream_id, events, key, .. } = append;
+        let stored = events.len() as u64;
+        let first = self.log.stream_version(&stream_id) + 1;
+        for (version, event) in (first..).zip(events) {
+            self.log.push(RecordedEvent {
+                id: event.id,
+                stream_id: stream_id.clone(),
+                stream_version: version,
+                position: self.log.next_position(),
+                event_type: event.event_type,
+                schema_version: event.schema_version,
+                data: event.data,
+                metadata: event.metadata,
+                recorded_at: now,
+            });
+        }
+        let head = self.log.stream_head(&stream_id, now);
+        let receipt = Receipt::new(stream_id.clone(), head, stored);
+        if let Some(claim) = key {
+            let entry = KeyEntry::new(claim.command.clone(), claim.content, receipt.clone());
+            self.keys.insert(stream_id, &claim, entry, now);
+        }
+        receipt
+    }
+
+    fn change_rows(&mut self, changes: Vec<RowChange>) {
+        for change in changes {
+            match change {
+                RowChange::Upsert { model, row } => {
+                    self.rows.entry(model).or_default().insert(row.key, row.data);
+                }
+                RowChange::Delete { model, key } => {
+                    if let Some(rows) = self.rows.get_mut(&model) {
+                        rows.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A key that is there already is the same command, asked for again.
+    fn change_outgoing(&mut self, commands: Vec<OutgoingCommand>, answered: &[String]) {
+        for key in answered {
+            if let Some(number) = self.outgoing_by_key.remove(key) {
+                self.outgoing.remove(&number);
+            }
+        }
+        for command in commands {
+            if let Entry::Vacant(free) = self.outgoing_by_key.entry(command.key.clone()) {
+                free.insert(self.next_outgoing);
+                self.outgoing.insert(self.next_outgoing, command);
+                self.next_outgoing += 1;
+            }
+        }
+    }
+
+    fn change_deadlines(&mut self, changes: Vec<DeadlineChange>) {
+        for change in changes {
+            match change {
+                DeadlineChange::Set(Deadline { process, name, due }) => {
+                    self.deadlines.insert((process, name), due);
+                }
+                DeadlineChange::Cancel { process, name } => {
+                    self.deadlines.remove(&(process, name));
+                }
+            }
+        }
+    }
+
+    fn check_fence(&self, fence: &Fence) -> Result<(), WriteError> {
+        let lease = self.leases.get(&fence.id);
+        let current = lease.map_or(0, |lease| lease.epoch);
+        // A lease that was given up writes no more, though nobody has taken it yet.
+        if current == fence.epoch && lease.is_some_and(|lease| lease.owner.is_some()) {
+            return Ok(());
+        }
+        Err(WriteError::Fenced { name: fence.id.name.clone(), held: fence.epoch, current })
+    }
+
+    pub(super) fn claim_lease(
+        &mut self,
+        id: &CheckpointId,
+        owner: &str,
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Option<Fence> {
+        let until = now + lifetime;
+        let lease = self.leases.entry(id.clone()).or_insert_with(|| Lease {
+            owner: None,
+            epoch: 0,
+            until: Timestamp::MIN,
+        });
+        let has_run_out = now >= lease.until;
+        if !has_run_out && lease.owner.as_deref() != Some(owner) {
+            return None;
+        }
+        // Also under the old owner's name: it may be a new process, and the old one only asleep.
+        if has_run_out {
+            lease.owner = Some(owner.to_owned());
+            lease.epoch += 1;
+        }
+        lease.until = until;
+        Some(Fence { id: id.clone(), epoch: lease.epoch })
+    }
+
+    pub(super) fn release_lease(&mut self, fence: &Fence) {
+        if let Some(lease) = self.leases.get_mut(&fence.id)
+            && lease.epoch == fence.epoch
+        {
+            lease.owner = None;
+            lease.until = Timestamp::MIN;
+        }
+    }
+}
+
+fn id_in_use(append: &Append, id: Uuid) -> WriteError {
+    let stream_id = &append.stream_id;
+    StoreError::invalid(format!("append to stream `{stream_id}`: event id {id} is in use")).into()
+}

@@ -1,0 +1,216 @@
+//! The fold of a stream into a state, from a snapshot where there is a good one.
+
+use uuid::Uuid;
+
+use super::snapshot::{self, Restored};
+use super::{EventError, LoadError, error::Reason};
+use crate::aggregate::Aggregate;
+use crate::codec::{PayloadCodec, PayloadOf};
+use crate::context::EventContext;
+use crate::event::EventEnum;
+use crate::position::Position;
+use crate::recorded_event::RecordedEvent;
+use crate::store::{ReadStream, Stores};
+use crate::stream::StreamId;
+use crate::timestamp::Timestamp;
+
+/// How far a stream is folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    Head,
+    Version(u64),
+    Instant(Timestamp),
+}
+
+/// A state, and the last event that led to it.
+#[derive(Debug)]
+pub(crate) struct Replayed<A> {
+    pub(crate) state: Option<A>,
+    pub(crate) last: Option<Last>,
+}
+
+/// What is remembered of the last event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    pub(crate) event_id: Uuid,
+    pub(crate) stream_version: u64,
+    pub(crate) position: Position,
+    pub(crate) recorded_at: Timestamp,
+}
+
+impl Last {
+    fn of(event: &RecordedEvent) -> Self {
+        Self {
+            event_id: event.id,
+            stream_version: event.stream_version,
+            position: event.position,
+            recorded_at: event.recorded_at,
+        }
+    }
+}
+
+impl<A> Replayed<A> {
+    /// The version of the last event; 0 if there is none.
+    pub(crate) fn version(&self) -> u64 {
+        self.last.map_or(0, |last| last.stream_version)
+    }
+}
+
+/// Folds a stream.
+pub(crate) async fn replay<A: Aggregate>(
+    stores: &Stores,
+    id: &A::Id,
+    stream_id: &StreamId,
+    until: Until,
+) -> Result<Replayed<A>, LoadError> {
+    let to = match until {
+        Until::Version(version) => version,
+        Until::Head | Until::Instant(_) => u64::MAX,
+    };
+    let whole = ReadStream::new(stream_id.clone()).to(to);
+    let codec = stores.events.codec();
+    if let Some(restored) = snapshot::restore::<A>(stores, stream_id, to).await {
+        let version = restored.stream_version;
+        let mut page = stores.events.stream_page(&whole.clone().from(version)).await?;
+        let tail = page.events.split_off(page.events.len().min(1));
+        match restored.check(page.events.pop().as_ref(), until) {
+            Ok((state, last)) => {
+                let fold =
+                    Fold { id, codec, until, state: Some(state), last: Some(last), cx: None };
+                page.events = tail;
+                let rest = ReadStream { from: version + 1, ..whole };
+                return fold.run(stores, rest, Some(page)).await;
+            }
+            Err(NoUse::TooYoung) => {}
+            Err(NoUse::Bad(reason)) => tracing::warn!(
+                %stream_id,
+                stream_version = version,
+                reason,
+                "the snapshot counts as none: the whole stream is replayed"
+            ),
+        }
+    }
+    let fold = Fold { id, codec, until, state: None, last: None, cx: None };
+    fold.run(stores, whole, None).await
+}
+
+/// A fold under way.
+struct Fold<'a, A: Aggregate> {
+    id: &'a A::Id,
+    codec: &'a dyn PayloadCodec,
+    until: Until,
+    state: Option<A>,
+    last: Option<Last>,
+    cx: Option<EventContext<A>>,
+}
+
+impl<A: Aggregate> Fold<'_, A> {
+    /// Folds the pages of `read`, the first of which may be at hand.
+    async fn run(
+        mut self,
+        stores: &Stores,
+        read: ReadStream,
+        first: Option<crate::store::Page>,
+    ) -> Result<Replayed<A>, LoadError> {
+        let mut next = Some(read);
+        let mut at_hand = first;
+        while let Some(read) = next {
+            let page = match at_hand.take() {
+                Some(page) => page,
+                None => stores.events.stream_page(&read).await?,
+            };
+            next = if page.events.is_empty() && page.more {
+                // Only the event of a snapshot was on the page at hand.
+                Some(read)
+            } else {
+                read.after(&page)
+            };
+            for event in page.events {
+                if matches!(self.until, Until::Instant(instant) if event.recorded_at > instant) {
+                    return Ok(self.done());
+                }
+                self.apply(event).inspect_err(told)?;
+            }
+        }
+        Ok(self.done())
+    }
+
+    fn done(self) -> Replayed<A> {
+        Replayed { state: self.state, last: self.last }
+    }
+
+    fn apply(&mut self, event: RecordedEvent) -> Result<(), EventError> {
+        let expected = self.last.map_or(0, |last| last.stream_version) + 1;
+        if event.stream_version != expected {
+            return Err(EventError::new(&event, Reason::Gap { expected }));
+        }
+        self.last = Some(Last::of(&event));
+        let Some(decoded) = decode::<A>(self.codec, &event)? else { return Ok(()) };
+        let cx = match &mut self.cx {
+            Some(cx) => {
+                cx.advance(event);
+                cx
+            }
+            none => none.insert(EventContext::new(self.id.clone(), event)),
+        };
+        A::apply(&mut self.state, &decoded, cx)
+            .map_err(|misfit| EventError::new(cx.recorded(), Reason::Misfit(misfit)))
+    }
+}
+
+/// Tells of an event that stops its reader, which may be far from whoever can mend it.
+fn told(error: &EventError) {
+    tracing::error!(
+        stream_id = %error.stream_id(),
+        stream_version = error.stream_version(),
+        position = error.position().get(),
+        event_type = error.event_type(),
+        %error,
+        "an event stops its reader"
+    );
+}
+
+/// Decodes a stored event; `None` for one that the aggregate ignores.
+pub(super) fn decode<A: Aggregate>(
+    codec: &dyn PayloadCodec,
+    event: &RecordedEvent,
+) -> Result<Option<A::Event>, EventError> {
+    let unreadable = |why: String| EventError::new(event, Reason::Unreadable(why));
+    let of = PayloadOf::Event { stream: event.stream_id.as_str(), event_type: &event.event_type };
+    let json = codec.open(of, &event.data).map_err(|error| unreadable(error.to_string()))?;
+    match A::Event::decode(&event.event_type, event.schema_version, &json) {
+        Some(Ok(decoded)) => Ok(Some(decoded)),
+        Some(Err(error)) => Err(unreadable(error.to_string())),
+        // Asked last: what the aggregate lists, it never passes over.
+        None if A::IGNORED.contains(&&*event.event_type) => Ok(None),
+        None => {
+            let aggregate = std::any::type_name::<A>();
+            Err(EventError::new(event, Reason::Unknown { aggregate }))
+        }
+    }
+}
+
+impl<A: Aggregate> Restored<A> {
+    /// Holds a snapshot against the event that it claims to contain last.
+    fn check(self, event: Option<&RecordedEvent>, until: Until) -> Result<(A, Last), NoUse> {
+        let event = event.ok_or(NoUse::Bad("it is ahead of its stream"))?;
+        if event.stream_version != self.stream_version {
+            return Err(NoUse::Bad("the event that it contains last is missing"));
+        }
+        if event.id != self.event_id {
+            return Err(NoUse::Bad("it is of another history of its stream"));
+        }
+        if matches!(until, Until::Instant(instant) if event.recorded_at > instant) {
+            return Err(NoUse::TooYoung);
+        }
+        Ok((self.state, Last::of(event)))
+    }
+}
+
+/// Why a snapshot is of no use to a load.
+enum NoUse {
+    /// It contains events after the instant that was asked for.
+    TooYoung,
+    /// It does not fit its stream.
+    Bad(&'static str),
+}

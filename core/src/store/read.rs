@@ -1,0 +1,205 @@
+//! What is read: parts of a stream, parts of the log, always in pages of bounded size.
+
+use std::borrow::Cow;
+
+use crate::position::Position;
+use crate::recorded_event::RecordedEvent;
+use crate::stream::StreamId;
+
+/// In which direction a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// From the oldest event to the newest.
+    #[default]
+    Forwards,
+    /// From the newest event to the oldest.
+    Backwards,
+}
+
+/// A part of one stream.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReadStream {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// The lowest version that is read.
+    pub from: u64,
+    /// The highest version that is read.
+    pub to: u64,
+    /// In which direction.
+    pub direction: Direction,
+    /// How many events a page has at most.
+    pub limit: usize,
+}
+
+impl ReadStream {
+    /// Reads a whole stream forwards, 1,024 events a page.
+    pub fn new(stream_id: StreamId) -> Self {
+        Self { stream_id, from: 1, to: u64::MAX, direction: Direction::Forwards, limit: 1024 }
+    }
+
+    /// Reads from this version on.
+    #[must_use]
+    pub fn from(mut self, version: u64) -> Self {
+        self.from = version;
+        self
+    }
+
+    /// Reads up to this version, itself included.
+    #[must_use]
+    pub fn to(mut self, version: u64) -> Self {
+        self.to = version;
+        self
+    }
+
+    /// Reads from the newest event to the oldest.
+    #[must_use]
+    pub fn backwards(mut self) -> Self {
+        self.direction = Direction::Backwards;
+        self
+    }
+
+    /// Sets how many events a page has at most; at least one.
+    #[must_use]
+    pub fn limit(mut self, events: usize) -> Self {
+        self.limit = events.max(1);
+        self
+    }
+
+    /// The read of what comes after this page; `None` if nothing does.
+    #[must_use]
+    pub fn after(mut self, page: &Page) -> Option<Self> {
+        let last = page.events.last()?;
+        if !page.more {
+            return None;
+        }
+        match self.direction {
+            Direction::Forwards => self.from = last.stream_version.checked_add(1)?,
+            Direction::Backwards => self.to = last.stream_version.checked_sub(1)?,
+        }
+        Some(self)
+    }
+}
+
+/// A page of a stream.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Page {
+    /// The events, in the direction that was asked for.
+    pub events: Vec<RecordedEvent>,
+    /// Whether the part of the stream that was asked for goes on after this page.
+    pub more: bool,
+}
+
+impl Page {
+    /// Makes a page.
+    pub const fn new(events: Vec<RecordedEvent>, more: bool) -> Self {
+        Self { events, more }
+    }
+}
+
+/// Which events of the log are read.
+///
+/// ```
+/// use annals::EventFilter;
+///
+/// let filter = EventFilter::all().event_types(["AccountOpened"]);
+/// assert!(filter.matches("AccountOpened", "account"));
+/// assert!(!filter.matches("AccountClosed", "account"));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventFilter {
+    /// The stored names of the events; `None` for all.
+    pub event_types: Option<Vec<Cow<'static, str>>>,
+    /// The categories of their streams; `None` for all.
+    pub categories: Option<Vec<Cow<'static, str>>>,
+}
+
+impl EventFilter {
+    /// Takes every event.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Takes only events that are stored under these names.
+    #[must_use]
+    pub fn event_types<N: Into<Cow<'static, str>>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.event_types = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Takes only events in streams of these categories.
+    #[must_use]
+    pub fn categories<N: Into<Cow<'static, str>>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.categories = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether an event of this name in a stream of this category is taken.
+    pub fn matches(&self, event_type: &str, category: &str) -> bool {
+        let takes = |names: &Option<Vec<Cow<'static, str>>>, name: &str| {
+            names.as_ref().is_none_or(|names| names.iter().any(|known| known == name))
+        };
+        takes(&self.event_types, event_type) && takes(&self.categories, category)
+    }
+}
+
+/// A part of the log: all events after a position, in the order of positions.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReadAll {
+    /// The position after which is read.
+    pub after: Position,
+    /// Which events are read.
+    pub filter: EventFilter,
+    /// How many events a page has at most.
+    pub limit: usize,
+}
+
+impl ReadAll {
+    /// Reads all events after a position, 1,024 events a page.
+    pub fn after(after: Position) -> Self {
+        Self { after, filter: EventFilter::all(), limit: 1024 }
+    }
+
+    /// Reads only the events that the filter takes.
+    #[must_use]
+    pub fn filter(mut self, filter: EventFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Sets how many events a page has at most; at least one.
+    #[must_use]
+    pub fn limit(mut self, events: usize) -> Self {
+        self.limit = events.max(1);
+        self
+    }
+}
+
+/// A page of the log.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct LogPage {
+    /// The events that the filter takes, in the order of positions.
+    pub events: Vec<RecordedEvent>,
+    /// Up to where the log was looked through, matching or not: the next page is read after it, and no event will
+    /// ever appear at or below it.
+    pub reached: Position,
+    /// Whether there was more to look through after this page.
+    pub more: bool,
+}
+
+impl LogPage {
+    /// Makes a page.
+    pub const fn new(events: Vec<RecordedEvent>, reached: Position, more: bool) -> Self {
+        Self { events, reached, more }
+    }
+}

@@ -1,0 +1,63 @@
+//! The port of stores that keep snapshots.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::codec::Payload;
+use crate::stream::StreamId;
+
+/// Keeps the newest snapshot of each stream and snapshot version. It may be another store than the events'.
+#[async_trait]
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// Finds the snapshot of a stream, in one version of the state's shape.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read. The runtime then replays the whole stream.
+    async fn load_snapshot(
+        &self,
+        stream_id: &StreamId,
+        snapshot_version: u32,
+    ) -> Result<Option<StoredSnapshot>, StoreError>;
+
+    /// Keeps a snapshot in the place of the one of the same stream and snapshot version, whichever is newer: a
+    /// snapshot that is ahead of its stream must not last.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written. No command fails by it.
+    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+impl<S: SnapshotStore + ?Sized> SnapshotStore for Arc<S> {
+    async fn load_snapshot(
+        &self,
+        stream_id: &StreamId,
+        snapshot_version: u32,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        (**self).load_snapshot(stream_id, snapshot_version).await
+    }
+
+    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        (**self).save_snapshot(snapshot).await
+    }
+}
+
+/// The state of a stream at one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// The version of the state's shape.
+    pub snapshot_version: u32,
+    /// The version of the last event that the state contains.
+    pub stream_version: u64,
+    /// The id of that event: a snapshot of another history counts as none.
+    pub event_id: Uuid,
+    /// The state, as the store's codec sealed it.
+    pub data: Payload,
+}

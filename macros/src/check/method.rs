@@ -1,0 +1,227 @@
+//! The signatures of `#[apply]` and `#[handle]`.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::Type;
+
+use crate::errors::Errors;
+use crate::model::handlers::{Mark, Method, Passing, Receiver};
+
+/// Reports what is wrong with a method's signature; `false` if anything is.
+pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
+    // #[apply] #[handle] fn open(…)
+    if let Some(mark) = method.second_mark {
+        let message =
+            "a method has one mark; a handler decides, an apply changes: write two methods";
+        errors.at(mark, message);
+        return false;
+    }
+    let outcomes = [
+        check_kind(method, errors),
+        check_receiver(method, errors),
+        check_upsert(method, errors),
+        check_subject(method, errors),
+        check_surplus(method, errors),
+        check_output(method, errors),
+    ];
+    outcomes.into_iter().all(|sound| sound)
+}
+
+fn check_kind(method: &Method, errors: &Errors) -> bool {
+    let mut sound = true;
+    let word = method.mark.word();
+    // #[apply] async fn opened(event: &AccountOpened) -> Self
+    if let (Mark::Apply, Some(span)) = (method.mark, method.asyncness) {
+        errors.at(
+            span,
+            "an `#[apply]` cannot be async: a replay asks nobody; what asks, a `#[handle]` does, and puts the answer into its event",
+        );
+        sound = false;
+    }
+    // #[handle] unsafe fn open(command: OpenAccount) -> AccountOpened
+    if let Some(span) = method.unsafety {
+        let article = if method.mark == Mark::Apply { "an" } else { "a" };
+        let message =
+            format!("{article} `#[{word}]` cannot be unsafe: it is called from safe code");
+        errors.at(span, message);
+        sound = false;
+    }
+    // #[handle] fn open<C>(command: C) -> AccountOpened
+    if let Some(generics) = &method.generics {
+        let subject = noun(method.mark);
+        let message =
+            format!("a method with a mark cannot be generic; write one for each {subject}");
+        errors.on(generics, message);
+        sound = false;
+    }
+    sound
+}
+
+fn check_receiver(method: &Method, errors: &Errors) -> bool {
+    match (method.mark, &method.receiver) {
+        // #[apply] fn deposited(&self, event: &MoneyDeposited)
+        (Mark::Apply, Receiver::Shared(written)) => {
+            errors.on(
+                written,
+                "an `#[apply]` changes the state: write `&mut self`, `self` to give back the next state, or none to create it",
+            );
+            false
+        }
+        // #[handle] fn deposit(&mut self, command: Deposit) -> MoneyDeposited
+        (Mark::Handle, Receiver::Mutable(written)) => {
+            errors.on(
+                written,
+                "a `#[handle]` decides and changes nothing: write `&self`, and change the state in the `#[apply]` of its event",
+            );
+            false
+        }
+        // #[handle] fn deposit(self, command: Deposit) -> MoneyDeposited
+        (Mark::Handle, Receiver::Value(written)) => {
+            errors.on(
+                written,
+                "a `#[handle]` looks at the state: write `&self`, or none if it creates",
+            );
+            false
+        }
+        // #[apply] fn deposited(self: Box<Self>, event: &MoneyDeposited) -> Self
+        (Mark::Apply, Receiver::Typed(written)) => {
+            errors.on(written, "write `&mut self`, `self`, or none");
+            false
+        }
+        (Mark::Handle, Receiver::Typed(written)) => {
+            errors.on(written, "write `&self`, or none");
+            false
+        }
+        _ => true,
+    }
+}
+
+fn check_upsert(method: &Method, errors: &Errors) -> bool {
+    let Some(upsert) = method.upsert else { return true };
+    let state = match method.mark {
+        Mark::Apply => "Option<Self>",
+        Mark::Handle => "Option<&Self>",
+    };
+    match &method.receiver {
+        // #[handle(upsert)] fn restock(command: Restock) -> Restocked
+        // #[handle(upsert)] fn restock(state: Option<&Self>) -> Restocked
+        Receiver::None if method.state.is_none() || method.subject.is_none() => {
+            let subject = noun(method.mark);
+            let message =
+                format!("`upsert` takes the state first, as `{state}`, and then the {subject}");
+            errors.at(upsert, message);
+            false
+        }
+        Receiver::None => true,
+        // #[handle(upsert)] fn restock(&self, command: Restock) -> Restocked
+        Receiver::Shared(written)
+        | Receiver::Mutable(written)
+        | Receiver::Value(written)
+        | Receiver::Typed(written) => {
+            let message =
+                format!("`upsert` takes the state as its first parameter: write `state: {state}`");
+            errors.on(written, message);
+            false
+        }
+    }
+}
+
+fn check_subject(method: &Method, errors: &Errors) -> bool {
+    let Some(subject) = &method.subject else {
+        // The upsert's own message says it.
+        if method.upsert.is_none() {
+            let message = match method.mark {
+                // #[apply] fn opened() -> Self
+                Mark::Apply => "an `#[apply]` takes an event, as in `event: &AccountOpened`",
+                // #[handle] fn open() -> AccountOpened
+                Mark::Handle => "a `#[handle]` takes a command, as in `command: OpenAccount`",
+            };
+            errors.on(&method.name, message);
+        }
+        return false;
+    };
+    if !check_named(&subject.ty, errors) {
+        return false;
+    }
+    let ty = subject.ty.to_token_stream().to_string().replace(' ', "");
+    match (method.mark, subject.passing) {
+        // #[apply] fn opened(event: AccountOpened) -> Self
+        (Mark::Apply, Passing::Value | Passing::Mutable) => {
+            errors.on(
+                &subject.written,
+                format_args!("an `#[apply]` looks at its event: write `&{ty}`"),
+            );
+            false
+        }
+        // #[handle] fn open(command: &OpenAccount) -> AccountOpened
+        (Mark::Handle, Passing::Shared | Passing::Mutable) => {
+            errors.on(
+                &subject.written,
+                format_args!("a `#[handle]` is given its command: write `{ty}`"),
+            );
+            false
+        }
+        _ => true,
+    }
+}
+
+fn check_surplus(method: &Method, errors: &Errors) -> bool {
+    for parameter in &method.surplus {
+        let message = match method.mark {
+            // #[apply] fn opened(event: &AccountOpened, cx: &EventContext<Self>, more: u64) -> Self
+            Mark::Apply => {
+                "unknown parameter; an `#[apply]` takes its event and, last, `&EventContext<Self>`"
+            }
+            // #[handle] fn open(command: OpenAccount, cx: &Context<Self>, more: u64) -> AccountOpened
+            Mark::Handle => {
+                "unknown parameter; a `#[handle]` takes its command and, last, `&Context<Self>`"
+            }
+        };
+        errors.on(parameter, message);
+    }
+    method.surplus.is_empty()
+}
+
+fn check_output(method: &Method, errors: &Errors) -> bool {
+    match (&method.output, method.mark, &method.receiver) {
+        // #[handle] fn open(command: OpenAccount) -> impl IntoEvents<Self>
+        (Some(output), ..) => check_named(output, errors),
+        // #[apply] fn opened(event: &AccountOpened)
+        (None, Mark::Apply, Receiver::None | Receiver::Value(_)) => {
+            let message =
+                "an `#[apply]` without `&mut self` gives back the next state: write `-> Self`";
+            errors.on(&method.name, message);
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Checks that the macro can name a type where no `impl` may stand.
+fn check_named(ty: &Type, errors: &Errors) -> bool {
+    match anonymous(ty.to_token_stream()) {
+        // #[handle] fn open(command: OpenAccount) -> Result<impl IntoEvents<Self>, AccountError>
+        Some(span) => {
+            errors.at(span, "the macro has to name the type; write it out instead of `impl`");
+            false
+        }
+        None => true,
+    }
+}
+
+/// Where an `impl` stands in a type.
+fn anonymous(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
+        TokenTree::Group(group) => anonymous(group.stream()),
+        _ => None,
+    })
+}
+
+/// What a method with the mark takes.
+fn noun(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Apply => "event",
+        Mark::Handle => "command",
+    }
+}

@@ -1,0 +1,13 @@
+//! Refuses what is wrong in a [`model`](crate::model), and mends it so that the rest can still be printed.
+//!
+//! It sees models only. What needs the types behind the names is left to the type checker, whose messages the traits of
+//! annals word.
+
+pub(crate) mod aggregate;
+pub(crate) mod aggregate_id;
+pub(crate) mod command;
+pub(crate) mod event;
+pub(crate) mod handlers;
+pub(crate) mod item;
+pub(crate) mod method;
+pub(crate) mod stored_name;

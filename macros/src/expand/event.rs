@@ -1,0 +1,120 @@
+//! `#[derive(Event)]`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse_quote;
+
+use crate::expand::{assuming, impl_at, registration};
+use crate::model::Event;
+use crate::model::item::Kind;
+
+/// Expands to:
+///
+/// ```text
+/// impl Event for MoneyDeposited { const NAME = "MoneyDeposited"; const VERSION = 1; const ALIASES = &[]; }
+/// impl<A: Aggregate> IntoEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// impl<A: Aggregate> Decision<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// inventory::submit! { EventRegistration::of::<MoneyDeposited>() }
+/// ```
+pub(crate) fn expand(event: &Event) -> TokenStream {
+    let item = &event.item;
+    if item.kind == Kind::Union {
+        return TokenStream::new();
+    }
+    let ident = &item.ident;
+    let annals = &event.options.crate_path;
+    let aliases = &event.options.aliases;
+    let name = match &event.options.name {
+        Some(name) => name.value(),
+        None => ident.unraw().to_string(),
+    };
+    let version = event
+        .options
+        .version
+        .as_ref()
+        .map(|version| quote!(const VERSION: ::core::primitive::u32 = #version;));
+    let aliases = (!aliases.is_empty()).then(
+        || quote!(const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];),
+    );
+    let generics = if item.can_expand() {
+        item.generics.clone()
+    } else {
+        assuming(item, &quote!(#annals::EventData))
+    };
+    let (impl_generics, of_type, bounds) = generics.split_for_impl();
+    let returned = returned(event);
+    let registration =
+        item.can_expand().then(|| registration(annals, &quote!(EventRegistration::of::<#ident>())));
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics #annals::Event for #ident #of_type #bounds {
+            const NAME: &'static ::core::primitive::str = #name;
+            #version
+            #aliases
+        }
+
+        #returned
+
+        #registration
+    }
+}
+
+/// Expands to the impls by which handlers return the event:
+///
+/// ```text
+/// impl<A: Aggregate> IntoEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// impl<A: Aggregate> Decision<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// ```
+fn returned(event: &Event) -> TokenStream {
+    let annals = &event.options.crate_path;
+    let ident = &event.item.ident;
+    let (_, of_type, _) = event.item.generics.split_for_impl();
+    let mut generics = event.item.generics.clone();
+    // `__A`: the event itself may be called `A`.
+    generics.params.push(parse_quote!(__A: #annals::Aggregate));
+    let listed = parse_quote!(#ident #of_type: #annals::EventOf<__A>);
+    generics.make_where_clause().predicates.push(listed);
+    let (impl_generics, _, bounds) = generics.split_for_impl();
+    // As if the user had written them: of what a derive writes, the compiler would advise against the bound.
+    let span = ident.span();
+    let annals_here = annals.at(span);
+    let into_events = impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::IntoEvents<__A> for #ident #of_type #bounds),
+        quote! {
+            #[inline]
+            fn extend_into(
+                self,
+                events: &mut ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
+            ) {
+                events.push(#annals::EventOf::<__A>::into_event(self));
+            }
+        },
+    );
+    let decision = impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::Decision<__A> for #ident #of_type #bounds),
+        quote! {
+            type Error = ::core::convert::Infallible;
+
+            #[inline]
+            fn decide(
+                self,
+            ) -> ::core::result::Result<
+                ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
+                ::core::convert::Infallible,
+            > {
+                ::core::result::Result::Ok(#annals::collect::<__A>(self))
+            }
+        },
+    );
+    quote! {
+        #[allow(deprecated)]
+        #into_events
+
+        #[allow(deprecated)]
+        #decision
+    }
+}

@@ -1,0 +1,38 @@
+//! The item that a derive stands on.
+
+use proc_macro2::Span;
+use syn::{Generics, Ident, Member, Type, Visibility};
+
+/// The item that a derive stands on, without its attributes.
+pub(crate) struct Item {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) kind: Kind,
+    /// Where `struct`, `enum` or `union` stands.
+    pub(crate) keyword: Span,
+    pub(crate) generics: Generics,
+    /// The fields of a struct; none for an enum or a union.
+    pub(crate) fields: Vec<Field>,
+}
+
+/// What the item is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Struct,
+    Enum,
+    Union,
+}
+
+/// A field of a struct.
+pub(crate) struct Field {
+    pub(crate) member: Member,
+    pub(crate) ty: Type,
+}
+
+impl Item {
+    /// Whether the output can name the item's type at all: what is written for generic items and unions would only
+    /// bring more errors.
+    pub(crate) fn can_expand(&self) -> bool {
+        self.kind != Kind::Union && self.generics.params.is_empty()
+    }
+}

@@ -1,0 +1,205 @@
+//! The marked methods of `#[handlers]`: their marks and their signatures.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::parse_quote;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, FnArg, Meta, PatType, Path, Receiver as SelfArgument, ReceiverKind, ReturnType, Type,
+};
+
+use crate::errors::Errors;
+use crate::model::CratePath;
+use crate::model::handlers::{Mark, Method, Passing, Receiver, Subject};
+use crate::parse::handlers::{UserMethod, carried};
+use crate::parse::options::{Place, Spec, Table};
+
+const APPLY: Table<Option<Span>> = Table { attribute: "apply", options: &[UPSERT] };
+const HANDLE: Table<Option<Span>> = Table { attribute: "handle", options: &[UPSERT] };
+
+const UPSERT: Spec<Option<Span>> =
+    Spec::once("upsert", Place::Here, "no value", |upsert, value| {
+        value.flag()?;
+        *upsert = Some(value.name.span());
+        Ok(())
+    });
+
+/// Takes the mark off a method and reads its signature; `None` for a method without a mark.
+pub(crate) fn parse(
+    written: &mut UserMethod,
+    crate_path: &CratePath,
+    errors: &Errors,
+) -> Option<Method> {
+    let marks = take_marks(written, crate_path);
+    let (mark, attribute) = marks.first()?;
+    let carried = carried(&written.attributes);
+    // First, so that what the user says of these lints wins.
+    written.attributes.insert(
+        0,
+        parse_quote!(#[allow(
+            clippy::must_use_candidate,
+            clippy::needless_pass_by_value,
+            clippy::return_self_not_must_use,
+            clippy::unnecessary_wraps,
+            clippy::unused_async,
+            clippy::unused_self
+        )]),
+    );
+    let upsert = read_upsert(*mark, attribute, errors);
+
+    let signature = &written.signature;
+    let mut typed = Vec::new();
+    let mut receiver = Receiver::None;
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(argument) => receiver = read_receiver(argument),
+            FnArg::Typed(parameter) => typed.push(parameter),
+        }
+    }
+    let takes_state =
+        upsert.is_some() && matches!(receiver, Receiver::None) && !leaves_state_out(*mark, &typed);
+    let mut typed = typed.into_iter();
+    let state = if takes_state { typed.next() } else { None };
+    let subject = typed.next();
+    let context = typed.next();
+    let generics = &signature.generics;
+    Some(Method {
+        mark: *mark,
+        upsert,
+        second_mark: marks.get(1).map(|(_, attribute)| attribute.path().span()),
+        name: signature.ident.clone(),
+        carried,
+        asyncness: signature.asyncness.as_ref().map(Spanned::span),
+        unsafety: match &signature.safety {
+            syn::Safety::Unsafe(token) => Some(token.span()),
+            _ => None,
+        },
+        generics: (!generics.params.is_empty()).then(|| generics.clone()),
+        receiver,
+        state: state.map(|parameter| (*parameter.ty).clone()),
+        subject: subject.map(|parameter| read_subject(&parameter.ty)),
+        context: context.map(|parameter| (*parameter.ty).clone()),
+        surplus: typed.map(ToTokens::to_token_stream).collect(),
+        output: match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some((**ty).clone()),
+        },
+        refused: false,
+    })
+}
+
+fn take_marks(written: &mut UserMethod, crate_path: &CratePath) -> Vec<(Mark, Attribute)> {
+    let mut marks = Vec::new();
+    written.attributes.retain(|attribute| match mark_of(attribute.path(), crate_path) {
+        Some(mark) => {
+            marks.push((mark, attribute.clone()));
+            false
+        }
+        None => true,
+    });
+    marks
+}
+
+/// `#[apply]` and `#[handle]`, with or without the path of annals before them.
+fn mark_of(path: &Path, crate_path: &CratePath) -> Option<Mark> {
+    let mark = match path.segments.last()?.ident.to_string().as_str() {
+        "apply" => Mark::Apply,
+        "handle" => Mark::Handle,
+        _ => return None,
+    };
+    let before: Vec<String> = path
+        .segments
+        .iter()
+        .take(path.segments.len() - 1)
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let given = crate_path.given().map(|given| {
+        given.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>()
+    });
+    let ours =
+        before.is_empty() || before == ["annals"] || given.is_some_and(|given| given == before);
+    ours.then_some(mark)
+}
+
+fn read_upsert(mark: Mark, attribute: &Attribute, errors: &Errors) -> Option<Span> {
+    let table = match mark {
+        Mark::Apply => &APPLY,
+        Mark::Handle => &HANDLE,
+    };
+    let mut upsert = None;
+    match &attribute.meta {
+        Meta::Path(_) => {}
+        Meta::List(list) => {
+            let refused = table.read_tokens(list.tokens.clone(), &mut upsert, errors);
+            if refused.is("upsert") {
+                upsert = Some(attribute.path().span());
+            }
+        }
+        // #[apply = "MoneyDeposited"]
+        Meta::NameValue(value) => {
+            let word = mark.word();
+            let message = format!(
+                "`{word}` takes no value; its options are in parentheses, as in `{word}(upsert)`"
+            );
+            errors.on(&value.value, message);
+        }
+    }
+    upsert
+}
+
+/// Whether the first parameter of an upsert can only be its event or command. It is one mistake or another then: the guess
+/// decides which one is reported.
+fn leaves_state_out(mark: Mark, parameters: &[&PatType]) -> bool {
+    match (mark, parameters) {
+        // #[apply(upsert)] fn restocked(event: &Restocked) -> Self
+        (Mark::Apply, [first, ..]) => refers_to_another(&first.ty),
+        // #[handle(upsert)] fn restock(command: Restock, cx: &Context<Self>) -> Restocked
+        (Mark::Handle, [first, rest @ ..]) => {
+            let is_state =
+                matches!(peel(&first.ty), Type::Reference(_)) || ends_in(&first.ty, "Option");
+            !is_state && rest.first().is_none_or(|second| refers_to_another(&second.ty))
+        }
+        (_, []) => false,
+    }
+}
+
+/// `&Restocked`, but not `&Self`.
+fn refers_to_another(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Reference(reference) if !ends_in(&reference.elem, "Self"))
+}
+
+fn ends_in(ty: &Type, name: &str) -> bool {
+    let Type::Path(path) = peel(ty) else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == name)
+}
+
+fn read_receiver(argument: &SelfArgument) -> Receiver {
+    let written = argument.to_token_stream();
+    match &argument.kind {
+        ReceiverKind::Value => Receiver::Value(written),
+        ReceiverKind::Reference(_, _, None) => Receiver::Shared(written),
+        ReceiverKind::Reference(_, _, Some(_)) => Receiver::Mutable(written),
+        _ => Receiver::Typed(written),
+    }
+}
+
+fn read_subject(written: &Type) -> Subject {
+    let (ty, passing) = match peel(written) {
+        Type::Reference(reference) => {
+            let passing =
+                if reference.mutability.is_some() { Passing::Mutable } else { Passing::Shared };
+            (peel(&reference.elem), passing)
+        }
+        other => (other, Passing::Value),
+    };
+    Subject { written: written.clone(), ty: ty.clone(), passing }
+}
+
+/// The type inside the invisible group that a `macro_rules!` leaves around `$event:ty`.
+fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        _ => ty,
+    }
+}

@@ -1,0 +1,13 @@
+//! From tokens to the [`model`](crate::model): helper attributes by their tables, items by syn.
+//!
+//! It refuses what it cannot read; what can be read and is wrong all the same, [`check`](crate::check) refuses.
+
+pub(crate) mod aggregate;
+pub(crate) mod aggregate_id;
+pub(crate) mod command;
+pub(crate) mod event;
+pub(crate) mod handlers;
+pub(crate) mod item;
+pub(crate) mod method;
+pub(crate) mod options;
+pub(crate) mod value;

@@ -1,0 +1,98 @@
+//! What stands beside an event's content: metadata, stored name, version of its shape, instant.
+
+use std::sync::Arc;
+
+use annals::{Append, EventStore, Expected, Metadata, NewEvent, Receipt, Timestamp};
+
+use crate::conformance::broken::{Verdict, ensure, ensure_eq};
+use crate::conformance::material::{
+    append, event, events_of, log_of, store_numbers, store_one, stream,
+};
+use crate::conformance::race::race;
+
+pub(super) async fn metadata_comes_back_as_it_was<S: EventStore>(store: S) -> Verdict {
+    let mut full = Metadata::default()
+        .with_correlation_id("request-1")
+        .with_causation_id("command-\u{2028}-2")
+        .with_user("Zoë \"O'Neill\" 李 🦀")
+        .with_header("channel", "counter")
+        .with_header("", "a header without a name")
+        .with_header("a.b[0]/c d", "%s \\ \n\t '; drop table events --")
+        .with_header("empty", "")
+        .with_header("long", "x".repeat(10_000));
+    full.command_causation_id = Some("event-3".to_owned());
+    full.issued_at = Some(Timestamp::from_micros(1_772_366_400_123_457));
+    let mut ancient = Metadata::default();
+    ancient.issued_at = Some(Timestamp::MIN);
+    let mut empty_texts = Metadata::default();
+    empty_texts.correlation_id = Some(String::new());
+    let all = [full, ancient, empty_texts, Metadata::default()];
+
+    let a = stream("a");
+    let events =
+        all.iter().map(|metadata| NewEvent { metadata: Arc::new(metadata.clone()), ..event(1) });
+    store_one(&store, Append::new(a.clone(), Expected::Any, events.collect())).await?;
+    for read in [events_of(&store, &a).await?, log_of(&store).await?] {
+        for (event, metadata) in read.iter().zip(&all) {
+            ensure_eq!(*event.metadata, *metadata, "the metadata of an event");
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn stored_names_come_back_as_they_were<S: EventStore>(store: S) -> Verdict {
+    let a = stream("a");
+    let longest = "N".repeat(255);
+    let names = ["ConformanceCounted", "conformance.counted/v1 '\"%_\\", "Gezählt 🦀", &longest];
+    let mut stored = Vec::new();
+    for (name, schema_version) in names.into_iter().zip([0, 1, 70_000, u32::MAX]) {
+        stored.push(NewEvent { event_type: name.to_owned().into(), schema_version, ..event(1) });
+    }
+    store_one(&store, Append::new(a.clone(), Expected::Any, stored.clone())).await?;
+    for (read, stored) in events_of(&store, &a).await?.iter().zip(&stored) {
+        ensure_eq!(read.event_type, stored.event_type, "the stored name");
+        ensure_eq!(read.schema_version, stored.schema_version, "the version of the shape");
+        ensure_eq!(read.id, stored.id, "the id of the event");
+    }
+    Ok(())
+}
+
+pub(super) async fn recorded_at_never_decreases_within_a_stream<S: EventStore + Clone>(
+    store: S,
+) -> Verdict {
+    const WRITERS: u64 = 8;
+    let a = stream("a");
+    let writers = (0..WRITERS).map(|writer| {
+        let (store, a) = (store.clone(), a.clone());
+        async move {
+            let mut receipts: Vec<Receipt> = Vec::new();
+            for number in 0..50 {
+                let append = append(&a, Expected::Any, [writer, number]);
+                receipts.push(store_one(&store, append).await?);
+            }
+            Ok::<_, annals::WriteError>(receipts)
+        }
+    });
+    let answers = race(writers).await?;
+    let events = events_of(&store, &a).await?;
+    for pair in events.windows(2) {
+        let (one, next) = (pair[0].recorded_at, pair[1].recorded_at);
+        let version = pair[1].stream_version;
+        ensure!(one <= next, "version {version} was recorded at {next}, the one before at {one}");
+    }
+    for receipts in answers {
+        for receipt in receipts? {
+            let index = usize::try_from(receipt.stream_version - 1)?;
+            let event = &events[index];
+            ensure_eq!(receipt.recorded_at, event.recorded_at, "the instant in a receipt");
+            ensure_eq!(receipt.position, event.position, "the position in a receipt");
+        }
+    }
+    let last = store_numbers(&store, &a, []).await?;
+    ensure_eq!(
+        Some(last.recorded_at),
+        events.last().map(|event| event.recorded_at),
+        "the last instant"
+    );
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! What a unit of work commits together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals::{
+    CheckpointChange, CheckpointId, Deadline, DeadlineChange, Expected, Fence, Metadata,
+    OutgoingCommand, Payload, Position, ReadModelStore, Row, RowChange, RowKey, Timestamp,
+    UnitOfWork, UnitOfWorkStore, WriteError,
+};
+use serde_json::{Value, json};
+
+use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
+use crate::conformance::material::{
+    append, claim, conflict, ensure_invalid, ensure_numbers, event, events_of, key_used, store_one,
+    stream,
+};
+
+const MODEL: &str = "conformance_rows";
+const DUE: Timestamp = Timestamp::from_micros(1_772_366_400_000_000);
+
+pub(super) async fn a_unit_of_work_is_done_whole<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    ensure_eq!(store.checkpoint(&fence.id).await?, None, "the checkpoint before the first");
+    let receipts = store.commit(unit(&fence, 1)).await?;
+    ensure_eq!(receipts.len(), 2, "the receipts of two appends");
+    ensure_done(&store, &fence, 1).await?;
+    store.commit(unit(&fence, 2)).await?;
+    ensure_done(&store, &fence, 2).await
+}
+
+pub(super) async fn a_conflict_undoes_all<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    store.commit(unit(&fence, 1)).await?;
+    for failing in 0..2 {
+        let mut work = unit(&fence, 2);
+        work.appends[failing].expected = Expected::Exact(9);
+        conflict(store.commit(work).await)?;
+        ensure_done(&store, &fence, 1).await?;
+    }
+    let mut work = unit(&fence, 2);
+    let known = events_of(&store, &stream("a")).await?[0].id;
+    work.appends[1].events.push(annals::NewEvent { id: known, ..event(9) });
+    ensure_invalid("an event id in use", store.commit(work).await)?;
+    ensure_done(&store, &fence, 1).await
+}
+
+pub(super) async fn a_key_in_use_undoes_all<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    store_one(&store, append(&stream("b"), Expected::Any, []).with_key(claim("key"))).await?;
+    store.commit(unit(&fence, 1)).await?;
+    let mut work = unit(&fence, 2);
+    work.appends[1].key = Some(claim("key"));
+    key_used(store.commit(work).await, &stream("b"), "key")?;
+    ensure_done(&store, &fence, 1).await?;
+    ensure_eq!(store.find_key(&stream("b"), "key-2").await?, None, "the key of what was undone");
+    Ok(())
+}
+
+pub(super) async fn a_stale_lease_undoes_all<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    store.commit(unit(&fence, 1)).await?;
+    let never = Fence { id: reader("never claimed"), epoch: 1 };
+    let stale = [0, fence.epoch.saturating_sub(1), fence.epoch + 1, u64::MAX]
+        .into_iter()
+        .filter(|epoch| *epoch != fence.epoch)
+        .map(|epoch| Fence { epoch, ..fence.clone() });
+    for stale in stale.chain([never]) {
+        ensure_fenced(store.commit(unit(&stale, 2)).await, &stale)?;
+        let work = unit(&stale, 2);
+        let moved = CheckpointChange { fence: stale.clone(), position: Position::from(2) };
+        ensure_fenced(store.write_rows(work.rows, moved).await, &stale)?;
+        ensure_done(&store, &fence, 1).await?;
+    }
+    ensure_eq!(
+        store.checkpoint(&reader("never claimed")).await?,
+        None,
+        "a checkpoint without lease"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_unit_sent_again_is_not_done_again<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    let work = unit(&fence, 1);
+    let receipts = store.commit(work.clone()).await?;
+    store.commit(unit(&fence, 2)).await?;
+    store.commit(UnitOfWork::new().answered("command-1")).await?;
+    let cancelled = DeadlineChange::Cancel { process: stream("p"), name: "deadline-1".to_owned() };
+    store.commit(UnitOfWork::new().deadline(cancelled)).await?;
+
+    ensure_eq!(store.commit(work.clone()).await?, receipts, "the receipts of a unit sent again");
+    let (checkpoint, row) = (store.checkpoint(&fence.id).await?, row_says(&store, "shared").await?);
+    ensure_eq!(checkpoint, Some(Position::from(2)), "the checkpoint after a unit was sent again");
+    ensure_eq!(row, Some(json!(2)), "the row that a later unit has changed");
+    ensure_eq!(outgoing(&store).await?, vec!["command-2"], "the commands that wait");
+    ensure_eq!(due(&store).await?, vec!["deadline-2"], "the deadlines that are set");
+
+    // Its lease has passed on; that it was done is true all the same.
+    store.release_lease(&fence).await?;
+    let taken = store.claim_lease(&fence.id, "another", Duration::from_mins(1)).await?;
+    ensure!(taken.is_some(), "a released lease cannot be claimed");
+    ensure_eq!(store.commit(work).await?, receipts, "the receipts after the lease has passed on");
+    Ok(())
+}
+
+pub(super) async fn a_unit_of_nothing_is_a_success<S: UnitOfWorkStore>(store: S) -> Verdict {
+    ensure_eq!(store.commit(UnitOfWork::new()).await?, Vec::new(), "the receipts of nothing");
+    ensure_eq!(store.head().await?, Position::START, "the head");
+    Ok(())
+}
+
+pub(super) async fn rows_are_kept_by_model_and_key<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let fence = leased(&store).await?;
+    let keys = ["a", "A", "a ", "b", "ba", "'; --", "%", "\u{e9}", "e\u{301}", "🦀"];
+    let mut rows: Vec<RowChange> =
+        keys.iter().map(|key| upsert(key, &json!({ "is": key }))).collect();
+    rows.push(upsert("gone", &json!(1)));
+    rows.push(delete("gone"));
+    rows.push(upsert("a", &json!("changed")));
+    rows.push(delete("was never there"));
+    let other = Row { key: RowKey("b".to_owned()), data: Payload::new("\"of another model\"") };
+    rows.push(RowChange::Upsert { model: "conformance_others".to_owned(), row: other.clone() });
+    let moved = CheckpointChange { fence: fence.clone(), position: Position::from(7) };
+    store.write_rows(rows, moved).await?;
+    ensure_eq!(store.checkpoint(&fence.id).await?, Some(Position::from(7)), "the checkpoint");
+
+    for key in keys {
+        let expected = if key == "a" { json!("changed") } else { json!({ "is": key }) };
+        ensure_eq!(row_says(&store, key).await?, Some(expected), "the row of key {key:?}");
+    }
+    ensure_eq!(row_says(&store, "gone").await?, None, "a row that was deleted");
+    let asked = ["b", "nobody", "a", "b"].map(|key| RowKey(key.to_owned()));
+    let found = store.rows(MODEL, &asked).await?;
+    let found: Vec<_> = found.iter().map(|row| row.as_ref().map(|row| &*row.key.0)).collect();
+    ensure_eq!(found, vec![Some("b"), None, Some("a"), Some("b")], "the rows in the order of keys");
+    let other_row = store.rows("conformance_others", &asked[..1]).await?;
+    ensure_eq!(other_row, vec![Some(other)], "the row of another model");
+
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    for limit in [1, 3, keys.len(), 100] {
+        let (mut paged, mut after): (Vec<String>, Option<RowKey>) = (Vec::new(), None);
+        loop {
+            let page = store.row_page(MODEL, after.as_ref(), limit).await?;
+            ensure!(page.len() <= limit, "a page of {} rows, of at most {limit}", page.len());
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            paged.extend(page.into_iter().map(|row| row.key.0));
+        }
+        ensure_eq!(paged, sorted, "the keys in pages of {limit}");
+    }
+    Ok(())
+}
+
+pub(super) async fn outgoing_commands_wait_until_answered<S: UnitOfWorkStore>(store: S) -> Verdict {
+    for number in 1..=5 {
+        let twice = UnitOfWork::new().outgoing(command(number)).outgoing(command(1));
+        store.commit(twice).await?;
+    }
+    let keys: Vec<String> = (1..=5).map(|number| format!("command-{number}")).collect();
+    ensure_eq!(outgoing(&store).await?, keys, "the commands that wait");
+    ensure_eq!(store.outgoing(2).await?.len(), 2, "the first two of the commands that wait");
+    let waiting = store.outgoing(1).await?;
+    let said: Value = serde_json::from_str(waiting[0].data.as_str())?;
+    ensure_eq!(said, json!({ "number": 1 }), "what a command says");
+    let expected = OutgoingCommand { data: waiting[0].data.clone(), ..command(1) };
+    ensure_eq!(waiting[0], expected, "a command that waits");
+
+    let answered =
+        UnitOfWork::new().answered("command-1").answered("command-3").answered("unknown");
+    store.commit(answered).await?;
+    ensure_eq!(outgoing(&store).await?, ["command-2", "command-4", "command-5"], "those left");
+    // What answers one command may send the next.
+    store.commit(UnitOfWork::new().answered("command-2").outgoing(command(6))).await?;
+    ensure_eq!(outgoing(&store).await?, ["command-4", "command-5", "command-6"], "those left");
+    Ok(())
+}
+
+pub(super) async fn deadlines_are_due_in_order<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let micro = Duration::from_micros(1);
+    let set = |name: &str, due| {
+        DeadlineChange::Set(Deadline { process: stream("p"), name: name.to_owned(), due })
+    };
+    let work = UnitOfWork::new()
+        .deadline(set("late", DUE + micro))
+        .deadline(set("on time", DUE))
+        .deadline(set("early", DUE - micro))
+        .deadline(set("moved", DUE))
+        .deadline(set("cancelled", DUE));
+    store.commit(work).await?;
+    let cancel =
+        |name: &str| DeadlineChange::Cancel { process: stream("p"), name: name.to_owned() };
+    let work = UnitOfWork::new()
+        .deadline(set("moved", DUE + micro + micro))
+        .deadline(cancel("cancelled"))
+        .deadline(cancel("was never set"));
+    store.commit(work).await?;
+    ensure_eq!(due(&store).await?, ["early", "on time"], "the deadlines due at an instant");
+    let all = store.due_deadlines(Timestamp::MAX, 10).await?;
+    let names: Vec<&str> = all.iter().map(|deadline| &*deadline.name).collect();
+    ensure_eq!(names, ["early", "on time", "late", "moved"], "all deadlines");
+    let instants: Vec<Timestamp> = all.iter().map(|deadline| deadline.due).collect();
+    let expected = [DUE - micro, DUE, DUE + micro, DUE + micro + micro];
+    ensure_eq!(instants, expected, "the instants at which they are due");
+    let first = store.due_deadlines(Timestamp::MAX, 1).await?;
+    ensure_eq!(first, all[..1], "the first of all deadlines");
+    Ok(())
+}
+
+pub(super) fn reader(name: &str) -> CheckpointId {
+    CheckpointId { name: format!("conformance {name}"), version: 1, shard: 0 }
+}
+
+pub(super) fn upsert(key: &str, says: &Value) -> RowChange {
+    let row = Row { key: RowKey(key.to_owned()), data: Payload::new(says.to_string()) };
+    RowChange::Upsert { model: MODEL.to_owned(), row }
+}
+
+fn delete(key: &str) -> RowChange {
+    RowChange::Delete { model: MODEL.to_owned(), key: RowKey(key.to_owned()) }
+}
+
+/// What a row says; `None` if it is not there.
+pub(super) async fn row_says(
+    store: &impl ReadModelStore,
+    key: &str,
+) -> Result<Option<Value>, Found> {
+    let row = store.rows(MODEL, &[RowKey(key.to_owned())]).await?.pop().flatten();
+    Ok(row.map(|row| serde_json::from_str(row.data.as_str())).transpose()?)
+}
+
+/// Ends the rule unless a write was refused since its lease is not in force.
+pub(super) fn ensure_fenced<T: std::fmt::Debug>(
+    answer: Result<T, WriteError>,
+    fence: &Fence,
+) -> Verdict {
+    match answer {
+        Err(WriteError::Fenced { held, .. }) if held == fence.epoch => Ok(()),
+        other => {
+            Err(Found(format!("a write under epoch {} was answered with {other:?}", fence.epoch)))
+        }
+    }
+}
+
+async fn leased(store: &impl ReadModelStore) -> Result<Fence, Found> {
+    let fence = store.claim_lease(&reader("unit"), "owner", Duration::from_hours(1)).await?;
+    fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
+}
+
+fn command(number: u64) -> OutgoingCommand {
+    OutgoingCommand {
+        process: stream("p"),
+        key: format!("command-{number}"),
+        command: "ConformanceCount".to_owned(),
+        data: Payload::new(json!({ "number": number }).to_string()),
+        metadata: Arc::new(Metadata::default().with_user("process").with_header("é", "🦀")),
+    }
+}
+
+/// The unit of work of this number, which has one part of each kind.
+fn unit(fence: &Fence, number: u64) -> UnitOfWork {
+    let deadline = Deadline { process: stream("p"), name: format!("deadline-{number}"), due: DUE };
+    UnitOfWork::new()
+        .append(append(&stream("a"), Expected::at(number - 1), [number]))
+        .append(
+            append(&stream("b"), Expected::Any, [number]).with_key(claim(&format!("key-{number}"))),
+        )
+        .row(upsert("shared", &json!(number)))
+        .row(upsert(&format!("row-{number}"), &json!(number)))
+        .row(delete(&format!("row-{}", number - 1)))
+        .checkpoint(CheckpointChange { fence: fence.clone(), position: Position::from(number) })
+        .outgoing(command(number))
+        .deadline(DeadlineChange::Set(deadline))
+}
+
+/// Ends the rule unless just the units up to this number are done.
+async fn ensure_done<S: UnitOfWorkStore>(store: &S, fence: &Fence, number: u64) -> Verdict {
+    ensure_numbers(store, &stream("a"), 1..=number).await?;
+    ensure_numbers(store, &stream("b"), 1..=number).await?;
+    let checkpoint = store.checkpoint(&fence.id).await?;
+    ensure_eq!(checkpoint, Some(Position::from(number)), "the checkpoint");
+    let rows = store.row_page(MODEL, None, 100).await?;
+    let keys: Vec<String> = rows.into_iter().map(|row| row.key.0).collect();
+    ensure_eq!(keys, [format!("row-{number}"), "shared".to_owned()], "the keys of the rows");
+    ensure_eq!(row_says(store, "shared").await?, Some(json!(number)), "the row that all write");
+    let names =
+        |what: &str| (1..=number).map(|number| format!("{what}-{number}")).collect::<Vec<_>>();
+    ensure_eq!(outgoing(store).await?, names("command"), "the commands that wait");
+    ensure_eq!(due(store).await?, names("deadline"), "the deadlines");
+    Ok(())
+}
+
+async fn outgoing(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
+    let waiting = store.outgoing(100).await?;
+    Ok(waiting.into_iter().map(|command| command.key).collect())
+}
+
+async fn due(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
+    let due = store.due_deadlines(DUE, 100).await?;
+    Ok(due.into_iter().map(|deadline| deadline.name).collect())
+}

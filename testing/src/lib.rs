@@ -1,0 +1,22 @@
+//! Tests for what is built on annals: given-when-then for aggregates, and one conformance suite for every store.
+//!
+//! Tests of aggregates are plain `#[test]`s: no runtime, no store. Beside what a test expects, it always checks that each
+//! event, and the state where it has snapshots, survives being written and read, and that the state after each command
+//! equals a fresh fold of its stored events.
+
+mod checks;
+mod commands;
+pub mod conformance;
+mod given;
+mod property;
+mod report;
+mod runtime;
+mod scenario;
+mod when;
+
+pub use crate::commands::{AnyCommand, IntoCommands};
+pub use crate::given::{
+    Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing,
+};
+pub use crate::property::{Sequences, sequences, sequences_with};
+pub use crate::when::When;

@@ -1,0 +1,222 @@
+//! What a test knows of one aggregate: its history, its state, the clock. Each command is decided here, and what follows
+//! from it is checked as a store would see it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use annals::{
+    Aggregate, Context, Decision, EventContext, EventEnum, Handle, HandledBy, HandlerError,
+    IntoEvents, Metadata, Misfit, Payload, Position, RecordedEvent, StreamId, Timestamp,
+};
+use serde_json::Value;
+
+use crate::commands::AnyCommand;
+use crate::runtime::block_on;
+use crate::{checks, report};
+
+/// 2000-01-01T00:00:00Z.
+const DEFAULT_INSTANT: Timestamp = Timestamp::from_micros(946_684_800_000_000);
+
+/// A history under test.
+pub(crate) struct Scenario<A: Aggregate> {
+    id: Option<A::Id>,
+    instant: Timestamp,
+    metadata: Arc<Metadata>,
+    /// What came before the id of the aggregate was known, which the first command says.
+    pending: Vec<Pending<A>>,
+    history: Vec<RecordedEvent>,
+    state: Option<A>,
+    /// What was given and done, for the report of a failure.
+    story: Vec<String>,
+}
+
+enum Pending<A: Aggregate> {
+    Event(A::Event, Timestamp),
+    Command(AnyCommand<A>, Timestamp, Arc<Metadata>),
+}
+
+/// Why a command gave no events.
+#[derive(Debug)]
+pub(crate) enum Failure<E> {
+    Rejected(E),
+    NotFound,
+    AlreadyExists,
+}
+
+impl<E: std::fmt::Debug> Failure<E> {
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Rejected(error) => format!("rejected with {error:?}"),
+            Self::NotFound => "refused: the aggregate does not exist".to_owned(),
+            Self::AlreadyExists => "refused: the aggregate exists already".to_owned(),
+        }
+    }
+}
+
+impl<A: Aggregate> Scenario<A> {
+    pub(crate) fn new() -> Self {
+        Self {
+            id: None,
+            instant: DEFAULT_INSTANT,
+            metadata: Arc::default(),
+            pending: Vec::new(),
+            history: Vec::new(),
+            state: None,
+            story: Vec::new(),
+        }
+    }
+
+    pub(crate) fn set_instant(&mut self, instant: Timestamp) {
+        self.instant = instant;
+    }
+
+    pub(crate) fn set_metadata(&mut self, metadata: Metadata) {
+        self.metadata = Arc::new(metadata);
+    }
+
+    pub(crate) fn state(&self) -> Option<&A> {
+        self.state.as_ref()
+    }
+
+    pub(crate) fn story(&self) -> &[String] {
+        &self.story
+    }
+
+    #[track_caller]
+    pub(crate) fn add_events(&mut self, events: impl IntoEvents<A>) {
+        let mut given = Vec::new();
+        events.extend_into(&mut given);
+        for event in given {
+            self.pending.push(Pending::Event(event, self.instant));
+        }
+        if self.id.is_some() {
+            self.bring_forward(None);
+        }
+    }
+
+    pub(crate) fn add_command(&mut self, command: AnyCommand<A>) {
+        self.pending.push(Pending::Command(command, self.instant, self.metadata.clone()));
+    }
+
+    /// Decides a command on the state, and takes what follows into the history.
+    #[track_caller]
+    pub(crate) fn decide<C>(
+        &mut self,
+        command: C,
+        services: &Arc<A::Services>,
+    ) -> Result<Vec<A::Event>, Failure<HandlerError<A, C>>>
+    where
+        C: HandledBy<A>,
+        A: Handle<C>,
+    {
+        let id: A::Id = command.target().clone();
+        self.settle_on(&id, C::NAME);
+        self.bring_forward(Some(services));
+        self.story.push(format!("when   {}", report::command(&command)));
+        let cx = Context::<A>::new(id, services.clone(), self.instant)
+            .with_stream_version(self.history.len() as u64)
+            .with_metadata(self.metadata.clone());
+        let decided = block_on(C::handle(self.state.as_ref(), command, &cx));
+        let events = match decided.map(Decision::decide) {
+            Ok(Ok(events)) => events,
+            Ok(Err(error)) => return Err(Failure::Rejected(error)),
+            Err(Misfit::Missing) => return Err(Failure::NotFound),
+            Err(Misfit::Exists) => return Err(Failure::AlreadyExists),
+        };
+        for event in &events {
+            self.record(event, self.instant);
+        }
+        if !events.is_empty() {
+            checks::state(
+                &self.stream(),
+                self.state.as_ref(),
+                self.id(),
+                &self.history,
+                &self.story,
+            );
+        }
+        Ok(events)
+    }
+
+    /// A test is about one aggregate: the one that its first command names.
+    #[track_caller]
+    fn settle_on(&mut self, id: &A::Id, command: &str) {
+        let Some(known) = &self.id else {
+            self.id = Some(id.clone());
+            return;
+        };
+        let (known, id) = (known.to_string(), id.to_string());
+        assert!(
+            known == id,
+            "this test is about `{known}`, but command `{command}` is for `{id}`: test them one by one"
+        );
+    }
+
+    /// Brings what was given before the id was known into the history. Commands need services.
+    #[track_caller]
+    fn bring_forward(&mut self, services: Option<&Arc<A::Services>>) {
+        let present = (self.instant, self.metadata.clone());
+        for pending in std::mem::take(&mut self.pending) {
+            match (pending, services) {
+                (Pending::Event(event, instant), _) => {
+                    self.story.push(format!("given  {}", report::event(&event)));
+                    self.record(&event, instant);
+                }
+                (Pending::Command(command, instant, metadata), Some(services)) => {
+                    (self.instant, self.metadata) = (instant, metadata);
+                    if let Err(refusal) = command.decide(self, services) {
+                        panic!("given command {command:?} was refused: {refusal}");
+                    }
+                }
+                (command, None) => self.pending.push(command),
+            }
+        }
+        (self.instant, self.metadata) = present;
+    }
+
+    /// Stores an event as a store would, checks that it can be read back, and applies it.
+    #[track_caller]
+    fn record(&mut self, event: &A::Event, instant: Timestamp) {
+        let stream_version = self.history.len() as u64 + 1;
+        let recorded = RecordedEvent {
+            id: uuid::Uuid::from_u128(u128::from(stream_version)),
+            stream_id: self.stream(),
+            stream_version,
+            position: Position::from(stream_version),
+            event_type: Cow::Borrowed(event.event_type()),
+            schema_version: event.schema_version(),
+            data: Payload::new(checks::event(event)),
+            metadata: self.metadata.clone(),
+            recorded_at: instant,
+        };
+        let cx = EventContext::<A>::new(self.id().clone(), recorded.clone());
+        if let Err(misfit) = A::apply(&mut self.state, event, &cx) {
+            let why = match misfit {
+                Misfit::Exists => "it creates, but the aggregate exists",
+                Misfit::Missing => "it needs the aggregate, which does not exist",
+            };
+            panic!(
+                "{}\n\nevent {} cannot be applied: {why}",
+                report::story(&self.story),
+                report::event(event)
+            );
+        }
+        self.history.push(recorded);
+    }
+
+    fn id(&self) -> &A::Id {
+        self.id.as_ref().expect("bug in annals-testing: a history without an id")
+    }
+
+    fn stream(&self) -> StreamId {
+        StreamId::of::<A>(self.id())
+    }
+}
+
+/// The JSON of an event, for comparing and showing.
+pub(crate) fn json_of<E: EventEnum>(event: &E) -> Value {
+    match event.encode() {
+        Ok(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        Err(error) => Value::String(format!("<cannot be written: {error}>")),
+    }
+}

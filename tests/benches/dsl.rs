@@ -1,0 +1,273 @@
+//! What the generated code costs beside the same by hand: `cargo bench -p annals-tests --bench dsl`.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use annals::prelude::*;
+use annals::{Append, Expected, NewEvent, Payload};
+
+#[path = "../contract/bank.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests of the contract are not run here")]
+mod bank;
+mod measure;
+
+use bank::*;
+use measure::{Times, sorted};
+
+/// How often each candidate runs.
+const ROUNDS: usize = 15;
+
+fn main() {
+    let mut bounds = Bounds::default();
+    fold(&mut bounds);
+    decode(&mut bounds);
+    append(&mut bounds);
+    dispatch();
+    bounds.exit();
+}
+
+/// Ten million decoded events, folded through the generated dispatch and by hand.
+fn fold(bounds: &mut Bounds) {
+    const EVENTS: usize = 10_000_000;
+    let mut events: Vec<AccountEvent> = Vec::with_capacity(EVENTS);
+    events.push(AccountOpened { owner: "Ada".into() }.into());
+    for number in 1..EVENTS as u64 {
+        // Not a pattern that a branch predictor learns.
+        let amount = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60;
+        events.push(if amount < 8 {
+            MoneyDeposited { amount: 16 }.into()
+        } else {
+            Withdrawn { amount: 0 }.into()
+        });
+    }
+    let cx = EventContext::<Account>::new("ada".into(), recorded());
+    let generated = || {
+        let mut state = None;
+        for event in black_box(&events) {
+            if Account::apply(&mut state, event, &cx).is_err() {
+                panic!("a history that does not fit");
+            }
+        }
+        black_box(state);
+    };
+    let by_hand = || {
+        let mut state = None;
+        for event in black_box(&events) {
+            fold_by_hand(&mut state, event);
+        }
+        black_box(state);
+    };
+    let (generated, by_hand) = in_turns(generated, by_hand);
+    let ((generated, spread), (by_hand, spread_by_hand)) =
+        (nanos_each(&generated, EVENTS), nanos_each(&by_hand, EVENTS));
+    println!("fold {EVENTS} decoded events, ns an event");
+    println!(
+        "    generated {generated:.2} ±{spread:.2}   by hand {by_hand:.2} ±{spread_by_hand:.2}"
+    );
+    println!("    difference {:+.2} ns (bound: at most 1 ns)", generated - by_hand);
+    bounds.check("fold", generated - by_hand <= 1.0);
+}
+
+fn fold_by_hand(state: &mut Option<Account>, event: &AccountEvent) {
+    match event {
+        AccountEvent::AccountOpened(event) => {
+            *state = Some(Account { owner: event.owner.clone(), balance: 0, closed: false });
+        }
+        AccountEvent::MoneyDeposited(event) => {
+            if let Some(account) = state {
+                account.balance += event.amount;
+            }
+        }
+        AccountEvent::Withdrawn(event) => {
+            if let Some(account) = state {
+                account.balance -= event.amount;
+            }
+        }
+        AccountEvent::AccountClosed(_) => {
+            if let Some(account) = state {
+                account.closed = true;
+            }
+        }
+    }
+}
+
+/// A million stored events, decoded by their stored names and by hand into the same enum.
+fn decode(bounds: &mut Bounds) {
+    const EVENTS: usize = 1_000_000;
+    let stored: Vec<(&str, String)> = (0..EVENTS)
+        .map(|number| match number % 3 {
+            0 => ("AccountOpened", format!(r#"{{"owner":"owner {number}"}}"#)),
+            1 => ("MoneyDeposited", format!(r#"{{"amount":{number}}}"#)),
+            _ => ("MoneyWithdrawn", format!(r#"{{"amount":{number}}}"#)),
+        })
+        .collect();
+    let generated = || {
+        for (name, json) in black_box(&stored) {
+            black_box(AccountEvent::decode(name, 1, json).unwrap().unwrap());
+        }
+    };
+    let by_hand = || {
+        for (name, json) in black_box(&stored) {
+            black_box(decode_by_hand(name, json).unwrap());
+        }
+    };
+    let (generated, by_hand) = in_turns(generated, by_hand);
+    let ratio = generated.median().as_secs_f64() / by_hand.median().as_secs_f64();
+    let ((generated, spread), (by_hand, spread_by_hand)) =
+        (nanos_each(&generated, EVENTS), nanos_each(&by_hand, EVENTS));
+    println!("decode {EVENTS} events by their stored names, ns an event");
+    println!(
+        "    generated {generated:.1} ±{spread:.1}   by hand {by_hand:.1} ±{spread_by_hand:.1}"
+    );
+    println!("    ratio {ratio:.3} (bound: at most 1.1)");
+    bounds.check("decode", ratio <= 1.1);
+}
+
+fn decode_by_hand(name: &str, json: &str) -> serde_json::Result<AccountEvent> {
+    Ok(match name {
+        "AccountOpened" => AccountEvent::AccountOpened(serde_json::from_str(json)?),
+        "MoneyDeposited" => AccountEvent::MoneyDeposited(serde_json::from_str(json)?),
+        "MoneyWithdrawn" => AccountEvent::Withdrawn(serde_json::from_str(json)?),
+        "AccountClosed" => AccountEvent::AccountClosed(serde_json::from_str(json)?),
+        _ => unreachable!("no such event"),
+    })
+}
+
+/// A thousand appends to a store in memory that holds ten thousand events, and to one that holds a million.
+fn append(bounds: &mut Bounds) {
+    const APPENDS: usize = 1_000;
+    let runtime = runtime();
+    let small = filled(&runtime, 10_000);
+    let large = filled(&runtime, 1_000_000);
+    let appends = |store: &MemoryStore| {
+        runtime.block_on(async {
+            for number in 0..APPENDS {
+                let stream = StreamId::new("account", number % 100);
+                store.append(vec![append_of(stream)]).await.unwrap();
+            }
+        });
+    };
+    let (large, small) = in_turns(|| appends(&large), || appends(&small));
+    let ratio = large.median().as_secs_f64() / small.median().as_secs_f64();
+    let ((large, spread), (small, spread_small)) =
+        (nanos_each(&large, APPENDS), nanos_each(&small, APPENDS));
+    println!("append to a store in memory, ns an append of one event");
+    println!(
+        "    at 1,000,000 events {large:.0} ±{spread:.0}   at 10,000 {small:.0} ±{spread_small:.0}"
+    );
+    println!("    ratio {ratio:.2} (bound: does not grow with what is stored; caches allow 2)");
+    bounds.check("append", ratio <= 2.0);
+}
+
+/// Commands on ten thousand accounts in memory, one after the other: for orientation, no bound.
+fn dispatch() {
+    const COMMANDS: u32 = 20_000;
+    let runtime = runtime();
+    let bus = CommandBus::new(MemoryStore::new());
+    let begin = Instant::now();
+    runtime.block_on(async {
+        for number in 0..COMMANDS {
+            let account = AccountId::from(format!("account {}", number % 10_000));
+            if number < 10_000 {
+                bus.dispatch(OpenAccount { account, owner: "Ada".into() }).await.unwrap();
+            } else {
+                bus.dispatch(Deposit { account, amount: 1 }).await.unwrap();
+            }
+        }
+    });
+    let each: Duration = begin.elapsed() / COMMANDS;
+    println!("dispatch on a store in memory: {each:?} a command, one task");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn filled(runtime: &tokio::runtime::Runtime, events: usize) -> MemoryStore {
+    let store = MemoryStore::new();
+    runtime.block_on(async {
+        for number in 0..events {
+            let stream = StreamId::new("account", number % 1_000);
+            store.append(vec![append_of(stream)]).await.unwrap();
+        }
+    });
+    store
+}
+
+fn append_of(stream: StreamId) -> Append {
+    let event = NewEvent {
+        id: uuid::Uuid::now_v7(),
+        event_type: "MoneyDeposited".into(),
+        schema_version: 1,
+        data: Payload::new(r#"{"amount":1}"#),
+        metadata: Default::default(),
+    };
+    Append::new(stream, Expected::Any, vec![event])
+}
+
+fn recorded() -> RecordedEvent {
+    RecordedEvent {
+        id: uuid::Uuid::nil(),
+        stream_id: StreamId::new("account", "ada"),
+        stream_version: 1,
+        position: Position::from(1),
+        event_type: "MoneyDeposited".into(),
+        schema_version: 1,
+        data: Payload::new("null"),
+        metadata: Default::default(),
+        recorded_at: Timestamp::default(),
+    }
+}
+
+/// Runs two candidates in turns, so that a slow moment of the machine meets both alike.
+fn in_turns(mut one: impl FnMut(), mut other: impl FnMut()) -> (Times, Times) {
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    one();
+    other();
+    for round in 0..ROUNDS {
+        // Who goes first changes, so that neither always finds the caches as the other left them.
+        if round % 2 == 0 {
+            ones.push(time(&mut one));
+            others.push(time(&mut other));
+        } else {
+            others.push(time(&mut other));
+            ones.push(time(&mut one));
+        }
+    }
+    (sorted(ones), sorted(others))
+}
+
+/// The time of one run.
+fn time(run: &mut impl FnMut()) -> Duration {
+    let begin = Instant::now();
+    run();
+    begin.elapsed()
+}
+
+/// Nanoseconds for each of `count` things: the median, and half the distance between the quartiles.
+fn nanos_each(times: &Times, count: usize) -> (f64, f64) {
+    let each = |time: Duration| time.as_secs_f64() * 1e9 / count as f64;
+    let (low, high) = times.quartiles();
+    (each(times.median()), (each(high) - each(low)) / 2.0)
+}
+
+/// Counts bounds that are not met, for the exit code.
+#[derive(Default)]
+struct Bounds(usize);
+
+impl Bounds {
+    fn check(&mut self, what: &str, met: bool) {
+        if !met {
+            self.0 += 1;
+            println!("    BOUND NOT MET: {what}");
+        }
+    }
+
+    fn exit(self) {
+        if self.0 > 0 {
+            println!("\n{} bounds are not met", self.0);
+            std::process::exit(1);
+        }
+        println!("\nall bounds are met");
+    }
+}

@@ -1,0 +1,5 @@
+//! The proofs of annals: every target of this package is a test or a benchmark.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

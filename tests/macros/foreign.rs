@@ -1,0 +1,70 @@
+//! An aggregate whose id, events and commands are all types of another crate, listed by path and under another name.
+
+use annals::prelude::*;
+use annals_testing::{given, given_nothing};
+use annals_tests_foreign as parcels;
+use annals_tests_foreign::{
+    DeliverParcel, ParcelDelivered, ParcelSent, ParcelWeighed, SendParcel, WeighParcel, Weighed,
+};
+
+use crate::fold::fold;
+
+#[derive(Debug, PartialEq, Aggregate)]
+#[aggregate(
+    id = parcels::ParcelId,
+    events(ParcelSent, parcels::ParcelDelivered as Delivered),
+    category = "sent_parcel"
+)]
+enum Parcel {
+    UnderWay { to: String },
+    Delivered,
+}
+
+#[handlers]
+impl Parcel {
+    #[handle]
+    fn send(command: parcels::SendParcel) -> parcels::ParcelSent {
+        parcels::ParcelSent { to: command.to }
+    }
+
+    #[apply]
+    fn sent(event: &parcels::ParcelSent) -> Self {
+        Self::UnderWay { to: event.to.clone() }
+    }
+
+    #[handle]
+    fn deliver(&self, _: DeliverParcel) -> Option<ParcelDelivered> {
+        matches!(self, Self::UnderWay { .. }).then_some(ParcelDelivered)
+    }
+
+    #[apply]
+    fn delivered(self, _: &ParcelDelivered) -> Self {
+        Self::Delivered
+    }
+}
+
+#[test]
+fn types_of_another_crate_serve() {
+    let sent = ParcelSent { to: "Delft".into() };
+    given_nothing::<Parcel>()
+        .when(SendParcel { parcel: "p-1".into(), to: "Delft".into() })
+        .then(sent.clone())
+        .when(DeliverParcel { parcel: "p-1".into() })
+        .then(ParcelDelivered)
+        .when(DeliverParcel { parcel: "p-1".into() })
+        .then_nothing();
+    let parcel = fold::<Parcel>("p-1".into(), (sent, ParcelDelivered)).unwrap();
+    assert_eq!(parcel, Some(Parcel::Delivered));
+    let event = ParcelEvent::from(ParcelDelivered);
+    assert!(matches!(event, ParcelEvent::Delivered(ParcelDelivered)));
+    assert_eq!(event.event_type(), "ParcelDelivered");
+}
+
+#[test]
+fn so_does_an_aggregate_of_another_crate() {
+    given::<Weighed>(ParcelWeighed { grams: 20.0 })
+        .when(WeighParcel { parcel: "p-1".into(), grams: 20.5 })
+        .then_nothing()
+        .when(WeighParcel { parcel: "p-1".into(), grams: 30.0 })
+        .then(ParcelWeighed { grams: 30.0 });
+}

@@ -1,0 +1,82 @@
+//! Under lints that people turn on.
+#![deny(
+    warnings,
+    missing_docs,
+    unused_qualifications,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+#![forbid(unsafe_code)]
+
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// An id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, AggregateId)]
+pub(crate) struct DoorId(String);
+
+/// An event.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct DoorOpened {
+    pub(crate) by: String,
+}
+
+/// An event.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[deprecated = "doors close by themselves"]
+pub(crate) struct DoorClosed;
+
+/// A command.
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+pub(crate) struct OpenDoor {
+    #[command(id)]
+    pub(crate) door: DoorId,
+}
+
+/// A state.
+#[expect(deprecated, reason = "old doors were closed")]
+mod door {
+    use super::*;
+
+    /// A door.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = DoorId, events(DoorOpened, DoorClosed), snapshot(every = 10))]
+    pub(crate) struct Door {
+        opened: bool,
+    }
+
+    #[handlers]
+    impl Door {
+        #[handle]
+        fn open(&self, _: OpenDoor) -> Result<DoorOpened, std::fmt::Error> {
+            Ok(DoorOpened { by: String::new() })
+        }
+
+        #[handle(upsert)]
+        async fn knock(_: Option<&Self>, _: Knock) {}
+
+        #[apply(upsert)]
+        fn opened(_: Option<Self>, event: &DoorOpened) -> Self {
+            Self { opened: event.by.is_empty() }
+        }
+
+        #[apply]
+        fn closed(&mut self, _: &DoorClosed, cx: &EventContext<Self>) {
+            self.opened = cx.stream_version() == 0;
+        }
+    }
+}
+
+/// A command.
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+pub(crate) struct Knock(#[command(id)] DoorId);
+
+#[test]
+fn it_compiles_without_a_warning() {
+    let door = crate::fold::fold::<door::Door>("front".into(), DoorOpened { by: String::new() });
+    let door = door.unwrap();
+    let open = OpenDoor { door: "front".into() };
+    assert!(crate::fold::decide(door.as_ref(), open).unwrap().is_ok());
+    assert!(crate::fold::decide(door.as_ref(), Knock("front".into())).unwrap().is_ok());
+}

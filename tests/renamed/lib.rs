@@ -1,0 +1,139 @@
+//! A program that knows annals under another name only, by the name of the dependency and by a re-export.
+
+pub use chronicle as framework;
+
+use chronicle::{Aggregate, AggregateId, Command, Context, Event, EventContext, handlers};
+use serde::{Deserialize, Serialize};
+
+/// The id of a lamp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AggregateId)]
+#[aggregate_id(crate = ::chronicle)]
+pub struct LampId(u32);
+
+/// A lamp was lit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(crate = chronicle, alias = "Kindled")]
+pub struct Lit {
+    /// How bright.
+    pub lumens: u16,
+}
+
+/// A lamp was put out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(crate = crate::framework)]
+pub struct PutOut;
+
+/// Light a lamp.
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+#[command(crate = crate::framework)]
+pub struct Light {
+    /// Which one.
+    #[command(id)]
+    pub lamp: LampId,
+    /// How bright.
+    pub lumens: u16,
+}
+
+/// Put a lamp out.
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+#[command(crate = ::chronicle)]
+pub struct PutOutLamp {
+    /// Which one.
+    #[command(id)]
+    pub lamp: LampId,
+}
+
+/// A lamp that burns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
+#[aggregate(
+    crate = crate::framework,
+    id = LampId,
+    events(Lit, PutOut),
+    snapshot(every = 1, on(Lit))
+)]
+pub struct Lamp {
+    /// How bright.
+    pub lumens: u16,
+}
+
+#[handlers(crate = crate::framework)]
+impl Lamp {
+    /// Lights a lamp that is out, and changes one that burns.
+    ///
+    /// # Errors
+    ///
+    /// When it would give no light.
+    #[crate::framework::handle(upsert)]
+    pub async fn light(
+        lamp: Option<&Self>,
+        command: Light,
+        cx: &Context<Self>,
+    ) -> Result<Option<Lit>, std::fmt::Error> {
+        match (lamp, command.lumens) {
+            _ if cx.id() != &command.lamp => Err(std::fmt::Error),
+            (_, 0) => Err(std::fmt::Error),
+            (Some(lamp), lumens) if lamp.lumens == lumens => Ok(None),
+            (_, lumens) => Ok(Some(Lit { lumens })),
+        }
+    }
+
+    /// Lights.
+    #[apply(upsert)]
+    pub fn lit(_: Option<Self>, event: &Lit, _: &EventContext<Self>) -> Self {
+        Self { lumens: event.lumens }
+    }
+}
+
+#[handlers(crate = ::chronicle)]
+impl Lamp {
+    /// Puts the lamp out.
+    #[handle]
+    pub fn put_out(&self, _: PutOutLamp) -> PutOut {
+        PutOut
+    }
+
+    /// Ends the lamp, until it is lit again.
+    #[apply]
+    pub fn was_put_out(self, _: &PutOut) -> Option<Self> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chronicle::{CommandBus, DispatchError, EventEnum, MemoryStore, Repository};
+
+    use super::{Lamp, LampEvent, LampId, Light, Lit, PutOutLamp};
+
+    #[tokio::test]
+    async fn a_bus_runs_it() -> Result<(), Box<dyn std::error::Error>> {
+        let store = MemoryStore::new();
+        let bus = CommandBus::new(store.clone());
+        let lamps = Repository::<Lamp>::new(store);
+        let lamp = LampId::from(7);
+
+        bus.dispatch(Light { lamp: lamp.clone(), lumens: 400 }).await?;
+        bus.dispatch_json("Light", serde_json::json!({ "lamp": 7, "lumens": 800 })).await?;
+        let loaded = lamps.load(&7).await?.expect("lit above");
+        assert_eq!((loaded.state.lumens, loaded.stream_version), (800, 2));
+
+        bus.dispatch(PutOutLamp { lamp: lamp.clone() }).await?;
+        assert!(lamps.load("7").await?.is_none());
+        let out = bus.dispatch(PutOutLamp { lamp: lamp.clone() }).await.unwrap_err();
+        assert!(matches!(out, DispatchError::NotFound { .. }), "{out}");
+
+        let dark = bus.dispatch(Light { lamp: lamp.clone(), lumens: 0 }).await.unwrap_err();
+        assert!(matches!(dark, DispatchError::Rejected(std::fmt::Error)));
+        let again = bus.dispatch(Light { lamp: lamp.clone(), lumens: 10 }).await?;
+        assert_eq!((again.stream_id.as_str(), again.stream_version), ("lamp-7", 4));
+        let loaded = lamps.load(&lamp).await?.expect("lit again");
+        assert_eq!(loaded.state, Lamp { lumens: 10 });
+        Ok(())
+    }
+
+    #[test]
+    fn old_names_read() {
+        let event = LampEvent::decode("Kindled", 1, r#"{"lumens":5}"#).unwrap().unwrap();
+        assert_eq!(event.same_event(&Lit { lumens: 5 }.into()), Some(true));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the runtime does with a program, on the store in memory.
+
+#[path = "../contract/bank.rs"]
+mod bank;
+
+mod codec;
+mod faulty_store;
+mod idempotency;
+mod interceptors;
+mod metadata;
+mod retries;
+mod services;
+mod snapshots;
+mod time_travel;
+mod unreadable;

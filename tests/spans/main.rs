@@ -1,0 +1,149 @@
+//! What a dispatch tells `tracing`, under the domain's names.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
+use std::sync::{Arc, Once};
+
+use annals::prelude::*;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event as TracingEvent, Metadata as Meta, Subscriber};
+
+#[path = "../contract/bank.rs"]
+mod bank;
+
+use bank::{Account, Deposit, OpenAccount};
+
+thread_local! {
+    /// How many spans this thread is in.
+    static ENTERED: Cell<u32> = const { Cell::new(0) };
+    /// What this thread's test has seen: each has a thread of its own.
+    static SEEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes down each span and event of the framework with its fields. One for the whole program: what a thread without a
+/// subscriber meets first, `tracing` may take for disabled everywhere.
+struct Recorder;
+
+/// Forgets what this thread has seen, and records from here on.
+fn record() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| tracing::subscriber::set_global_default(Recorder).unwrap());
+    seen();
+}
+
+/// What this thread has seen since it was asked last.
+fn seen() -> Vec<String> {
+    SEEN.take()
+}
+
+fn write_down(line: String) {
+    SEEN.with_borrow_mut(|seen| seen.push(line));
+}
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.push_str(&format!(" {}={value:?}", field.name()));
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, meta: &Meta<'_>) -> bool {
+        meta.target().starts_with("annals")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut fields = Fields(format!("span {}", span.metadata().name()));
+        span.record(&mut fields);
+        write_down(fields.0);
+        Id::from_u64(1)
+    }
+
+    fn event(&self, event: &TracingEvent<'_>) {
+        let mut fields = Fields(event.metadata().level().to_string());
+        event.record(&mut fields);
+        write_down(fields.0);
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {
+        ENTERED.set(ENTERED.get() + 1);
+    }
+
+    fn exit(&self, _: &Id) {
+        ENTERED.set(ENTERED.get() - 1);
+    }
+}
+
+#[tokio::test]
+async fn a_dispatch_is_a_span_with_the_command_and_the_stream() {
+    record();
+    let bus = CommandBus::new(MemoryStore::new());
+    bus.dispatch(OpenAccount { account: "ada".into(), owner: "Ada".into() }).await.unwrap();
+    bus.dispatch(Deposit { account: "ada".into(), amount: 0 }).await.unwrap_err();
+    assert_eq!(
+        seen(),
+        [
+            "span dispatch command=\"OpenAccount\" stream_id=account-ada",
+            "DEBUG message=done stream_version=1 position=1 events=1",
+            "span dispatch command=\"Deposit\" stream_id=account-ada",
+            "DEBUG message=refused error=an amount must be more than zero",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_stops_its_reader_is_told_by_name_and_place() {
+    let store = MemoryStore::new();
+    let event = annals::NewEvent {
+        id: uuid::Uuid::from_u128(1),
+        event_type: "AccountFrozen".into(),
+        schema_version: 1,
+        data: annals::Payload::new("null"),
+        metadata: Arc::default(),
+    };
+    let stream = StreamId::new("account", "ada");
+    let append = annals::Append::new(stream, annals::Expected::NoStream, vec![event]);
+    store.append(vec![append]).await.unwrap();
+
+    record();
+    let accounts = Repository::<Account>::new(store);
+    accounts.load("ada").await.unwrap_err();
+    let told = seen().join("\n");
+    assert!(
+        told.starts_with(
+            "ERROR message=an event stops its reader stream_id=account-ada stream_version=1 position=1 \
+             event_type=\"AccountFrozen\" error=event `AccountFrozen`"
+        ),
+        "{told}"
+    );
+}
+
+/// Waits once in the middle of each dispatch.
+struct Slow;
+
+#[async_trait]
+impl Interceptor for Slow {
+    async fn before(&self, _: &mut CommandCall) -> Result<(), Refusal> {
+        assert_eq!(ENTERED.get(), 1, "the dispatch runs in its span");
+        tokio::task::yield_now().await;
+        assert_eq!(ENTERED.get(), 1);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_span_is_held_while_a_dispatch_waits() {
+    record();
+    let bus = CommandBus::builder(MemoryStore::new()).interceptor(Slow).build().unwrap();
+    let open = OpenAccount { account: "ada".into(), owner: "Ada".into() };
+    let mut dispatch = bus.dispatch(open).into_future();
+    assert!(futures::poll!(&mut dispatch).is_pending());
+    assert_eq!(ENTERED.get(), 0, "others run meanwhile, and are not in this span");
+    dispatch.await.unwrap();
+    assert_eq!(ENTERED.get(), 0);
+}

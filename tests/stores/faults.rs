@@ -1,0 +1,227 @@
+//! The faults that the broken stores have.
+
+use annals::{
+    Append, CheckpointChange, EventStore, Expected, LogPage, Position, ReadAll, ReadModelStore,
+    Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore,
+    WriteError,
+};
+use annals_testing::conformance::faulty::Fault;
+use async_trait::async_trait;
+use uuid::Uuid;
+
+/// No fault at all.
+pub struct NoFault;
+
+impl<S: Sync> Fault<S> for NoFault {}
+
+/// Appends whatever version the stream has.
+pub struct NoConcurrencyCheck;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for NoConcurrencyCheck {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        appends.iter_mut().for_each(|append| append.expected = Expected::Any);
+        appends
+    }
+
+    async fn append(&self, store: &S, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: EventStore,
+    {
+        // As a round trip does, it lets others act between what was read and what is written.
+        tokio::task::yield_now().await;
+        store.append(appends).await
+    }
+}
+
+/// Cuts expected versions to 32 bits.
+pub struct NarrowVersions;
+
+impl<S: Sync> Fault<S> for NarrowVersions {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        for append in &mut appends {
+            if let Expected::Exact(version) = &mut append.expected {
+                *version &= u64::from(u32::MAX);
+            }
+        }
+        appends
+    }
+}
+
+/// Never gives one event of the log, as a reader that passes an event does.
+pub struct SkippedEvent;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for SkippedEvent {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut page = store.log_page(read).await?;
+        page.events.retain(|event| event.position.get() != 7);
+        Ok(page)
+    }
+}
+
+/// Passes an event where two writers met at the tail: the later one was seen first, and the reader moved on.
+pub struct PassedEvent;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for PassedEvent {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut page = store.log_page(read).await?;
+        // Who reads from the beginning sees all; only who was at the tail is passed by.
+        if read.after > Position::START
+            && !page.more
+            && let [.., late, last] = &page.events[..]
+            && late.stream_id != last.stream_id
+        {
+            page.events.remove(page.events.len() - 2);
+        }
+        Ok(page)
+    }
+}
+
+/// Turns events of one stream round that lie side by side in the log.
+pub struct OutOfOrder;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for OutOfOrder {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut page = store.log_page(read).await?;
+        for index in 1..page.events.len() {
+            if page.events[index - 1].stream_id == page.events[index].stream_id {
+                let (one, other) = (page.events[index - 1].position, page.events[index].position);
+                page.events.swap(index - 1, index);
+                page.events[index - 1].position = one;
+                page.events[index].position = other;
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Forgets the idempotency keys.
+pub struct ForgottenKey;
+
+impl<S: Sync> Fault<S> for ForgottenKey {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        appends.iter_mut().for_each(|append| append.key = None);
+        appends
+    }
+}
+
+/// Appends to one stream after the other, each by itself.
+pub struct OneByOne;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for OneByOne {
+    async fn append(&self, store: &S, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: EventStore,
+    {
+        let mut receipts = Vec::with_capacity(appends.len());
+        for append in appends {
+            receipts.extend(store.append(vec![append]).await?);
+            // As between two round trips, others come in between.
+            tokio::task::yield_now().await;
+        }
+        Ok(receipts)
+    }
+
+    async fn commit(&self, store: &S, mut work: UnitOfWork) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: UnitOfWorkStore,
+    {
+        let receipts = self.append(store, std::mem::take(&mut work.appends)).await?;
+        store.commit(work).await?;
+        Ok(receipts)
+    }
+}
+
+/// Makes the ids of events itself, so that a second try is another append.
+pub struct Doubles;
+
+impl<S: Sync> Fault<S> for Doubles {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        for event in appends.iter_mut().flat_map(|append| &mut append.events) {
+            event.id = Uuid::now_v7();
+        }
+        appends
+    }
+}
+
+/// Writes under a lease that has passed on.
+pub struct FenceUnchecked;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for FenceUnchecked {
+    async fn commit(&self, store: &S, mut work: UnitOfWork) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: UnitOfWorkStore,
+    {
+        match store.commit(work.clone()).await {
+            Err(WriteError::Fenced { current, .. }) => {
+                work.checkpoint.iter_mut().for_each(|change| change.fence.epoch = current);
+                store.commit(work).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn write_rows(
+        &self,
+        store: &S,
+        rows: Vec<RowChange>,
+        mut checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError>
+    where
+        S: ReadModelStore,
+    {
+        match store.write_rows(rows.clone(), checkpoint.clone()).await {
+            Err(WriteError::Fenced { current, .. }) => {
+                checkpoint.fence.epoch = current;
+                store.write_rows(rows, checkpoint).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Keeps the newest snapshot rather than the last.
+pub struct NewestSnapshot;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for NewestSnapshot {
+    async fn save_snapshot(&self, store: &S, snapshot: StoredSnapshot) -> Result<(), StoreError>
+    where
+        S: SnapshotStore,
+    {
+        let kept = store.load_snapshot(&snapshot.stream_id, snapshot.snapshot_version).await?;
+        if kept.is_none_or(|kept| kept.stream_version <= snapshot.stream_version) {
+            store.save_snapshot(snapshot).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Wakes who waits at the next append only, and so misses the one just before the wait.
+pub struct Deaf;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for Deaf {
+    async fn wait_for_events(&self, store: &S, _: Position) -> Result<(), StoreError>
+    where
+        S: EventStore,
+    {
+        let head = store.head().await?;
+        store.wait_for_events(head).await
+    }
+}

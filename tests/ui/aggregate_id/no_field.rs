@@ -1,0 +1,6 @@
+use annals::AggregateId;
+
+#[derive(Debug, Clone, PartialEq, AggregateId)]
+struct AccountId;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use annals::AggregateId;
+
+#[derive(Debug, Clone, PartialEq, AggregateId)]
+enum AccountId {
+    Number(u64),
+    Name(String),
+}
+
+fn main() {}

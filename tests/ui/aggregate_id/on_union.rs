@@ -1,0 +1,8 @@
+use annals::AggregateId;
+
+#[derive(AggregateId)]
+union AccountId {
+    number: u64,
+}
+
+fn main() {}

@@ -1,0 +1,30 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, AggregateId)]
+struct AccountId(String, u64);
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Opened;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Open(#[command(id)] AccountId);
+
+#[derive(Aggregate)]
+#[aggregate(id = AccountId, events(Opened))]
+struct Account;
+
+#[handlers]
+impl Account {
+    #[apply]
+    fn opened(_: &Opened) -> Self {
+        Self
+    }
+
+    #[handle]
+    fn open(_: Open) -> Opened {
+        Opened
+    }
+}
+
+fn main() {}

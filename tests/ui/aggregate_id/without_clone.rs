@@ -1,0 +1,6 @@
+use annals::AggregateId;
+
+#[derive(Debug, AggregateId)]
+struct AccountId(String);
+
+fn main() {}

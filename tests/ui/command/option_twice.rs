@@ -1,0 +1,8 @@
+use annals::Command;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+#[command(name = "Open", name = "OpenAccount")]
+struct Open(#[command(id)] String);
+
+fn main() {}

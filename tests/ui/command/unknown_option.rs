@@ -1,0 +1,10 @@
+use annals::Command;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Open {
+    #[command(key)]
+    account: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(alias = "Opened")]
+struct Opened;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(
+    name = "OpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpenedOpened"
+)]
+struct Opened;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Opened;
+
+#[derive(Aggregate)]
+#[aggregate(id = String, events(Opened))]
+struct Account;
+
+impl Account {
+    #[apply]
+    fn opened(_: &Opened) -> Self {
+        Self
+    }
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Opened;
+
+struct Account;
+
+#[handlers]
+impl Account {
+    #[apply]
+    fn opened(_: &Opened) -> Self {
+        Self
+    }
+}
+
+fn main() {}

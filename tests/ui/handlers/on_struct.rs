@@ -1,0 +1,6 @@
+use annals::prelude::*;
+
+#[handlers]
+struct Account;
+
+fn main() {}

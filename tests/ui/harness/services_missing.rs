@@ -1,0 +1,32 @@
+use annals::prelude::*;
+use annals_testing::given_nothing;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Opened;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Open(#[command(id)] String);
+
+struct Rates;
+
+#[derive(Aggregate)]
+#[aggregate(id = String, events(Opened), services = Rates)]
+struct Account;
+
+#[handlers]
+impl Account {
+    #[apply]
+    fn opened(_: &Opened) -> Self {
+        Self
+    }
+
+    #[handle]
+    fn open(_: Open) -> Opened {
+        Opened
+    }
+}
+
+fn main() {
+    given_nothing::<Account>().when(Open("ada".into())).then(Opened);
+}

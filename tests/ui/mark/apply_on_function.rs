@@ -1,0 +1,6 @@
+use annals::prelude::*;
+
+#[apply]
+fn opened() {}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Opened;
+
+#[derive(Serialize, Deserialize, Aggregate)]
+#[aggregate(id = String, events(Opened), snapshot(on = Opened))]
+struct Account;
+
+#[handlers]
+impl Account {
+    #[apply]
+    fn opened(_: &Opened) -> Self {
+        Self
+    }
+}
+
+fn main() {}
