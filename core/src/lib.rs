@@ -21,6 +21,7 @@ pub mod receipt;
 pub mod recorded_event;
 pub mod registry;
 pub mod repository;
+pub mod shape;
 pub mod store;
 pub mod stream;
 pub mod timestamp;

@@ -1,0 +1,556 @@
+//! The deserializer that gives a type made-up values, and notes what it asks for.
+
+use std::any::type_name;
+use std::fmt::{self, Display};
+use std::vec;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde_json::Value;
+
+use super::Shape;
+use super::node::{Kind, Node, Place};
+use super::sample;
+use super::struct_node::{Fields, choose};
+
+/// Why a type did not read a value.
+#[derive(Debug)]
+pub(super) enum Error {
+    Missing(&'static str),
+    Duplicate(&'static str),
+    UnknownVariant(&'static [&'static str]),
+    Other(String),
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(field) => write!(f, "missing field `{field}`"),
+            Self::Duplicate(field) => write!(f, "duplicate field `{field}`"),
+            Self::UnknownVariant(_) => f.write_str("unknown variant"),
+            Self::Other(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::de::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Other(message.to_string())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Missing(field)
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::Duplicate(field)
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::UnknownVariant(expected)
+    }
+}
+
+/// Gives one place its value.
+pub(super) struct Giver<'a> {
+    pub(super) node: &'a mut Node,
+    pub(super) place: Place<'a>,
+}
+
+impl<'a> Giver<'a> {
+    /// Notes what the place asks for, when it asks first.
+    fn ask(&mut self, kind: impl FnOnce() -> Kind) {
+        if matches!(self.node.kind, Kind::Unread) {
+            self.node.kind = kind();
+            self.place.learn();
+        }
+    }
+
+    /// Goes inside, unless the type has come back to itself: then the place is cut.
+    fn enter<V>(&mut self) -> Result<Place<'a>, Error> {
+        let visitor = type_name::<V>();
+        if !self.node.done
+            && let Some(path) = self.place.repeats(visitor)
+        {
+            self.node.kind = Kind::Recursive(path);
+            self.node.refused = Some("it contains itself".to_owned());
+            self.node.done = true;
+            self.place.learn();
+        }
+        if let Kind::Recursive(_) = self.node.kind {
+            return Err(Error::Other("it contains itself".to_owned()));
+        }
+        Ok(Place { visitor, attempt: self.place.attempt + self.node.attempt, ..self.place })
+    }
+
+    fn index(&self) -> usize {
+        sample::index(self.node, self.place.attempt)
+    }
+
+    fn leaf<'de, V: Visitor<'de>>(mut self, shape: Shape, visitor: V) -> Result<V::Value, Error> {
+        let value = sample::scalar(&shape, self.index());
+        self.ask(|| Kind::Leaf(shape.clone()));
+        match (shape, &value) {
+            (Shape::Char, Value::String(text)) => {
+                visitor.visit_char(text.chars().next().unwrap_or('a'))
+            }
+            (Shape::U128, Value::Number(number)) => {
+                visitor.visit_u128(number.as_u64().unwrap_or_default().into())
+            }
+            (Shape::I128, Value::Number(number)) => {
+                visitor.visit_i128(number.as_i64().unwrap_or_default().into())
+            }
+            (Shape::Bytes, _) => visitor.visit_bytes(&[]),
+            (_, value) => visit(value, visitor),
+        }
+    }
+
+    fn any<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        if let Kind::Tagged(_) = self.node.kind {
+            return self.tagged(visitor);
+        }
+        let value = sample::any(self.index());
+        self.ask(|| Kind::Any);
+        visit(&value, visitor)
+    }
+
+    fn fields<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        let place = self.enter::<V>()?;
+        let attempt = self.index();
+        let Node { kind: Kind::Struct(fields), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        let plan = fields.plan(attempt).into_iter();
+        let access = FieldsAccess { tag: None, plan, fields, failed_inside, place };
+        let read = visitor.visit_map(access)?;
+        if fields.accept() {
+            place.learn();
+        }
+        Ok(read)
+    }
+
+    fn tagged<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        let place = self.enter::<V>()?;
+        let attempt = self.index();
+        let Node { kind: Kind::Tagged(tagged), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        tagged.choose(attempt);
+        let (tag, present) = (tagged.tag, tagged.present);
+        let mut none = Fields::new(&[]);
+        let (variant, attempt, fields) = match tagged.variants.get_mut(present) {
+            Some((variant, Node { kind: Kind::Struct(fields), attempt, .. })) => {
+                (Some(*variant), *attempt, fields)
+            }
+            _ => (None, 0, &mut none),
+        };
+        let plan = fields.plan(attempt).into_iter();
+        let place = Place { attempt: place.attempt + attempt, ..place };
+        let tag = Some(Tag { key: tag, variant, name: &mut tagged.name });
+        visitor.visit_map(FieldsAccess { tag, plan, fields, failed_inside, place })
+    }
+}
+
+/// A type that asks once for this and once for that cannot be traced.
+fn changed_its_mind() -> Error {
+    Error::Other("it reads different things at one place".to_owned())
+}
+
+/// Gives a value as `serde_json` does.
+fn visit<'de, V: Visitor<'de>>(value: &Value, visitor: V) -> Result<V::Value, Error> {
+    match value {
+        Value::Null => visitor.visit_unit(),
+        Value::Bool(value) => visitor.visit_bool(*value),
+        Value::Number(number) => match number.as_u64() {
+            Some(number) => visitor.visit_u64(number),
+            None => visitor.visit_f64(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => visitor.visit_str(text),
+        Value::Array(_) => visitor.visit_seq(Nothing),
+        Value::Object(_) => visitor.visit_map(Nothing),
+    }
+}
+
+macro_rules! leaves {
+    ($($method:ident => $shape:ident,)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.leaf(Shape::$shape, visitor)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Giver<'_> {
+    type Error = Error;
+
+    leaves! {
+        deserialize_bool => Bool,
+        deserialize_i8 => I8,
+        deserialize_i16 => I16,
+        deserialize_i32 => I32,
+        deserialize_i64 => I64,
+        deserialize_i128 => I128,
+        deserialize_u8 => U8,
+        deserialize_u16 => U16,
+        deserialize_u32 => U32,
+        deserialize_u64 => U64,
+        deserialize_u128 => U128,
+        deserialize_f32 => F32,
+        deserialize_f64 => F64,
+        deserialize_char => Char,
+        deserialize_str => String,
+        deserialize_string => String,
+        deserialize_bytes => Bytes,
+        deserialize_byte_buf => Bytes,
+        deserialize_unit => Unit,
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.any(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.any(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Name(&[]));
+        match self.node.kind {
+            Kind::Name(names) => visitor.visit_str(sample::name(names, self.index())),
+            _ => Err(changed_its_mind()),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.leaf(Shape::Unit, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        mut self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let around = self.place;
+        let place = Place { attempt: around.attempt, ..self.enter::<V>()? };
+        visitor.visit_newtype_struct(Giver { node: self.node, place })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Option(Box::default()));
+        let place = self.enter::<V>()?;
+        let some = self.index() % 2 == 1;
+        let Node { kind: Kind::Option(inner), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        if inner.done && !(some && inner.is_good()) {
+            return visitor.visit_none();
+        }
+        let below = below(&place, "");
+        inner.give(&below, |inner| visitor.visit_some(inner)).inspect_err(|_| *failed_inside = true)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Seq(Box::default()));
+        let place = self.enter::<V>()?;
+        let some = self.index() % 2 == 1;
+        let Node { kind: Kind::Seq(inner), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        let given = if !inner.done || (some && inner.is_good()) {
+            std::slice::from_mut(&mut **inner)
+        } else {
+            &mut []
+        };
+        visitor.visit_seq(Elements { left: given.iter_mut(), index: None, failed_inside, place })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        mut self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.ask(|| {
+            let mut places = Vec::new();
+            places.resize_with(length, Node::default);
+            Kind::Tuple(places)
+        });
+        let place = self.enter::<V>()?;
+        let Node { kind: Kind::Tuple(places), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        visitor.visit_seq(Elements {
+            left: places.iter_mut(),
+            index: Some(0),
+            failed_inside,
+            place,
+        })
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_tuple(length, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Map(Box::default(), Box::default()));
+        if let Kind::Struct(_) = self.node.kind {
+            return self.fields(visitor);
+        }
+        let place = self.enter::<V>()?;
+        let some = self.index() % 2 == 1;
+        let Node { kind: Kind::Map(key, value), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        let known = key.done && value.done;
+        let given = !known || (some && key.is_good() && value.is_good());
+        visitor.visit_map(Entries { given, key, value, failed_inside, place })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Struct(Fields::new(fields)));
+        if let Kind::Struct(fields) = &self.node.kind
+            && let Some(tagged) = fields.as_adjacent()
+        {
+            self.node.kind = Kind::Tagged(Box::new(tagged));
+            self.place.learn();
+        }
+        match self.node.kind {
+            Kind::Tagged(_) => self.tagged(visitor),
+            _ => self.fields(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        mut self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.ask(|| Kind::Enum(variants.iter().map(|name| (*name, Node::default())).collect()));
+        let place = self.enter::<V>()?;
+        let attempt = self.index();
+        let Node { kind: Kind::Enum(variants), failed_inside, .. } = self.node else {
+            return Err(changed_its_mind());
+        };
+        let at = choose(variants, attempt);
+        match variants.get_mut(at) {
+            Some((name, node)) => visitor.visit_enum(Variant { name, node, failed_inside, place }),
+            None => Err(Error::Other("it has no variants".to_owned())),
+        }
+    }
+}
+
+/// The place inside `place`.
+fn below<'a>(place: &'a Place<'a>, segment: &'a str) -> Place<'a> {
+    Place { above: Some(place), visitor: "", segment, ..*place }
+}
+
+/// The fields of a struct, after the tag of its enum if it has one.
+struct FieldsAccess<'a> {
+    tag: Option<Tag<'a>>,
+    plan: vec::IntoIter<usize>,
+    fields: &'a mut Fields,
+    failed_inside: &'a mut bool,
+    place: Place<'a>,
+}
+
+struct Tag<'a> {
+    key: &'static str,
+    /// The variant's name, if the names are known.
+    variant: Option<&'static str>,
+    name: &'a mut Node,
+}
+
+fn text<'de>(text: &'static str) -> StrDeserializer<'de, Error> {
+    text.into_deserializer()
+}
+
+impl<'de> MapAccess<'de> for FieldsAccess<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        if let Some(tag) = &self.tag {
+            return seed.deserialize(text(tag.key)).map(Some);
+        }
+        let Some(next) = self.plan.as_slice().first() else { return Ok(None) };
+        let name = self.fields.list[*next].name;
+        self.fields.given_last = Some(name);
+        seed.deserialize(text(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        if let Some(tag) = self.tag.take() {
+            let below = below(&self.place, tag.key);
+            return match tag.variant {
+                Some(variant) => seed.deserialize(text(variant)),
+                None => tag.name.give(&below, |name| seed.deserialize(name)),
+            }
+            .inspect_err(|_| *self.failed_inside = true);
+        }
+        let Some(index) = self.plan.next() else {
+            return Err(Error::Other("it reads a value without a key".to_owned()));
+        };
+        let field = &mut self.fields.list[index];
+        let segment = format!(".{}", field.name);
+        let below = below(&self.place, &segment);
+        let value = field.node.give(&below, |node| seed.deserialize(node));
+        value.inspect_err(|_| *self.failed_inside = true)
+    }
+}
+
+/// The elements of a list, by the number of the next if they are told apart.
+struct Elements<'a> {
+    left: std::slice::IterMut<'a, Node>,
+    index: Option<usize>,
+    failed_inside: &'a mut bool,
+    place: Place<'a>,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let Some(node) = self.left.next() else { return Ok(None) };
+        let segment = self.index.map_or_else(|| "[]".to_owned(), |index| format!("[{index}]"));
+        self.index = self.index.map(|index| index + 1);
+        let below = below(&self.place, &segment);
+        let value = node.give(&below, |node| seed.deserialize(node));
+        value.map(Some).inspect_err(|_| *self.failed_inside = true)
+    }
+}
+
+/// The one entry of a map, if it is given.
+struct Entries<'a> {
+    given: bool,
+    key: &'a mut Node,
+    value: &'a mut Node,
+    failed_inside: &'a mut bool,
+    place: Place<'a>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        if !std::mem::take(&mut self.given) {
+            return Ok(None);
+        }
+        let below = below(&self.place, "{key}");
+        let key = self.key.give(&below, |key| seed.deserialize(key));
+        key.map(Some).inspect_err(|_| *self.failed_inside = true)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let below = below(&self.place, "{}");
+        let value = self.value.give(&below, |value| seed.deserialize(value));
+        value.inspect_err(|_| *self.failed_inside = true)
+    }
+}
+
+/// An empty list or object.
+struct Nothing;
+
+impl<'de> SeqAccess<'de> for Nothing {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        _: T,
+    ) -> Result<Option<T::Value>, Error> {
+        Ok(None)
+    }
+}
+
+impl<'de> MapAccess<'de> for Nothing {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, _: K) -> Result<Option<K::Value>, Error> {
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, _: V) -> Result<V::Value, Error> {
+        Err(Error::Other("it reads a value without a key".to_owned()))
+    }
+}
+
+/// A variant of an enum.
+struct Variant<'a> {
+    name: &'static str,
+    node: &'a mut Node,
+    failed_inside: &'a mut bool,
+    place: Place<'a>,
+}
+
+impl Variant<'_> {
+    fn give<T>(self, read: impl FnOnce(Giver<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let segment = format!(".{}", self.name);
+        let below = below(&self.place, &segment);
+        self.node.give(&below, read).inspect_err(|_| *self.failed_inside = true)
+    }
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        Ok((seed.deserialize(text(self.name))?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        self.give(|mut unit| {
+            unit.ask(|| Kind::Leaf(Shape::Unit));
+            Ok(())
+        })
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        self.give(|inner| seed.deserialize(inner))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.give(|inner| inner.deserialize_tuple(length, visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.give(|inner| inner.deserialize_struct("", fields, visitor))
+    }
+}

@@ -1,0 +1,264 @@
+//! What is known of one place of a type, and how it becomes more.
+//!
+//! A type is read again and again from made-up values. Each pass learns something: what a place asks for, which value it
+//! accepts, what it does without. When a pass learns nothing, the innermost place that refused gets its next value, and
+//! one that has refused all is given up; so passes come to an end.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::mem;
+
+use serde::de::DeserializeOwned;
+
+use super::Shape;
+use super::deserializer::{Error, Giver};
+use super::struct_node::{Fields, Tagged};
+
+/// How many values a place is given before it is given up; more than any list of values has.
+pub(super) const ATTEMPTS: usize = 40;
+
+/// One place of a type.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    /// Which value is given next.
+    pub(super) attempt: usize,
+    /// Whether the value stays, whatever those around it try.
+    pub(super) fixed: bool,
+    /// Whether all is known that can be found out.
+    pub(super) done: bool,
+    /// Why no value is accepted.
+    pub(super) refused: Option<String>,
+    /// Whether a place inside failed in this pass.
+    pub(super) failed_inside: bool,
+}
+
+/// What a place asks for.
+#[derive(Debug, Default)]
+pub(super) enum Kind {
+    /// Nothing yet.
+    #[default]
+    Unread,
+    /// A scalar.
+    Leaf(Shape),
+    Any,
+    /// The name of a variant as a value.
+    Name(&'static [&'static str]),
+    Option(Box<Node>),
+    Seq(Box<Node>),
+    Tuple(Vec<Node>),
+    Map(Box<Node>, Box<Node>),
+    Struct(Fields),
+    Enum(Vec<(&'static str, Node)>),
+    Tagged(Box<Tagged>),
+    /// The path of the place that it is a repetition of.
+    Recursive(String),
+}
+
+/// Where a pass is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) above: Option<&'a Place<'a>>,
+    /// What this place asked, by the name of the visitor's type, which is the type's own.
+    pub(super) visitor: &'static str,
+    pub(super) segment: &'a str,
+    /// How many values those around have refused.
+    pub(super) attempt: usize,
+    /// Counts what was learnt.
+    pub(super) learnt: &'a Cell<usize>,
+}
+
+impl Place<'_> {
+    pub(super) fn learn(&self) {
+        self.learnt.set(self.learnt.get() + 1);
+    }
+
+    pub(super) fn path(&self) -> String {
+        let above = self.above.map(Place::path).unwrap_or_default();
+        above + self.segment
+    }
+
+    /// The path of the place around this one that asked the same.
+    pub(super) fn repeats(&self, visitor: &str) -> Option<String> {
+        if self.visitor == visitor {
+            return Some(self.path());
+        }
+        self.above?.repeats(visitor)
+    }
+}
+
+impl Node {
+    pub(super) fn trace<T: DeserializeOwned>() -> Self {
+        let mut root = Self::default();
+        let learnt = Cell::new(0);
+        while !root.done {
+            let place =
+                Place { above: None, visitor: "", segment: "$", attempt: 0, learnt: &learnt };
+            let _ = root.give(&place, |root| T::deserialize(root));
+        }
+        root
+    }
+
+    pub(super) fn of(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// Gives the place a value, and learns from what happens.
+    pub(super) fn give<T>(
+        &mut self,
+        place: &Place<'_>,
+        read: impl FnOnce(Giver<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let before = place.learnt.get();
+        self.failed_inside = false;
+        let result = read(Giver { node: self, place: *place });
+        self.settle(place, before, result.as_ref().err());
+        result
+    }
+
+    /// Learns from the end of a pass, which failed or not.
+    pub(super) fn settle(&mut self, place: &Place<'_>, before: usize, error: Option<&Error>) {
+        if let Kind::Tagged(tagged) = &mut self.kind {
+            tagged.settle(place, before, error, mem::take(&mut self.failed_inside));
+        }
+        if self.done {
+            // Those around try other values; that this one does not fit says nothing new.
+            return;
+        }
+        if let Some(error) = error
+            && !self.failed_inside
+            && self.learn(error)
+        {
+            place.learn();
+        }
+        let learnt = place.learnt.get() > before;
+        match error {
+            None if self.is_finished() || !learnt => self.done = true,
+            Some(error) if !learnt => {
+                self.attempt += 1;
+                if self.attempt == ATTEMPTS {
+                    self.refused = Some(error.to_string());
+                    self.done = true;
+                }
+            }
+            _ => return,
+        }
+        place.learn();
+    }
+
+    /// Takes from an error what it says of the kind of this place.
+    fn learn(&mut self, error: &Error) -> bool {
+        match (&mut self.kind, error) {
+            (Kind::Struct(fields), error) => {
+                let learnt = fields.learn(error, self.attempt);
+                if learnt {
+                    self.attempt = 0;
+                }
+                learnt
+            }
+            // A struct that asks for a map has flattened fields.
+            (Kind::Map(..), Error::Missing(field)) => {
+                self.kind = Kind::Struct(Fields::flattened(field));
+                true
+            }
+            // What takes anything, but misses a key in an empty object, is an enum with a tag.
+            (Kind::Any, Error::Missing(tag)) => {
+                self.kind = Kind::Tagged(Box::new(Tagged::internally(tag)));
+                self.attempt = 0;
+                true
+            }
+            (Kind::Name(known), Error::UnknownVariant(names)) if known != names => {
+                *known = names;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing more can be learnt inside.
+    fn is_finished(&self) -> bool {
+        match &self.kind {
+            Kind::Unread => false,
+            Kind::Leaf(_) | Kind::Any | Kind::Name(_) | Kind::Recursive(_) => true,
+            Kind::Option(inner) | Kind::Seq(inner) => inner.done,
+            Kind::Map(key, value) => key.done && value.done,
+            Kind::Tuple(places) => places.iter().all(|place| place.done),
+            Kind::Struct(fields) => fields.are_finished(),
+            Kind::Enum(variants) => variants.iter().all(|(_, variant)| variant.done),
+            Kind::Tagged(tagged) => tagged.is_finished(),
+        }
+    }
+
+    /// Whether the place accepts a value.
+    pub(super) fn is_good(&self) -> bool {
+        self.done && self.refused.is_none()
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        match &self.kind {
+            Kind::Unread if self.is_good() => Shape::Any,
+            Kind::Unread => Shape::Opaque,
+            Kind::Leaf(shape) => shape.clone(),
+            Kind::Any => Shape::Any,
+            Kind::Name([]) => Shape::String,
+            Kind::Name(names) => Shape::Enum(
+                names.iter().map(|name| ((*name).to_owned(), Shape::Unit)).collect(),
+            ),
+            Kind::Option(inner) => Shape::Option(Box::new(inner.shape())),
+            Kind::Seq(inner) => Shape::Seq(Box::new(inner.shape())),
+            Kind::Tuple(places) => tuple(places.iter().map(Self::shape).collect()),
+            Kind::Map(key, value) => {
+                Shape::Map { key: Box::new(key.shape()), value: Box::new(value.shape()) }
+            }
+            Kind::Struct(fields) => fields.shape(),
+            Kind::Enum(variants) => Shape::Enum(
+                variants.iter().map(|(name, node)| ((*name).to_owned(), node.shape())).collect(),
+            ),
+            Kind::Tagged(tagged) => tagged.shape(),
+            Kind::Recursive(path) => Shape::Recursive(path.clone()),
+        }
+    }
+
+    /// The places inside, with their segments of the path.
+    pub(super) fn inside(&self) -> Vec<(String, &Self)> {
+        match &self.kind {
+            Kind::Unread | Kind::Leaf(_) | Kind::Any | Kind::Name(_) | Kind::Recursive(_) => vec![],
+            Kind::Option(inner) => vec![(String::new(), inner)],
+            Kind::Seq(inner) => vec![("[]".to_owned(), inner)],
+            Kind::Map(key, value) => vec![("{key}".to_owned(), key), ("{}".to_owned(), value)],
+            Kind::Tuple(places) => {
+                places.iter().enumerate().map(|(index, node)| (format!("[{index}]"), node)).collect()
+            }
+            Kind::Struct(fields) => fields.inside(),
+            Kind::Enum(variants) => {
+                variants.iter().map(|(name, node)| (format!(".{name}"), node)).collect()
+            }
+            Kind::Tagged(tagged) => tagged.inside(),
+        }
+    }
+
+    /// Collects the innermost places that accept nothing, and why.
+    pub(super) fn collect_opaque(&self, path: &str, opaque: &mut BTreeMap<String, String>) {
+        let before = opaque.len();
+        for (segment, node) in self.inside() {
+            node.collect_opaque(&format!("{path}{segment}"), opaque);
+        }
+        let recursive = matches!(self.kind, Kind::Recursive(_));
+        if let Some(why) = &self.refused
+            && opaque.len() == before
+            && !recursive
+        {
+            opaque.insert(path.to_owned(), why.clone());
+        }
+    }
+}
+
+/// Equal places are an array.
+fn tuple(shapes: Vec<Shape>) -> Shape {
+    match &shapes[..] {
+        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|shape| shape == first) => {
+            Shape::Array(Box::new(first.clone()), shapes.len())
+        }
+        _ => Shape::Tuple(shapes),
+    }
+}

@@ -1,0 +1,268 @@
+//! What is known of structs, and of enums that are stored as an object with a tag.
+
+use super::deserializer::Error;
+use super::node::{Kind, Node, Place};
+use super::{Field, Shape};
+
+/// The fields of a struct.
+#[derive(Debug)]
+pub(super) struct Fields {
+    pub(super) list: Vec<FieldNode>,
+    /// Whether there may be fields that cannot be seen.
+    flattened: bool,
+    /// The field that was given last in this pass.
+    pub(super) given_last: Option<&'static str>,
+}
+
+#[derive(Debug)]
+pub(super) struct FieldNode {
+    pub(super) name: &'static str,
+    pub(super) node: Node,
+    pub(super) presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Unknown,
+    Required,
+    Optional,
+    /// It is another name of this field.
+    AliasOf(&'static str),
+}
+
+impl FieldNode {
+    fn new(name: &'static str, presence: Presence) -> Self {
+        Self { name, node: Node::default(), presence }
+    }
+
+    fn is_alias(&self) -> bool {
+        matches!(self.presence, Presence::AliasOf(_))
+    }
+}
+
+impl Fields {
+    pub(super) fn new(names: &[&'static str]) -> Self {
+        let list = names.iter().map(|name| FieldNode::new(name, Presence::Unknown)).collect();
+        Self { list, flattened: false, given_last: None }
+    }
+
+    /// Those of a struct with flattened fields, of which one is known.
+    pub(super) fn flattened(name: &'static str) -> Self {
+        let list = vec![FieldNode::new(name, Presence::Required)];
+        Self { list, flattened: true, given_last: None }
+    }
+
+    /// The fields that are given in this pass, by their place in the list: all, until all are known; then those without
+    /// which it does not read, until it reads; then by turns.
+    pub(super) fn plan(&self, attempt: usize) -> Vec<usize> {
+        let given = |field: &FieldNode| {
+            let known = self.list.iter().all(|field| field.node.done);
+            let open = self.list.iter().any(|field| field.presence == Presence::Unknown);
+            match field.presence {
+                Presence::AliasOf(_) => false,
+                _ if !known => true,
+                Presence::Required => true,
+                Presence::Unknown => false,
+                Presence::Optional => !open && attempt.is_multiple_of(2),
+            }
+        };
+        let (mut plan, mut later) = (Vec::new(), Vec::new());
+        for (index, field) in self.list.iter().enumerate() {
+            match field.node.done {
+                true if given(field) && field.node.refused.is_none() => plan.push(index),
+                false if given(field) => later.push(index),
+                _ => {}
+            }
+        }
+        // Last what may fail: what comes after it would not be seen.
+        plan.append(&mut later);
+        plan
+    }
+
+    /// Notes that the struct read what it was given.
+    pub(super) fn accept(&mut self) -> bool {
+        let known = self.list.iter().all(|field| field.node.done);
+        known && self.settle_unknown(Presence::Optional)
+    }
+
+    /// Learns from an error of the struct itself.
+    pub(super) fn learn(&mut self, error: &Error, attempt: usize) -> bool {
+        let known = self.list.iter().all(|field| field.node.done);
+        match *error {
+            Error::Missing(name) => {
+                match self.list.iter_mut().find(|field| field.name == name) {
+                    Some(field) if field.presence == Presence::Unknown => {
+                        field.presence = Presence::Required;
+                        true
+                    }
+                    // It cannot be given; whether those after it have to be there, cannot be seen.
+                    Some(_) => known && self.settle_unknown(Presence::Required),
+                    None => {
+                        self.fix_values(attempt);
+                        self.list.push(FieldNode::new(name, Presence::Required));
+                        true
+                    }
+                }
+            }
+            Error::Duplicate(name) => self.learn_alias(name),
+            _ => known && self.settle_unknown(Presence::Required),
+        }
+    }
+
+    /// One of two names of a field was given second; the error has the field's own name.
+    fn learn_alias(&mut self, name: &'static str) -> bool {
+        let Some(last) = self.given_last else { return false };
+        let Some(index) = self.list.iter().position(|field| field.name == last) else {
+            return false;
+        };
+        if last != name {
+            let field = &mut self.list[index];
+            field.presence = Presence::AliasOf(name);
+            field.node.done = true;
+            return true;
+        }
+        // Given first, it lets the alias be the one that is refused.
+        let field = self.list.remove(index);
+        self.list.insert(0, field);
+        index > 0
+    }
+
+    /// Fields of any kind are told apart one by one: when the next is missed, those before it are accepted.
+    fn fix_values(&mut self, attempt: usize) {
+        for field in &mut self.list {
+            if matches!(field.node.kind, Kind::Any) && !field.node.fixed {
+                field.node.fixed = true;
+                field.node.attempt = attempt;
+            }
+        }
+    }
+
+    fn settle_unknown(&mut self, presence: Presence) -> bool {
+        let unknown = self.list.iter_mut().filter(|field| field.presence == Presence::Unknown);
+        unknown.map(|field| field.presence = presence).count() > 0
+    }
+
+    pub(super) fn are_finished(&self) -> bool {
+        self.list.iter().all(|field| field.node.done && field.presence != Presence::Unknown)
+    }
+
+    /// The tag and the content, if the first is the name of a variant.
+    pub(super) fn as_adjacent(&self) -> Option<Tagged> {
+        let is_tag = |field: &FieldNode| matches!(field.node.kind, Kind::Name(names) if !names.is_empty());
+        let tag = self.list.iter().find(|field| is_tag(field))?.name;
+        let content = self.list.iter().find(|field| field.name != tag)?.name;
+        (self.list.len() == 2).then(|| Tagged {
+            tag,
+            content: Some(content),
+            name: Node::default(),
+            variants: Vec::new(),
+            present: 0,
+        })
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        let fields = self.list.iter().filter(|field| !field.is_alias()).map(|field| {
+            let of_field = |other: &&FieldNode| other.presence == Presence::AliasOf(field.name);
+            let aliases = self.list.iter().filter(of_field).map(|alias| alias.name.to_owned());
+            let shape = Field {
+                shape: field.node.shape(),
+                optional: field.presence == Presence::Optional,
+                aliases: aliases.collect(),
+            };
+            (field.name.to_owned(), shape)
+        });
+        let fields = fields.collect();
+        if self.flattened { Shape::Flattened(fields) } else { Shape::Struct(fields) }
+    }
+
+    pub(super) fn inside(&self) -> Vec<(String, &Node)> {
+        let fields = self.list.iter().filter(|field| !field.is_alias());
+        fields.map(|field| (format!(".{}", field.name), &field.node)).collect()
+    }
+}
+
+/// An enum with `#[serde(tag = "…")]`, and perhaps `content = "…"`.
+#[derive(Debug)]
+pub(super) struct Tagged {
+    pub(super) tag: &'static str,
+    pub(super) content: Option<&'static str>,
+    /// The tag's value, until the variants are known.
+    pub(super) name: Node,
+    /// Each is a struct: of the content, or of what stands beside the tag.
+    pub(super) variants: Vec<(&'static str, Node)>,
+    /// The variant that was given last.
+    pub(super) present: usize,
+}
+
+impl Tagged {
+    pub(super) fn internally(tag: &'static str) -> Self {
+        Self { tag, content: None, name: Node::default(), variants: Vec::new(), present: 0 }
+    }
+
+    /// Chooses a variant for this pass: one that is not known, else by turns one that can be given.
+    pub(super) fn choose(&mut self, attempt: usize) {
+        if let Kind::Name(names) = self.name.kind
+            && self.variants.is_empty()
+        {
+            let fields = |content: Option<&'static str>| match content {
+                Some(content) => Fields::new(&[content]),
+                None => Fields { flattened: true, ..Fields::new(&[]) },
+            };
+            let variant = |name: &&'static str| (*name, Node::of(Kind::Struct(fields(self.content))));
+            self.variants = names.iter().map(variant).collect();
+        }
+        self.present = choose(&self.variants, attempt);
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        place: &Place<'_>,
+        before: usize,
+        error: Option<&Error>,
+        failed_inside: bool,
+    ) {
+        let Some((_, variant)) = self.variants.get_mut(self.present) else { return };
+        variant.failed_inside = failed_inside;
+        if let (None, Kind::Struct(fields)) = (error, &mut variant.kind)
+            && fields.accept()
+        {
+            place.learn();
+        }
+        variant.settle(place, before, error);
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        !self.variants.is_empty() && self.variants.iter().all(|(_, variant)| variant.done)
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        let variants = self.variants.iter().map(|(name, variant)| {
+            let shape = match (variant.shape(), self.content) {
+                (Shape::Struct(mut fields), Some(content)) => match fields.remove(content) {
+                    Some(Field { shape: Shape::Any, optional: true, .. }) | None => Shape::Unit,
+                    Some(field) => field.shape,
+                },
+                (shape, _) => shape,
+            };
+            ((*name).to_owned(), shape)
+        });
+        Shape::Tagged {
+            tag: self.tag.to_owned(),
+            content: self.content.map(str::to_owned),
+            variants: variants.collect(),
+        }
+    }
+
+    pub(super) fn inside(&self) -> Vec<(String, &Node)> {
+        self.variants.iter().map(|(name, node)| (format!(".{name}"), node)).collect()
+    }
+}
+
+/// Chooses a variant: one that is not known, else by turns one that can be given, else the first.
+pub(super) fn choose(variants: &[(&'static str, Node)], attempt: usize) -> usize {
+    if let Some(unknown) = variants.iter().position(|(_, variant)| !variant.done) {
+        return unknown;
+    }
+    let good: Vec<usize> = (0..variants.len()).filter(|at| variants[*at].1.is_good()).collect();
+    if good.is_empty() { 0 } else { good[attempt % good.len()] }
+}
