@@ -1,6 +1,5 @@
 //! One attempt at a command: load, decide, append. It is compiled once for each aggregate, not for each command.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
-use crate::codec::PayloadOf;
+use crate::codec::{EncodeError, PayloadOf};
 use crate::command::{Decision, HandledBy};
 use crate::context::Context;
 use crate::event::EventEnum;
@@ -138,19 +137,21 @@ impl<A: Aggregate> Job<A> {
         let codec = bus.inner.stores.events.codec();
         let stream_id = &self.stream_id;
         let seal = |event: &A::Event| {
-            let event_type = event.event_type();
+            let stored = event.stored();
             let unwritable = |error: &dyn Error| {
                 StoreError::invalid(format!("append to stream `{stream_id}`: event {error}"))
             };
+            if stored.retired {
+                let reason = "it is retired: no handler may return it";
+                return Err(unwritable(&EncodeError::new(stored.name, &reason)));
+            }
             let json = event.encode().map_err(|error| unwritable(&error))?;
-            let of = PayloadOf::Event { stream: stream_id.as_str(), event_type };
-            Ok(NewEvent {
-                id: bus.inner.settings.ids.new_id(),
-                event_type: Cow::Borrowed(event_type),
-                schema_version: event.schema_version(),
-                data: codec.seal(of, json).map_err(|error| unwritable(&error))?,
-                metadata: metadata.clone(),
-            })
+            let of = PayloadOf::Event { stream: stream_id.as_str(), event_type: stored.name };
+            let data = codec.seal(of, json).map_err(|error| unwritable(&error))?;
+            let id = bus.inner.settings.ids.new_id();
+            Ok(NewEvent::new(id, stored.name, stored.version, data)
+                .with_readable_from(stored.readable_from)
+                .with_metadata(metadata.clone()))
         };
         events.iter().map(seal).collect()
     }
