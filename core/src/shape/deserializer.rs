@@ -71,7 +71,7 @@ impl<'a> Giver<'a> {
         }
     }
 
-    /// Goes inside, unless the type has come back to itself: then the place is cut.
+    /// Goes inside a type, unless it has come back to itself: then the place is cut.
     fn enter<V>(&mut self) -> Result<Place<'a>, Error> {
         let visitor = type_name::<V>();
         if !self.node.done
@@ -85,7 +85,12 @@ impl<'a> Giver<'a> {
         if let Kind::Recursive(_) = self.node.kind {
             return Err(Error::Other("it contains itself".to_owned()));
         }
-        Ok(Place { visitor, attempt: self.place.attempt + self.node.attempt, ..self.place })
+        Ok(Place { visitor, ..self.inside() })
+    }
+
+    /// The same place, for what is inside.
+    fn inside(&self) -> Place<'a> {
+        Place { attempt: self.place.attempt + self.node.attempt, ..self.place }
     }
 
     fn index(&self) -> usize {
@@ -111,8 +116,16 @@ impl<'a> Giver<'a> {
     }
 
     fn any<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-        if let Kind::Tagged(_) = self.node.kind {
-            return self.tagged(visitor);
+        if let Kind::Struct(fields) = &self.node.kind
+            && let Some(tagged) = fields.as_tag()
+        {
+            self.node.kind = Kind::Tagged(Box::new(tagged));
+            self.place.learn();
+        }
+        match self.node.kind {
+            Kind::Tagged(_) => return self.tagged(visitor),
+            Kind::Struct(_) => return self.fields(visitor),
+            _ => {}
         }
         let value = sample::any(self.index());
         self.ask(|| Kind::Any);
@@ -140,18 +153,16 @@ impl<'a> Giver<'a> {
         let Node { kind: Kind::Tagged(tagged), failed_inside, .. } = self.node else {
             return Err(changed_its_mind());
         };
-        tagged.choose(attempt);
-        let (tag, present) = (tagged.tag, tagged.present);
-        let mut none = Fields::new(&[]);
-        let (variant, attempt, fields) = match tagged.variants.get_mut(present) {
-            Some((variant, Node { kind: Kind::Struct(fields), attempt, .. })) => {
-                (Some(*variant), *attempt, fields)
-            }
-            _ => (None, 0, &mut none),
+        tagged.present = choose(&tagged.variants, attempt);
+        let tag = tagged.tag;
+        let Some((variant, Node { kind: Kind::Struct(fields), attempt, .. })) =
+            tagged.variants.get_mut(tagged.present)
+        else {
+            return Err(Error::Other("it has no variants".to_owned()));
         };
-        let plan = fields.plan(attempt).into_iter();
-        let place = Place { attempt: place.attempt + attempt, ..place };
-        let tag = Some(Tag { key: tag, variant, name: &mut tagged.name });
+        let place = Place { attempt: place.attempt + *attempt, ..place };
+        let plan = fields.plan(*attempt).into_iter();
+        let tag = Some((tag, *variant));
         visitor.visit_map(FieldsAccess { tag, plan, fields, failed_inside, place })
     }
 }
@@ -245,7 +256,7 @@ impl<'de> Deserializer<'de> for Giver<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         self.ask(|| Kind::Option(Box::default()));
-        let place = self.enter::<V>()?;
+        let place = self.inside();
         let some = self.index() % 2 == 1;
         let Node { kind: Kind::Option(inner), failed_inside, .. } = self.node else {
             return Err(changed_its_mind());
@@ -253,13 +264,14 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         if inner.done && !(some && inner.is_good()) {
             return visitor.visit_none();
         }
-        let below = below(&place, "");
-        inner.give(&below, |inner| visitor.visit_some(inner)).inspect_err(|_| *failed_inside = true)
+        inner
+            .give(&below(&place, ""), |inner| visitor.visit_some(inner))
+            .inspect_err(|_| *failed_inside = true)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         self.ask(|| Kind::Seq(Box::default()));
-        let place = self.enter::<V>()?;
+        let place = self.inside();
         let some = self.index() % 2 == 1;
         let Node { kind: Kind::Seq(inner), failed_inside, .. } = self.node else {
             return Err(changed_its_mind());
@@ -308,7 +320,7 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         if let Kind::Struct(_) = self.node.kind {
             return self.fields(visitor);
         }
-        let place = self.enter::<V>()?;
+        let place = self.inside();
         let some = self.index() % 2 == 1;
         let Node { kind: Kind::Map(key, value), failed_inside, .. } = self.node else {
             return Err(changed_its_mind());
@@ -320,13 +332,13 @@ impl<'de> Deserializer<'de> for Giver<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         mut self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         self.ask(|| Kind::Struct(Fields::new(fields)));
         if let Kind::Struct(fields) = &self.node.kind
-            && let Some(tagged) = fields.as_adjacent()
+            && let Some(tagged) = fields.as_enum(name)
         {
             self.node.kind = Kind::Tagged(Box::new(tagged));
             self.place.learn();
@@ -339,14 +351,15 @@ impl<'de> Deserializer<'de> for Giver<'_> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         mut self,
-        _: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.ask(|| Kind::Enum(variants.iter().map(|name| (*name, Node::default())).collect()));
+        let variants = || variants.iter().map(|variant| (*variant, Node::default())).collect();
+        self.ask(|| Kind::Enum(name, variants()));
         let place = self.enter::<V>()?;
         let attempt = self.index();
-        let Node { kind: Kind::Enum(variants), failed_inside, .. } = self.node else {
+        let Node { kind: Kind::Enum(_, variants), failed_inside, .. } = self.node else {
             return Err(changed_its_mind());
         };
         let at = choose(variants, attempt);
@@ -364,18 +377,12 @@ fn below<'a>(place: &'a Place<'a>, segment: &'a str) -> Place<'a> {
 
 /// The fields of a struct, after the tag of its enum if it has one.
 struct FieldsAccess<'a> {
-    tag: Option<Tag<'a>>,
+    /// The key of the tag, and the variant.
+    tag: Option<(&'static str, &'static str)>,
     plan: vec::IntoIter<usize>,
     fields: &'a mut Fields,
     failed_inside: &'a mut bool,
     place: Place<'a>,
-}
-
-struct Tag<'a> {
-    key: &'static str,
-    /// The variant's name, if the names are known.
-    variant: Option<&'static str>,
-    name: &'a mut Node,
 }
 
 fn text<'de>(text: &'static str) -> StrDeserializer<'de, Error> {
@@ -389,8 +396,8 @@ impl<'de> MapAccess<'de> for FieldsAccess<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        if let Some(tag) = &self.tag {
-            return seed.deserialize(text(tag.key)).map(Some);
+        if let Some((tag, _)) = self.tag {
+            return seed.deserialize(text(tag)).map(Some);
         }
         let Some(next) = self.plan.as_slice().first() else { return Ok(None) };
         let name = self.fields.list[*next].name;
@@ -399,13 +406,8 @@ impl<'de> MapAccess<'de> for FieldsAccess<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        if let Some(tag) = self.tag.take() {
-            let below = below(&self.place, tag.key);
-            return match tag.variant {
-                Some(variant) => seed.deserialize(text(variant)),
-                None => tag.name.give(&below, |name| seed.deserialize(name)),
-            }
-            .inspect_err(|_| *self.failed_inside = true);
+        if let Some((_, variant)) = self.tag.take() {
+            return seed.deserialize(text(variant)).inspect_err(|_| *self.failed_inside = true);
         }
         let Some(index) = self.plan.next() else {
             return Err(Error::Other("it reads a value without a key".to_owned()));
@@ -538,11 +540,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         self.give(|inner| seed.deserialize(inner))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Error> {
         self.give(|inner| inner.deserialize_tuple(length, visitor))
     }
 

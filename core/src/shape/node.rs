@@ -49,7 +49,8 @@ pub(super) enum Kind {
     Tuple(Vec<Node>),
     Map(Box<Node>, Box<Node>),
     Struct(Fields),
-    Enum(Vec<(&'static str, Node)>),
+    /// By its name, as serde has it.
+    Enum(&'static str, Vec<(&'static str, Node)>),
     Tagged(Box<Tagged>),
     /// The path of the place that it is a repetition of.
     Recursive(String),
@@ -156,14 +157,10 @@ impl Node {
                 }
                 learnt
             }
-            // A struct that asks for a map has flattened fields.
-            (Kind::Map(..), Error::Missing(field)) => {
+            // A struct that asks for a map has flattened fields; what asks for anything, and misses a key, may be an enum
+            // that misses its tag.
+            (Kind::Map(..) | Kind::Any, Error::Missing(field)) => {
                 self.kind = Kind::Struct(Fields::flattened(field));
-                true
-            }
-            // What takes anything, but misses a key in an empty object, is an enum with a tag.
-            (Kind::Any, Error::Missing(tag)) => {
-                self.kind = Kind::Tagged(Box::new(Tagged::internally(tag)));
                 self.attempt = 0;
                 true
             }
@@ -184,7 +181,7 @@ impl Node {
             Kind::Map(key, value) => key.done && value.done,
             Kind::Tuple(places) => places.iter().all(|place| place.done),
             Kind::Struct(fields) => fields.are_finished(),
-            Kind::Enum(variants) => variants.iter().all(|(_, variant)| variant.done),
+            Kind::Enum(_, variants) => variants.iter().all(|(_, variant)| variant.done),
             Kind::Tagged(tagged) => tagged.is_finished(),
         }
     }
@@ -201,9 +198,9 @@ impl Node {
             Kind::Leaf(shape) => shape.clone(),
             Kind::Any => Shape::Any,
             Kind::Name([]) => Shape::String,
-            Kind::Name(names) => Shape::Enum(
-                names.iter().map(|name| ((*name).to_owned(), Shape::Unit)).collect(),
-            ),
+            Kind::Name(names) => {
+                Shape::Enum(names.iter().map(|name| ((*name).to_owned(), Shape::Unit)).collect())
+            }
             Kind::Option(inner) => Shape::Option(Box::new(inner.shape())),
             Kind::Seq(inner) => Shape::Seq(Box::new(inner.shape())),
             Kind::Tuple(places) => tuple(places.iter().map(Self::shape).collect()),
@@ -211,7 +208,7 @@ impl Node {
                 Shape::Map { key: Box::new(key.shape()), value: Box::new(value.shape()) }
             }
             Kind::Struct(fields) => fields.shape(),
-            Kind::Enum(variants) => Shape::Enum(
+            Kind::Enum(_, variants) => Shape::Enum(
                 variants.iter().map(|(name, node)| ((*name).to_owned(), node.shape())).collect(),
             ),
             Kind::Tagged(tagged) => tagged.shape(),
@@ -226,30 +223,33 @@ impl Node {
             Kind::Option(inner) => vec![(String::new(), inner)],
             Kind::Seq(inner) => vec![("[]".to_owned(), inner)],
             Kind::Map(key, value) => vec![("{key}".to_owned(), key), ("{}".to_owned(), value)],
-            Kind::Tuple(places) => {
-                places.iter().enumerate().map(|(index, node)| (format!("[{index}]"), node)).collect()
-            }
+            Kind::Tuple(places) => places
+                .iter()
+                .enumerate()
+                .map(|(index, node)| (format!("[{index}]"), node))
+                .collect(),
             Kind::Struct(fields) => fields.inside(),
-            Kind::Enum(variants) => {
+            Kind::Enum(_, variants) => {
                 variants.iter().map(|(name, node)| (format!(".{name}"), node)).collect()
             }
             Kind::Tagged(tagged) => tagged.inside(),
         }
     }
 
-    /// Collects the innermost places that accept nothing, and why.
-    pub(super) fn collect_opaque(&self, path: &str, opaque: &mut BTreeMap<String, String>) {
-        let before = opaque.len();
+    /// Collects the innermost places that accept nothing, and why. Tells whether there are any, or the type contains
+    /// itself here.
+    pub(super) fn collect_opaque(&self, path: &str, opaque: &mut BTreeMap<String, String>) -> bool {
+        let mut explained = matches!(self.kind, Kind::Recursive(_));
         for (segment, node) in self.inside() {
-            node.collect_opaque(&format!("{path}{segment}"), opaque);
+            explained |= node.collect_opaque(&format!("{path}{segment}"), opaque);
         }
-        let recursive = matches!(self.kind, Kind::Recursive(_));
         if let Some(why) = &self.refused
-            && opaque.len() == before
-            && !recursive
+            && !explained
         {
             opaque.insert(path.to_owned(), why.clone());
+            explained = true;
         }
+        explained
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn samples(node: &Node, reads: impl Fn(&Value) -> bool) -> Vec<Value>
 fn variants(node: &Node) -> usize {
     let own = match &node.kind {
         Kind::Name(names) => names.len(),
-        Kind::Enum(variants) => variants.len(),
+        Kind::Enum(_, variants) => variants.len(),
         Kind::Tagged(tagged) => tagged.variants.len(),
         _ => 1,
     };
@@ -141,7 +141,7 @@ impl Sample {
                 some.then(entry).flatten().into_iter().collect()
             }
             Kind::Struct(_) => Value::Object(self.fields(node, around)?),
-            Kind::Enum(variants) => {
+            Kind::Enum(_, variants) => {
                 let (name, variant) = self.variant(variants, index)?;
                 match (&variant.kind, self.of(variant, around)?) {
                     (Kind::Leaf(Shape::Unit), _) => name.into(),

@@ -10,6 +10,8 @@ pub(super) struct Fields {
     pub(super) list: Vec<FieldNode>,
     /// Whether there may be fields that cannot be seen.
     flattened: bool,
+    /// Whether this pass finds out what it reads without.
+    probing: bool,
     /// The field that was given last in this pass.
     pub(super) given_last: Option<&'static str>,
 }
@@ -19,6 +21,8 @@ pub(super) struct FieldNode {
     pub(super) name: &'static str,
     pub(super) node: Node,
     pub(super) presence: Presence,
+    /// Whether it has aliases, which are told apart by being given after it.
+    before_aliases: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub(super) enum Presence {
 
 impl FieldNode {
     fn new(name: &'static str, presence: Presence) -> Self {
-        Self { name, node: Node::default(), presence }
+        Self { name, node: Node::default(), presence, before_aliases: false }
     }
 
     fn is_alias(&self) -> bool {
@@ -43,51 +47,45 @@ impl FieldNode {
 impl Fields {
     pub(super) fn new(names: &[&'static str]) -> Self {
         let list = names.iter().map(|name| FieldNode::new(name, Presence::Unknown)).collect();
-        Self { list, flattened: false, given_last: None }
+        Self { list, flattened: false, probing: false, given_last: None }
     }
 
     /// Those of a struct with flattened fields, of which one is known.
     pub(super) fn flattened(name: &'static str) -> Self {
         let list = vec![FieldNode::new(name, Presence::Required)];
-        Self { list, flattened: true, given_last: None }
+        Self { list, flattened: true, probing: false, given_last: None }
     }
 
     /// The fields that are given in this pass, by their place in the list: all, until all are known; then those without
     /// which it does not read, until it reads; then by turns.
-    pub(super) fn plan(&self, attempt: usize) -> Vec<usize> {
-        let given = |field: &FieldNode| {
-            let known = self.list.iter().all(|field| field.node.done);
-            let open = self.list.iter().any(|field| field.presence == Presence::Unknown);
-            match field.presence {
-                Presence::AliasOf(_) => false,
-                _ if !known => true,
-                Presence::Required => true,
-                Presence::Unknown => false,
-                Presence::Optional => !open && attempt.is_multiple_of(2),
-            }
+    pub(super) fn plan(&mut self, attempt: usize) -> Vec<usize> {
+        let known = self.list.iter().all(|field| field.node.done);
+        self.probing = known && self.list.iter().any(|field| field.presence == Presence::Unknown);
+        let is_given = |field: &FieldNode| match field.presence {
+            Presence::AliasOf(_) => false,
+            _ if field.node.refused.is_some() => false,
+            Presence::Required => true,
+            _ if !known => true,
+            Presence::Unknown => false,
+            Presence::Optional => !self.probing && attempt % 4 != 2,
         };
-        let (mut plan, mut later) = (Vec::new(), Vec::new());
-        for (index, field) in self.list.iter().enumerate() {
-            match field.node.done {
-                true if given(field) && field.node.refused.is_none() => plan.push(index),
-                false if given(field) => later.push(index),
-                _ => {}
-            }
-        }
+        let given = self.list.iter().enumerate().filter(|(_, field)| is_given(field));
+        let mut plan: Vec<usize> = given.map(|(index, _)| index).collect();
         // Last what may fail: what comes after it would not be seen.
-        plan.append(&mut later);
+        plan.sort_by_key(|index| {
+            let field = &self.list[*index];
+            (!field.before_aliases, !field.node.done)
+        });
         plan
     }
 
     /// Notes that the struct read what it was given.
     pub(super) fn accept(&mut self) -> bool {
-        let known = self.list.iter().all(|field| field.node.done);
-        known && self.settle_unknown(Presence::Optional)
+        self.probing && self.settle_unknown(Presence::Optional)
     }
 
     /// Learns from an error of the struct itself.
     pub(super) fn learn(&mut self, error: &Error, attempt: usize) -> bool {
-        let known = self.list.iter().all(|field| field.node.done);
         match *error {
             Error::Missing(name) => {
                 match self.list.iter_mut().find(|field| field.name == name) {
@@ -96,7 +94,7 @@ impl Fields {
                         true
                     }
                     // It cannot be given; whether those after it have to be there, cannot be seen.
-                    Some(_) => known && self.settle_unknown(Presence::Required),
+                    Some(_) => self.probing && self.settle_unknown(Presence::Required),
                     None => {
                         self.fix_values(attempt);
                         self.list.push(FieldNode::new(name, Presence::Required));
@@ -105,7 +103,7 @@ impl Fields {
                 }
             }
             Error::Duplicate(name) => self.learn_alias(name),
-            _ => known && self.settle_unknown(Presence::Required),
+            _ => self.probing && self.settle_unknown(Presence::Required),
         }
     }
 
@@ -122,9 +120,8 @@ impl Fields {
             return true;
         }
         // Given first, it lets the alias be the one that is refused.
-        let field = self.list.remove(index);
-        self.list.insert(0, field);
-        index > 0
+        let field = &mut self.list[index];
+        !std::mem::replace(&mut field.before_aliases, true)
     }
 
     /// Fields of any kind are told apart one by one: when the next is missed, those before it are accepted.
@@ -146,18 +143,20 @@ impl Fields {
         self.list.iter().all(|field| field.node.done && field.presence != Presence::Unknown)
     }
 
-    /// The tag and the content, if the first is the name of a variant.
-    pub(super) fn as_adjacent(&self) -> Option<Tagged> {
-        let is_tag = |field: &FieldNode| matches!(field.node.kind, Kind::Name(names) if !names.is_empty());
-        let tag = self.list.iter().find(|field| is_tag(field))?.name;
-        let content = self.list.iter().find(|field| field.name != tag)?.name;
-        (self.list.len() == 2).then(|| Tagged {
-            tag,
-            content: Some(content),
-            name: Node::default(),
-            variants: Vec::new(),
-            present: 0,
-        })
+    /// The enum that they are, if the first is the name of a variant of the enum `name`, and the second its content.
+    pub(super) fn as_enum(&self, name: &str) -> Option<Tagged> {
+        let [tag, content] = &self.list[..] else { return None };
+        let Kind::Enum(enum_name, variants) = &tag.node.kind else { return None };
+        let variants = variants.iter().map(|(variant, _)| (*variant, Self::new(&[content.name])));
+        (*enum_name == name).then(|| Tagged::new(tag.name, Some(content.name), variants))
+    }
+
+    /// The enum that they are, if the only one is the name of a variant.
+    pub(super) fn as_tag(&self) -> Option<Tagged> {
+        let [tag] = &self.list[..] else { return None };
+        let Kind::Name(names @ [_, ..]) = tag.node.kind else { return None };
+        let beside = || Self { flattened: true, ..Self::new(&[]) };
+        Some(Tagged::new(tag.name, None, names.iter().map(|variant| (*variant, beside()))))
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -185,9 +184,7 @@ impl Fields {
 #[derive(Debug)]
 pub(super) struct Tagged {
     pub(super) tag: &'static str,
-    pub(super) content: Option<&'static str>,
-    /// The tag's value, until the variants are known.
-    pub(super) name: Node,
+    content: Option<&'static str>,
     /// Each is a struct: of the content, or of what stands beside the tag.
     pub(super) variants: Vec<(&'static str, Node)>,
     /// The variant that was given last.
@@ -195,23 +192,13 @@ pub(super) struct Tagged {
 }
 
 impl Tagged {
-    pub(super) fn internally(tag: &'static str) -> Self {
-        Self { tag, content: None, name: Node::default(), variants: Vec::new(), present: 0 }
-    }
-
-    /// Chooses a variant for this pass: one that is not known, else by turns one that can be given.
-    pub(super) fn choose(&mut self, attempt: usize) {
-        if let Kind::Name(names) = self.name.kind
-            && self.variants.is_empty()
-        {
-            let fields = |content: Option<&'static str>| match content {
-                Some(content) => Fields::new(&[content]),
-                None => Fields { flattened: true, ..Fields::new(&[]) },
-            };
-            let variant = |name: &&'static str| (*name, Node::of(Kind::Struct(fields(self.content))));
-            self.variants = names.iter().map(variant).collect();
-        }
-        self.present = choose(&self.variants, attempt);
+    fn new(
+        tag: &'static str,
+        content: Option<&'static str>,
+        variants: impl Iterator<Item = (&'static str, Fields)>,
+    ) -> Self {
+        let variants = variants.map(|(name, fields)| (name, Node::of(Kind::Struct(fields))));
+        Self { tag, content, variants: variants.collect(), present: 0 }
     }
 
     pub(super) fn settle(
@@ -232,7 +219,7 @@ impl Tagged {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        !self.variants.is_empty() && self.variants.iter().all(|(_, variant)| variant.done)
+        self.variants.iter().all(|(_, variant)| variant.done)
     }
 
     pub(super) fn shape(&self) -> Shape {
