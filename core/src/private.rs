@@ -13,6 +13,7 @@ pub use crate::context::{
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
 
+pub use crate::shape::StateShape;
 pub use crate::upcast::{Stored, UpcastError, through_previous};
 
 use std::fmt::{self, Debug};
@@ -283,6 +284,10 @@ pub trait SnapshotState: Sized {
     /// Reads the state.
     #[doc(hidden)]
     fn decode_state(name: &'static str, json: &str) -> Result<Self, DecodeError>;
+
+    /// Finds the shape of the state.
+    #[doc(hidden)]
+    fn state_shape() -> StateShape;
 }
 
 #[diagnostic::do_not_recommend]
@@ -293,6 +298,10 @@ impl<A: Serialize + DeserializeOwned> SnapshotState for A {
 
     fn decode_state(name: &'static str, json: &str) -> Result<Self, DecodeError> {
         serde_json::from_str(json).map_err(|error| DecodeError::content(name, &error))
+    }
+
+    fn state_shape() -> StateShape {
+        StateShape::of::<A>()
     }
 }
 

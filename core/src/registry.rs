@@ -4,29 +4,49 @@
 
 use std::any::{TypeId, type_name};
 
-use crate::aggregate::Aggregate;
+use serde_json::Value;
+
+use crate::aggregate::{Aggregate, SnapshotPolicy};
 use crate::bus::Route;
-use crate::command::HandledBy;
+use crate::codec::DecodeError;
+use crate::command::{Command, HandledBy};
 use crate::event::{Event, EventEnum, EventName};
+use crate::shape::{StateShape, Traced};
+use crate::upcast::Stored;
 
 /// A type of event that the program links.
 #[derive(Debug, Clone, Copy)]
-pub struct EventRegistration(pub EventName);
+#[non_exhaustive]
+pub struct EventRegistration {
+    /// How it is stored.
+    pub event: EventName,
+    /// Finds its shape.
+    pub trace: fn() -> Traced,
+    /// Reads it, and says only whether it can be read.
+    pub read: fn(Stored<'_>) -> Result<(), DecodeError>,
+}
 
 impl EventRegistration {
     /// Makes the entry of an event.
     pub const fn of<E: Event>() -> Self {
-        Self(EventName::of::<E>())
+        Self { event: EventName::of::<E>(), trace: trace_event::<E>, read: read_event::<E> }
     }
 }
 
 /// A type of aggregate that the program links.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct AggregateRegistration {
     /// The first part of its streams' names.
     pub category: &'static str,
     /// Its events.
     pub events: &'static [EventName],
+    /// Stored names of events in its streams that it passes over.
+    pub ignored: &'static [&'static str],
+    /// When its snapshots are taken, if it has any.
+    pub snapshot: Option<SnapshotPolicy>,
+    /// Finds the shape of its state in snapshots, if it has any.
+    pub snapshot_shape: fn() -> Option<&'static StateShape>,
     /// The name of its Rust type, with its path.
     pub type_name: fn() -> &'static str,
     /// Its Rust type.
@@ -39,6 +59,9 @@ impl AggregateRegistration {
         Self {
             category: A::CATEGORY,
             events: A::Event::EVENTS,
+            ignored: A::IGNORED,
+            snapshot: A::SNAPSHOT,
+            snapshot_shape: A::snapshot_shape,
             type_name: type_name::<A>,
             type_id: TypeId::of::<A>,
         }
@@ -47,6 +70,7 @@ impl AggregateRegistration {
 
 /// A handler that the program links: a command by its name, and the aggregate that handles it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct CommandRegistration {
     /// The name of the command.
     pub command: &'static str,
@@ -56,6 +80,10 @@ pub struct CommandRegistration {
     pub aggregate_name: fn() -> &'static str,
     /// The aggregate's Rust type.
     pub aggregate: fn() -> TypeId,
+    /// Finds the command's shape.
+    pub trace: fn() -> Traced,
+    /// Reads the command, and says only whether it can be read.
+    pub read: fn(&Value) -> Result<(), DecodeError>,
     pub(crate) route: Route,
 }
 
@@ -67,9 +95,31 @@ impl CommandRegistration {
             type_name: type_name::<C>,
             aggregate_name: type_name::<A>,
             aggregate: TypeId::of::<A>,
+            trace: trace_command::<C>,
+            read: read_command::<C>,
             route: Route::of::<A, C>(),
         }
     }
+}
+
+fn trace_event<E: Event>() -> Traced {
+    Traced::checked_by::<E>(|sample| {
+        E::decode(Stored::new(E::NAME, E::VERSION, &sample.to_string())).is_ok()
+    })
+}
+
+fn read_event<E: Event>(stored: Stored<'_>) -> Result<(), DecodeError> {
+    E::decode(stored).map(drop)
+}
+
+fn trace_command<C: Command>() -> Traced {
+    Traced::checked_by::<C>(|sample| read_command::<C>(sample).is_ok())
+}
+
+fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
+    C::deserialize(content)
+        .map(drop)
+        .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
 }
 
 inventory::collect!(EventRegistration);

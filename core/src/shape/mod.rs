@@ -231,10 +231,32 @@ impl Traced {
     /// assert_eq!(traced.samples, [json!(false), json!(null)]);
     /// ```
     pub fn of<T: DeserializeOwned>() -> Self {
+        Self::checked_by::<T>(|sample| serde_json::from_str::<T>(&sample.to_string()).is_ok())
+    }
+
+    /// Makes samples of what `reads` reads.
+    pub(crate) fn checked_by<T: DeserializeOwned>(reads: impl Fn(&Value) -> bool) -> Self {
         let node = Node::trace::<T>();
         let mut opaque = BTreeMap::new();
         node.collect_opaque("$", &mut opaque);
-        let reads = |sample: &Value| T::deserialize(sample).is_ok();
         Self { shape: node.shape(), opaque, samples: sample::samples(&node, reads) }
+    }
+}
+
+/// The shape of an aggregate's state, with its fingerprint at hand: each load of a snapshot asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateShape {
+    /// The shape.
+    pub shape: Shape,
+    /// Its fingerprint, which stands beside each snapshot.
+    pub fingerprint: Fingerprint,
+}
+
+impl StateShape {
+    /// Finds the shape of a state.
+    pub fn of<A: DeserializeOwned>() -> Self {
+        let shape = Shape::of::<A>();
+        Self { fingerprint: shape.fingerprint(), shape }
     }
 }
