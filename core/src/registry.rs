@@ -27,6 +27,11 @@ pub struct EventRegistration {
 }
 
 impl EventRegistration {
+    /// All events that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of an event.
     pub const fn of<E: Event>() -> Self {
         Self { event: EventName::of::<E>(), trace: trace_event::<E>, read: read_event::<E> }
@@ -54,6 +59,11 @@ pub struct AggregateRegistration {
 }
 
 impl AggregateRegistration {
+    /// All aggregates that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of an aggregate.
     pub const fn of<A: Aggregate>() -> Self {
         Self {
@@ -88,6 +98,11 @@ pub struct CommandRegistration {
 }
 
 impl CommandRegistration {
+    /// All handlers that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of a handler.
     pub const fn of<A: Aggregate, C: HandledBy<A>>() -> Self {
         Self {
