@@ -158,9 +158,10 @@ impl Step<'_> {
             return by_function();
         };
         let steps = Steps::between(before, after);
-        // A field that is the same but for being optional has no mark of its own.
+        // What is gone may be in what is new, which no default knows; and being optional has no mark of its own.
+        let becomes = !steps.removed.is_empty() && !steps.added.is_empty();
         let is_marked = |name: &String| before[name].shape != after[name].shape;
-        if !steps.changed.iter().all(is_marked) {
+        if becomes || !steps.changed.iter().all(is_marked) {
             return by_function();
         }
         let removed = steps.removed.iter();

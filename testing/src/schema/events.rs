@@ -228,18 +228,19 @@ impl KeptAs<'_> {
     fn no_way_up(&self, version: u32, kept: &KeptVersion, failure: &str) -> Finding {
         let now = self.event.event.version;
         let headline = self.headline();
-        let finding = if version == now {
-            Finding::new(
+        if version == now {
+            return Finding::new(
                 FindingKind::NoWayUp,
                 format!("{headline}: what is stored at its version {now} does not read any more"),
             )
-        } else {
-            Finding::new(
-                FindingKind::NoWayUp,
-                format!("{headline}: no way leads from version {version} up to {now}"),
-            )
-        };
-        let finding = finding.breaks(failure);
+            .breaks(failure)
+            .write([format!("types that read it again, in the fields of `{}`", self.type_name())]);
+        }
+        let finding = Finding::new(
+            FindingKind::NoWayUp,
+            format!("{headline}: no way leads from version {version} up to {now}"),
+        )
+        .breaks(failure);
         let today = (self.event.trace)().shape;
         if version + 1 != now {
             let steps = format!("{version} to {}", version + 1);
