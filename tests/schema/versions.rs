@@ -182,6 +182,14 @@ fn the_struct_of_an_earlier_version_shares_the_name_and_keeps_its_shape() {
 }
 
 #[test]
+fn the_struct_of_an_earlier_version_that_comes_later_is_kept_too() {
+    let from_two_on = one::<second::PriceSet>().to_file();
+    check_adds(&one::<second::PriceSet>(), &by_type(), &["event `PriceSet`: its version 1"]);
+    let kept = by_type().held_against(&from_two_on).accepted;
+    assert_eq!(kept.events["PriceSet"].versions.keys().collect::<Vec<_>>(), [&1, &2]);
+}
+
+#[test]
 fn a_new_event_whose_own_versions_do_not_read() {
     let schema = one::<broken_chain::V1>().with_event::<broken_chain::V2>();
     let comparison = schema.held_against(&Schema::new().to_file());

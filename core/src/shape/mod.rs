@@ -3,6 +3,7 @@
 //! A shape says what is stored, not how the program calls it: names of fields and variants are in it, names of Rust types
 //! are not. It does not say whether two shapes read each other's history; the schema file of `annals-testing` does.
 
+mod access;
 mod deserializer;
 mod node;
 mod sample;
@@ -211,7 +212,7 @@ impl fmt::Display for Fingerprint {
 pub struct Traced {
     /// The shape.
     pub shape: Shape,
-    /// Where no made-up value is accepted, by path from `$`, and what the type said of the last one: a type that reads only
+    /// Where no made-up value is accepted, by path from `$`, and what the type said of the first one: a type that reads only
     /// some strings, say. What is known of its shape is in [`shape`](Self::shape) all the same.
     pub opaque: BTreeMap<String, String>,
     /// JSON that the type reads: with all that can be there, with each variant in turn, and with only what has to be there.

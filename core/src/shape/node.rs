@@ -29,6 +29,8 @@ pub(super) struct Node {
     pub(super) done: bool,
     /// Why no value is accepted.
     pub(super) refused: Option<String>,
+    /// Why the first value was not accepted.
+    why: Option<String>,
     /// Whether a place inside failed in this pass.
     pub(super) failed_inside: bool,
 }
@@ -136,9 +138,11 @@ impl Node {
         match error {
             None if self.is_finished() || !learnt => self.done = true,
             Some(error) if !learnt => {
+                // What the first value was refused for says more than what the last, oddest one was.
+                let why = self.why.get_or_insert_with(|| error.to_string());
                 self.attempt += 1;
                 if self.attempt == ATTEMPTS {
-                    self.refused = Some(error.to_string());
+                    self.refused = Some(mem::take(why));
                     self.done = true;
                 }
             }

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::Shape;
-use super::node::{Kind, Node};
+use super::node::{ATTEMPTS, Kind, Node};
 use super::struct_node::Presence;
 
 /// How many samples are made of a type at most, so that an enum of all countries does not fill a file.
 const SAMPLES: usize = 24;
 
 /// What types that read only some strings may read.
-const TEXTS: [&str; 27] = [
+const TEXTS: [&str; 30] = [
     "a",
     "00000000-0000-4000-8000-000000000001",
     "2000-01-01T00:00:00Z",
@@ -29,6 +29,9 @@ const TEXTS: [&str; 27] = [
     "::1",
     "127.0.0.1:80",
     "1.0.0",
+    "2000-01-01 00:00:00.0 +00:00:00",
+    "00000000000000000000000000",
+    "Mon",
     "EUR",
     "DE",
     "en",
@@ -39,6 +42,9 @@ const TEXTS: [&str; 27] = [
     "/",
     "",
 ];
+
+// Each is tried before a place is given up; what takes any value has six others first.
+const _: () = assert!(TEXTS.len() + 6 <= ATTEMPTS);
 
 const WHOLE: [u8; 7] = [1, 0, 2, 10, 20, 50, 100];
 

@@ -23,7 +23,10 @@ pub(super) fn compare(
         let aliased = |event: &&EventRegistration| event.event.aliases.contains(&name.as_str());
         let present = schema.present_events().find(named);
         match present.or_else(|| schema.present_events().find(aliased)) {
-            Some(event) => KeptAs { schema, event, name, kept }.compare(comparison),
+            Some(event) => {
+                let now = &program.events[event.event.name];
+                KeptAs { schema, event, name, kept, now }.compare(comparison);
+            }
             None => match successor(schema, program, file, kept) {
                 Some(event) => {
                     renamed.push(event.event.name);
@@ -39,7 +42,9 @@ pub(super) fn compare(
             let kept = &program.events[name];
             comparison.additions.push(format!("event `{name}`"));
             comparison.accepted.events.insert(name.to_owned(), kept.clone());
-            check_samples(event, name, kept, comparison);
+            for (version, kept) in &kept.versions {
+                comparison.findings.extend(unproven(event, *version, kept));
+            }
         }
     }
 }
@@ -86,6 +91,8 @@ struct KeptAs<'a> {
     event: &'a EventRegistration,
     name: &'a str,
     kept: &'a KeptEvent,
+    /// What a file would keep of the event alone.
+    now: &'a KeptEvent,
 }
 
 impl KeptAs<'_> {
@@ -151,15 +158,15 @@ impl KeptAs<'_> {
         if version > event.version {
             return;
         }
-        let stored_here = self.schema.struct_of(self.event, version);
-        let shape = stored_here.filter(|_| event.name == self.name).map(|it| (it.trace)().shape);
+        let now = self.now.versions.get(&version).filter(|_| event.name == self.name);
+        let shape = now.map(|now| &now.shape);
         let failure = kept.samples.iter().find_map(|sample| self.failure(version, sample));
         match (shape, failure) {
-            (Some(shape), failure) if shape != kept.shape => {
-                comparison.findings.push(self.shape_changed(version, kept, &shape, failure));
+            (Some(shape), failure) if *shape != kept.shape => {
+                comparison.findings.push(self.shape_changed(version, kept, shape, failure));
             }
             (_, Some(failure)) => comparison.findings.push(self.no_way_up(version, kept, &failure)),
-            _ if kept.samples.is_empty() && self.made(version).is_none() => {
+            _ if kept.samples.is_empty() && !self.is_made(version) => {
                 comparison.findings.push(no_sample(self.event, self.name, version));
             }
             _ => {}
@@ -173,10 +180,9 @@ impl KeptAs<'_> {
         Some(format!("{json} does not read: {error}"))
     }
 
-    /// What the program itself can make of a version.
-    fn made(&self, version: u32) -> Option<Vec<Value>> {
-        let samples = (self.schema.struct_of(self.event, version)?.trace)().samples;
-        (!samples.is_empty()).then_some(samples)
+    /// Whether the program itself can make samples of a version.
+    fn is_made(&self, version: u32) -> bool {
+        self.now.versions.get(&version).is_some_and(|made| !made.samples.is_empty())
     }
 
     /// Whether today's struct reads all that is kept of a version as it is.
@@ -267,50 +273,39 @@ impl KeptAs<'_> {
                 comparison.additions.push(format!("{headline}: its alias `{alias}`"));
             }
         }
-        let now = self.event.event.version;
-        if !accepted.versions.contains_key(&now) {
-            let made = (self.event.trace)();
-            comparison.additions.push(format!("{headline}: its version {now}"));
-            let kept = KeptVersion { shape: made.shape, samples: made.samples };
-            let is_proven = !kept.samples.is_empty();
-            accepted.versions.insert(now, kept);
-            if !is_proven {
-                comparison.findings.push(no_sample(self.event, self.name, now));
-            }
-        }
-        for (version, kept) in &mut accepted.versions {
-            if let (true, Some(made)) = (kept.samples.is_empty(), self.made(*version)) {
-                comparison.additions.push(format!("{headline}: samples of its version {version}"));
-                kept.samples = made;
+        for (version, made) in &self.now.versions {
+            match accepted.versions.get_mut(version) {
+                None => {
+                    comparison.additions.push(format!("{headline}: its version {version}"));
+                    comparison.findings.extend(unproven(self.event, *version, made));
+                    accepted.versions.insert(*version, made.clone());
+                }
+                Some(kept) if kept.samples.is_empty() && !made.samples.is_empty() => {
+                    comparison
+                        .additions
+                        .push(format!("{headline}: samples of its version {version}"));
+                    kept.samples.clone_from(&made.samples);
+                }
+                Some(_) => {}
             }
         }
     }
 }
 
-/// Checks that a new event reads the samples of its own versions.
-fn check_samples(
-    event: &EventRegistration,
-    name: &str,
-    kept: &KeptEvent,
-    comparison: &mut Comparison,
-) {
-    for (version, kept) in &kept.versions {
-        let failure = kept.samples.iter().find_map(|sample| {
-            let json = sample.to_string();
-            let error = (event.read)(Stored::new(name, *version, &json)).err()?;
-            Some(format!("{json} does not read: {error}"))
-        });
-        if let Some(failure) = failure {
-            let headline = format!("event `{name}`: its version {version} does not read");
-            comparison.findings.push(
-                Finding::new(FindingKind::NoWayUp, headline)
-                    .breaks(failure)
-                    .write([format!("a way up that takes what version {version} may store")]),
-            );
-        } else if kept.samples.is_empty() {
-            comparison.findings.push(no_sample(event, name, *version));
-        }
+/// What keeps a version that is new to the file from being proven: a sample of it that does not read, or none at all.
+fn unproven(event: &EventRegistration, version: u32, made: &KeptVersion) -> Option<Finding> {
+    let name = event.event.name;
+    if made.samples.is_empty() {
+        return Some(no_sample(event, name, version));
     }
+    let failure = made.samples.iter().find_map(|sample| {
+        let json = sample.to_string();
+        let error = (event.read)(Stored::new(name, version, &json)).err()?;
+        Some(format!("{json} does not read: {error}"))
+    })?;
+    let headline = format!("event `{name}`: its version {version} does not read");
+    let finding = Finding::new(FindingKind::NoWayUp, headline).breaks(failure);
+    Some(finding.write([format!("a way up that takes what version {version} may store")]))
 }
 
 fn no_sample(event: &EventRegistration, name: &str, version: u32) -> Finding {
