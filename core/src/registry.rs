@@ -1,17 +1,23 @@
 //! What the program registers about itself while it is linked.
 //!
-//! The macros submit one entry for each event, aggregate and route; builders read them. Nothing here runs anything.
+//! The macros submit one entry for each event, aggregate and route; builders read them. Nothing here runs anything. With the
+//! feature `schema`, which annals-testing turns on, the entries of events and commands know their shapes.
 
 use std::any::{TypeId, type_name};
 
+#[cfg(feature = "schema")]
 use serde_json::Value;
 
 use crate::aggregate::{Aggregate, SnapshotPolicy};
 use crate::bus::Route;
+#[cfg(feature = "schema")]
 use crate::codec::DecodeError;
-use crate::command::{Command, HandledBy};
+use crate::command::HandledBy;
 use crate::event::{Event, EventEnum, EventName};
-use crate::shape::{StateShape, Traced};
+use crate::shape::StateShape;
+#[cfg(feature = "schema")]
+use crate::shape::Traced;
+#[cfg(feature = "schema")]
 use crate::upcast::Stored;
 
 /// A type of event that the program links.
@@ -21,8 +27,10 @@ pub struct EventRegistration {
     /// How it is stored.
     pub event: EventName,
     /// Finds its shape.
+    #[cfg(feature = "schema")]
     pub trace: fn() -> Traced,
     /// Reads it, and says only whether it can be read.
+    #[cfg(feature = "schema")]
     pub read: fn(Stored<'_>) -> Result<(), DecodeError>,
 }
 
@@ -34,7 +42,13 @@ impl EventRegistration {
 
     /// Makes the entry of an event.
     pub const fn of<E: Event>() -> Self {
-        Self { event: EventName::of::<E>(), trace: trace_event::<E>, read: read_event::<E> }
+        Self {
+            event: EventName::of::<E>(),
+            #[cfg(feature = "schema")]
+            trace: schema::trace_event::<E>,
+            #[cfg(feature = "schema")]
+            read: schema::read_event::<E>,
+        }
     }
 }
 
@@ -91,8 +105,10 @@ pub struct CommandRegistration {
     /// The aggregate's Rust type.
     pub aggregate: fn() -> TypeId,
     /// Finds the command's shape.
+    #[cfg(feature = "schema")]
     pub trace: fn() -> Traced,
     /// Reads the command, and says only whether it can be read.
+    #[cfg(feature = "schema")]
     pub read: fn(&Value) -> Result<(), DecodeError>,
     pub(crate) route: Route,
 }
@@ -110,33 +126,47 @@ impl CommandRegistration {
             type_name: type_name::<C>,
             aggregate_name: type_name::<A>,
             aggregate: TypeId::of::<A>,
-            trace: trace_command::<C>,
-            read: read_command::<C>,
+            #[cfg(feature = "schema")]
+            trace: schema::trace_command::<C>,
+            #[cfg(feature = "schema")]
+            read: schema::read_command::<C>,
             route: Route::of::<A, C>(),
         }
     }
 }
 
-fn trace_event<E: Event>() -> Traced {
-    Traced::checked_by::<E>(|sample| {
-        E::decode(Stored::new(E::NAME, E::VERSION, &sample.to_string())).is_ok()
-    })
-}
-
-fn read_event<E: Event>(stored: Stored<'_>) -> Result<(), DecodeError> {
-    E::decode(stored).map(drop)
-}
-
-fn trace_command<C: Command>() -> Traced {
-    Traced::checked_by::<C>(|sample| read_command::<C>(sample).is_ok())
-}
-
-fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
-    C::deserialize(content)
-        .map(drop)
-        .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
-}
-
 inventory::collect!(EventRegistration);
 inventory::collect!(AggregateRegistration);
 inventory::collect!(CommandRegistration);
+
+/// What the schema test asks of events and commands.
+#[cfg(feature = "schema")]
+mod schema {
+    use serde_json::Value;
+
+    use crate::codec::DecodeError;
+    use crate::command::Command;
+    use crate::event::Event;
+    use crate::shape::Traced;
+    use crate::upcast::Stored;
+
+    pub(super) fn trace_event<E: Event>() -> Traced {
+        Traced::checked_by::<E>(|sample| {
+            E::decode(Stored::new(E::NAME, E::VERSION, &sample.to_string())).is_ok()
+        })
+    }
+
+    pub(super) fn read_event<E: Event>(stored: Stored<'_>) -> Result<(), DecodeError> {
+        E::decode(stored).map(drop)
+    }
+
+    pub(super) fn trace_command<C: Command>() -> Traced {
+        Traced::checked_by::<C>(|sample| read_command::<C>(sample).is_ok())
+    }
+
+    pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
+        C::deserialize(content)
+            .map(drop)
+            .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
+    }
+}

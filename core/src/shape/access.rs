@@ -10,11 +10,11 @@ use serde::de::{
 
 use super::Shape;
 use super::deserializer::{Error, Giver};
-use super::node::{Kind, Node, Place};
+use super::node::{Kind, Node, Place, Segment};
 use super::struct_node::Fields;
 
 /// The place inside `place`.
-pub(super) fn below<'a>(place: &'a Place<'a>, segment: &'a str) -> Place<'a> {
+pub(super) fn below<'a>(place: &'a Place<'a>, segment: Segment) -> Place<'a> {
     Place { above: Some(place), visitor: "", segment, ..*place }
 }
 
@@ -56,17 +56,16 @@ impl<'de> MapAccess<'de> for FieldsAccess<'_> {
             return Err(Error::Other("it reads a value without a key".to_owned()));
         };
         let field = &mut self.fields.list[index];
-        let segment = format!(".{}", field.name);
-        let below = below(&self.place, &segment);
+        let below = below(&self.place, Segment::Named(field.name));
         let value = field.node.give(&below, |node| seed.deserialize(node));
         value.inspect_err(|_| *self.failed_inside = true)
     }
 }
 
-/// The elements of a list, by the number of the next if they are told apart.
+/// The elements of a list, and where the next one is.
 pub(super) struct Elements<'a> {
     pub(super) left: std::slice::IterMut<'a, Node>,
-    pub(super) index: Option<usize>,
+    pub(super) segment: Segment,
     pub(super) failed_inside: &'a mut bool,
     pub(super) place: Place<'a>,
 }
@@ -79,9 +78,10 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         seed: T,
     ) -> Result<Option<T::Value>, Error> {
         let Some(node) = self.left.next() else { return Ok(None) };
-        let segment = self.index.map_or_else(|| "[]".to_owned(), |index| format!("[{index}]"));
-        self.index = self.index.map(|index| index + 1);
-        let below = below(&self.place, &segment);
+        let below = below(&self.place, self.segment);
+        if let Segment::Number(number) = &mut self.segment {
+            *number += 1;
+        }
         let value = node.give(&below, |node| seed.deserialize(node));
         value.map(Some).inspect_err(|_| *self.failed_inside = true)
     }
@@ -106,13 +106,13 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         if !std::mem::take(&mut self.given) {
             return Ok(None);
         }
-        let below = below(&self.place, "{key}");
+        let below = below(&self.place, Segment::Key);
         let key = self.key.give(&below, |key| seed.deserialize(key));
         key.map(Some).inspect_err(|_| *self.failed_inside = true)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let below = below(&self.place, "{}");
+        let below = below(&self.place, Segment::Value);
         let value = self.value.give(&below, |value| seed.deserialize(value));
         value.inspect_err(|_| *self.failed_inside = true)
     }
@@ -154,8 +154,7 @@ pub(super) struct Variant<'a> {
 
 impl Variant<'_> {
     fn give<T>(self, read: impl FnOnce(Giver<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let segment = format!(".{}", self.name);
-        let below = below(&self.place, &segment);
+        let below = below(&self.place, Segment::Named(self.name));
         self.node.give(&below, read).inspect_err(|_| *self.failed_inside = true)
     }
 }

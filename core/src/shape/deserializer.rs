@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Shape;
 use super::access::{Elements, Entries, FieldsAccess, Nothing, Variant, below};
-use super::node::{Kind, Node, Place};
+use super::node::{Kind, Node, Place, Segment};
 use super::sample;
 use super::struct_node::{Fields, choose};
 
@@ -69,7 +69,11 @@ impl<'a> Giver<'a> {
 
     /// Goes inside a type, unless it has come back to itself: then the place is cut.
     fn enter<V>(&mut self) -> Result<Place<'a>, Error> {
-        let visitor = type_name::<V>();
+        self.enter_as(type_name::<V>())
+    }
+
+    // Apart from `enter`, so that it is compiled once.
+    fn enter_as(&mut self, visitor: &'static str) -> Result<Place<'a>, Error> {
         if !self.node.done
             && let Some(path) = self.place.repeats(visitor)
         {
@@ -261,7 +265,7 @@ impl<'de> Deserializer<'de> for Giver<'_> {
             return visitor.visit_none();
         }
         inner
-            .give(&below(&place, ""), |inner| visitor.visit_some(inner))
+            .give(&below(&place, Segment::Same), |inner| visitor.visit_some(inner))
             .inspect_err(|_| *failed_inside = true)
     }
 
@@ -277,7 +281,12 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         } else {
             &mut []
         };
-        visitor.visit_seq(Elements { left: given.iter_mut(), index: None, failed_inside, place })
+        visitor.visit_seq(Elements {
+            left: given.iter_mut(),
+            segment: Segment::Element,
+            failed_inside,
+            place,
+        })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -296,7 +305,7 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         };
         visitor.visit_seq(Elements {
             left: places.iter_mut(),
-            index: Some(0),
+            segment: Segment::Number(0),
             failed_inside,
             place,
         })

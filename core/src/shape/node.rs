@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::mem;
 
 use serde::de::DeserializeOwned;
@@ -64,11 +65,39 @@ pub(super) struct Place<'a> {
     pub(super) above: Option<&'a Place<'a>>,
     /// What this place asked, by the name of the visitor's type, which is the type's own.
     pub(super) visitor: &'static str,
-    pub(super) segment: &'a str,
+    pub(super) segment: Segment,
     /// How many values those around have refused.
     pub(super) attempt: usize,
     /// Counts what was learnt.
     pub(super) learnt: &'a Cell<usize>,
+}
+
+/// A step of a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Segment {
+    Root,
+    /// A field or a variant.
+    Named(&'static str),
+    /// The value of an option, which is where the option is.
+    Same,
+    Element,
+    Number(usize),
+    Key,
+    Value,
+}
+
+impl Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("$"),
+            Self::Named(name) => write!(f, ".{name}"),
+            Self::Same => Ok(()),
+            Self::Element => f.write_str("[]"),
+            Self::Number(number) => write!(f, "[{number}]"),
+            Self::Key => f.write_str("{key}"),
+            Self::Value => f.write_str("{}"),
+        }
+    }
 }
 
 impl Place<'_> {
@@ -78,7 +107,7 @@ impl Place<'_> {
 
     pub(super) fn path(&self) -> String {
         let above = self.above.map(Place::path).unwrap_or_default();
-        above + self.segment
+        format!("{above}{}", self.segment)
     }
 
     /// The path of the place around this one that asked the same.
@@ -95,8 +124,13 @@ impl Node {
         let mut root = Self::default();
         let learnt = Cell::new(0);
         while !root.done {
-            let place =
-                Place { above: None, visitor: "", segment: "$", attempt: 0, learnt: &learnt };
+            let place = Place {
+                above: None,
+                visitor: "",
+                segment: Segment::Root,
+                attempt: 0,
+                learnt: &learnt,
+            };
             let _ = root.give(&place, |root| T::deserialize(root));
         }
         root
@@ -221,22 +255,23 @@ impl Node {
     }
 
     /// The places inside, with their segments of the path.
-    pub(super) fn inside(&self) -> Vec<(String, &Self)> {
+    pub(super) fn inside(&self) -> Vec<(Segment, &Self)> {
+        let named = |(name, node)| (Segment::Named(name), node);
         match &self.kind {
             Kind::Unread | Kind::Leaf(_) | Kind::Any | Kind::Name(_) | Kind::Recursive(_) => vec![],
-            Kind::Option(inner) => vec![(String::new(), inner)],
-            Kind::Seq(inner) => vec![("[]".to_owned(), inner)],
-            Kind::Map(key, value) => vec![("{key}".to_owned(), key), ("{}".to_owned(), value)],
-            Kind::Tuple(places) => places
-                .iter()
-                .enumerate()
-                .map(|(index, node)| (format!("[{index}]"), node))
-                .collect(),
-            Kind::Struct(fields) => fields.inside(),
-            Kind::Enum(_, variants) => {
-                variants.iter().map(|(name, node)| (format!(".{name}"), node)).collect()
+            Kind::Option(inner) => vec![(Segment::Same, inner)],
+            Kind::Seq(inner) => vec![(Segment::Element, inner)],
+            Kind::Map(key, value) => vec![(Segment::Key, key), (Segment::Value, value)],
+            Kind::Tuple(places) => {
+                places.iter().enumerate().map(|(at, node)| (Segment::Number(at), node)).collect()
             }
-            Kind::Tagged(tagged) => tagged.inside(),
+            Kind::Struct(fields) => fields.inside().map(named).collect(),
+            Kind::Enum(_, variants) => {
+                variants.iter().map(|(name, node)| named((*name, node))).collect()
+            }
+            Kind::Tagged(tagged) => {
+                tagged.variants.iter().map(|(name, node)| named((*name, node))).collect()
+            }
         }
     }
 

@@ -174,9 +174,9 @@ impl Fields {
         if self.flattened { Shape::Flattened(fields) } else { Shape::Struct(fields) }
     }
 
-    pub(super) fn inside(&self) -> Vec<(String, &Node)> {
+    pub(super) fn inside(&self) -> impl Iterator<Item = (&'static str, &Node)> {
         let fields = self.list.iter().filter(|field| !field.is_alias());
-        fields.map(|field| (format!(".{}", field.name), &field.node)).collect()
+        fields.map(|field| (field.name, &field.node))
     }
 }
 
@@ -238,10 +238,6 @@ impl Tagged {
             content: self.content.map(str::to_owned),
             variants: variants.collect(),
         }
-    }
-
-    pub(super) fn inside(&self) -> Vec<(String, &Node)> {
-        self.variants.iter().map(|(name, node)| (format!(".{name}"), node)).collect()
     }
 }
 
