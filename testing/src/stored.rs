@@ -102,6 +102,7 @@ impl StoredEvent {
     ///
     /// If it does not.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a test writes the event on the spot")]
     pub fn reads_as<E: Event + PartialEq>(self, expected: E) {
         let found = self.read::<E>();
         assert!(

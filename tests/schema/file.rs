@@ -38,19 +38,7 @@ impl Drop for Folder {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
-#[event(
-    version = 10,
-    alias = "Sold",
-    upcast(from = 1),
-    upcast(from = 2),
-    upcast(from = 3),
-    upcast(from = 4),
-    upcast(from = 5),
-    upcast(from = 6),
-    upcast(from = 7),
-    upcast(from = 8),
-    upcast(from = 9)
-)]
+#[event(version = 10, oldest = 9, upcast(from = 9), alias = "Sold")]
 struct ItemSold {
     item: String,
     price: Option<u32>,

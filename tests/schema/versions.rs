@@ -46,7 +46,11 @@ mod third {
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
-    #[event(version = 3, upcast(from = 1), upcast(from = 2))]
+    #[event(version = 3, upcast(from = 2), upcast(from = 1))]
+    #[expect(
+        clippy::duplicated_attributes,
+        reason = "clippy does not see the version behind `from`"
+    )]
     pub struct PriceSet {
         pub euros: i64,
     }

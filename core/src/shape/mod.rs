@@ -116,6 +116,10 @@ impl Shape {
     }
 
     /// The shape in few letters, which does not change between builds.
+    ///
+    /// # Panics
+    ///
+    /// By a bug of annals only.
     pub fn fingerprint(&self) -> Fingerprint {
         // Maps are sorted, and nothing in a shape cannot be written: the text is the shape's own.
         let json = serde_json::to_string(self)

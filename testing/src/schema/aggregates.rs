@@ -18,34 +18,39 @@ pub(super) fn compare(
 ) {
     let mut renamed = BTreeSet::new();
     for (category, kept) in &file.aggregates {
-        match schema.aggregates.iter().find(|aggregate| aggregate.category == category) {
-            Some(aggregate) => {
-                let now = &program.aggregates[category];
-                let before = comparison.findings.len();
-                compare_events(aggregate, kept, comparison);
-                compare_snapshots(aggregate, kept, now, comparison);
-                if comparison.findings.len() == before && kept != now {
-                    comparison
-                        .additions
-                        .push(format!("aggregate `{category}`: what it lists or snapshots"));
-                    comparison.accepted.aggregates.insert(category.clone(), now.clone());
-                }
-            }
-            None => {
-                let successor = schema.aggregates.iter().find(|aggregate| {
-                    let now = &program.aggregates[aggregate.category];
-                    !file.aggregates.contains_key(aggregate.category) && now.events == kept.events
-                });
-                renamed.extend(successor.map(|aggregate| aggregate.category));
-                comparison.findings.push(gone(category, successor));
-            }
+        let present = schema.aggregates.iter().find(|aggregate| aggregate.category == category);
+        if let Some(aggregate) = present {
+            compare_one(aggregate, kept, &program.aggregates[category], comparison);
+            continue;
         }
+        let successor = schema.aggregates.iter().find(|aggregate| {
+            let now = &program.aggregates[aggregate.category];
+            !file.aggregates.contains_key(aggregate.category) && now.events == kept.events
+        });
+        renamed.extend(successor.map(|aggregate| aggregate.category));
+        comparison.findings.push(gone(category, successor));
     }
     for (category, now) in &program.aggregates {
         if !file.aggregates.contains_key(category) && !renamed.contains(category.as_str()) {
             comparison.additions.push(format!("aggregate `{category}`"));
             comparison.accepted.aggregates.insert(category.clone(), now.clone());
         }
+    }
+}
+
+fn compare_one(
+    aggregate: &AggregateRegistration,
+    kept: &KeptAggregate,
+    now: &KeptAggregate,
+    comparison: &mut Comparison,
+) {
+    let category = aggregate.category;
+    let before = comparison.findings.len();
+    compare_events(aggregate, kept, comparison);
+    compare_snapshots(aggregate, kept, now, comparison);
+    if comparison.findings.len() == before && kept != now {
+        comparison.additions.push(format!("aggregate `{category}`: what it lists or snapshots"));
+        comparison.accepted.aggregates.insert(category.to_owned(), now.clone());
     }
 }
 
@@ -79,11 +84,12 @@ fn compare_events(
 ) {
     let (category, type_name) = (aggregate.category, short((aggregate.type_name)()));
     for name in &kept.events {
-        let is_read = |read: &&str| read == name;
-        let is_listed = aggregate.events.iter().any(|event| {
-            std::iter::once(&event.name).chain(event.aliases).any(|read| is_read(&read))
-        });
-        if is_listed || aggregate.ignored.iter().any(|ignored| is_read(&ignored)) {
+        let is_read = |read: &&str| *read == name.as_str();
+        let is_listed = aggregate
+            .events
+            .iter()
+            .any(|event| std::iter::once(&event.name).chain(event.aliases).any(is_read));
+        if is_listed || aggregate.ignored.iter().any(is_read) {
             continue;
         }
         comparison.findings.push(

@@ -32,7 +32,7 @@ fn collect(path: &str, before: &Shape, after: &Shape, lines: &mut Vec<String>) {
         (Shape::Map { key, value: before }, Shape::Map { key: same_key, value: after })
             if key == same_key =>
         {
-            collect(&format!("{path}{{}}"), before, after, lines)
+            collect(&format!("{path}{{}}"), before, after, lines);
         }
         _ => lines.push(format!("`{path}` was {}, is {}", words(before), words(after))),
     }
@@ -164,9 +164,8 @@ impl Step<'_> {
         if becomes || !steps.changed.iter().all(is_marked) {
             return by_function();
         }
-        let removed = steps.removed.iter();
-        let removed: String =
-            removed.map(|name| format!(", removed(since = {to}, {name:?})")).collect();
+        let removed = steps.removed.iter().map(|name| format!(", removed(since = {to}, {name:?})"));
+        let removed = removed.collect::<Vec<_>>().concat();
         let mut lines = vec![on_type(&removed)];
         let mut on_field = |name: &str, options: &str| {
             lines.push(format!("#[event(since = {to}{options})] on the field `{name}`"));

@@ -110,10 +110,10 @@ impl SchemaFile {
         let path = path.as_ref();
         match fs::read_to_string(path) {
             Ok(text) => {
-                Self::parse(&text).map(Some).map_err(|why| FileError::new("read", path, why))
+                Self::parse(&text).map(Some).map_err(|why| FileError::new("read", path, &why))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::new("read", path, error.to_string())),
+            Err(error) => Err(FileError::new("read", path, &error)),
         }
     }
 
@@ -136,8 +136,11 @@ impl SchemaFile {
     }
 
     /// The text of the file.
+    ///
+    /// # Panics
+    ///
+    /// By a bug of annals-testing only.
     pub fn to_json(&self) -> String {
-        // Through `Value`, which sorts keys where samples are not sorted.
         let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| {
             panic!("bug in annals-testing: a schema cannot be written: {error}")
         });
@@ -151,8 +154,7 @@ impl SchemaFile {
     /// When the file cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
-        replace(path, &self.to_json())
-            .map_err(|error| FileError::new("write", path, error.to_string()))
+        replace(path, &self.to_json()).map_err(|error| FileError::new("write", path, &error))
     }
 }
 
@@ -179,7 +181,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    fn new(what: &str, path: &Path, why: String) -> Self {
+    fn new(what: &str, path: &Path, why: &dyn fmt::Display) -> Self {
         Self { message: format!("{what} schema file `{}`: {why}", path.display()) }
     }
 }
