@@ -1,5 +1,7 @@
 //! Types that read only what they like: what can be known of them is known, and the rest is said.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
@@ -145,4 +147,48 @@ fn what_is_checked_as_a_whole_is_tried_with_other_values() {
     }));
     assert!(traced.opaque.is_empty(), "{:?}", traced.opaque);
     assert!(!traced.samples.is_empty());
+}
+
+struct Panics;
+
+impl<'de> Deserialize<'de> for Panics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        assert!(text.starts_with("978-"), "an ISBN begins with 978");
+        Ok(Self)
+    }
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct HoldsPanics {
+    author: String,
+    isbn: Panics,
+}
+
+#[test]
+fn what_panics_at_what_nobody_has_stored_panics_for_nobody() {
+    let traced = check::<Panics>(json!("string"));
+    assert_eq!(traced.opaque["$"], "its `Deserialize` panics");
+    check::<HoldsPanics>(json!({ "struct": { "author": "string", "isbn": "string" } }));
+}
+
+struct Fickle;
+
+impl<'de> Deserialize<'de> for Fickle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        if ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            String::deserialize(deserializer).map(|_| Self)
+        } else {
+            Vec::<u8>::deserialize(deserializer)?;
+            Err(D::Error::missing_field("moods"))
+        }
+    }
+}
+
+#[test]
+fn what_asks_for_something_else_each_time_comes_to_an_end() {
+    let _ = annals::shape::Shape::of::<Fickle>();
+    let _ = annals::shape::Shape::of::<Vec<Fickle>>();
 }

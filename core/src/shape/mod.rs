@@ -51,6 +51,7 @@ const FINGERPRINT_BYTES: usize = 8;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the scalars are called as Rust calls them")]
+// No variant is called as a type of `std` is: rustc would then write the type's whole path in every message.
 pub enum Shape {
     Bool,
     I8,
@@ -66,16 +67,19 @@ pub enum Shape {
     F32,
     F64,
     Char,
-    String,
+    #[serde(rename = "string")]
+    Text,
     Bytes,
     /// Null: `()` and structs and variants without fields.
     Unit,
     /// Anything that the type makes sense of itself: `serde_json::Value`, untagged enums.
-    Any,
+    #[serde(rename = "any")]
+    Anything,
     /// A type whose `Deserialize` refused before it asked for anything.
     Opaque,
     /// A value or null.
-    Option(Box<Shape>),
+    #[serde(rename = "option")]
+    Nullable(Box<Shape>),
     /// A list.
     Seq(Box<Shape>),
     /// A list of fixed length.
@@ -83,7 +87,8 @@ pub enum Shape {
     /// A tuple of so many equal values.
     Array(Box<Shape>, usize),
     /// An object with any keys.
-    Map {
+    #[serde(rename = "map")]
+    Mapping {
         /// What the keys are read as.
         key: Box<Shape>,
         /// The values.
@@ -232,7 +237,7 @@ impl Traced {
     /// use serde_json::json;
     ///
     /// let traced = Traced::of::<Option<bool>>();
-    /// assert_eq!(traced.shape, Shape::Option(Box::new(Shape::Bool)));
+    /// assert_eq!(traced.shape, Shape::Nullable(Box::new(Shape::Bool)));
     /// assert_eq!(traced.samples, [json!(false), json!(null)]);
     /// ```
     pub fn of<T: DeserializeOwned>() -> Self {

@@ -61,7 +61,7 @@ pub(super) fn scalar(shape: &Shape, index: usize) -> Value {
         Shape::Bool => Value::Bool(index % 2 == 1),
         Shape::F32 | Shape::F64 => json!(FRACTIONS[index % FRACTIONS.len()]),
         Shape::Char => json!(["a", "A", "0"][index % 3]),
-        Shape::String => json!(TEXTS[index % TEXTS.len()]),
+        Shape::Text => json!(TEXTS[index % TEXTS.len()]),
         Shape::Bytes => json!([]),
         Shape::Unit => Value::Null,
         _ => json!(WHOLE[index % WHOLE.len()]),

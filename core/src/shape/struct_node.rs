@@ -226,7 +226,9 @@ impl Tagged {
         let variants = self.variants.iter().map(|(name, variant)| {
             let shape = match (variant.shape(), self.content) {
                 (Shape::Struct(mut fields), Some(content)) => match fields.remove(content) {
-                    Some(Field { shape: Shape::Any, optional: true, .. }) | None => Shape::Unit,
+                    Some(Field { shape: Shape::Anything, optional: true, .. }) | None => {
+                        Shape::Unit
+                    }
                     Some(field) => field.shape,
                 },
                 (shape, _) => shape,

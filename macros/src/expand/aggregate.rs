@@ -168,7 +168,7 @@ fn apply_nothing(aggregate: &Aggregate) -> TokenStream {
 /// fn decode_snapshot(json: &str) -> Option<Result<Self, DecodeError>> { Some(SnapshotState::decode_state("Account", json)) }
 /// fn snapshot_shape() -> Option<&'static StateShape> {
 ///     static SHAPE: OnceLock<StateShape> = OnceLock::new();
-///     Some(SHAPE.get_or_init(<Self as SnapshotState>::state_shape))
+///     Some(SHAPE.get_or_init(|| <Self as SnapshotState>::state_shape()))
 /// }
 /// ```
 fn snapshot_items(aggregate: &Aggregate, snapshot: &Snapshot) -> TokenStream {
@@ -210,7 +210,7 @@ fn snapshot_items(aggregate: &Aggregate, snapshot: &Snapshot) -> TokenStream {
 
         fn snapshot_shape() -> ::core::option::Option<&'static #annals::StateShape> {
             static SHAPE: ::std::sync::OnceLock<#annals::StateShape> = ::std::sync::OnceLock::new();
-            ::core::option::Option::Some(SHAPE.get_or_init(#state::state_shape))
+            ::core::option::Option::Some(SHAPE.get_or_init(|| #state::state_shape()))
         }
     }
 }

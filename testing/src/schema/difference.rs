@@ -25,11 +25,11 @@ fn collect(path: &str, before: &Shape, after: &Shape, lines: &mut Vec<String>) {
             Shape::Tagged { tag, content, variants: before },
             Shape::Tagged { tag: same_tag, content: same_content, variants: after },
         ) if tag == same_tag && content == same_content => variants(path, before, after, lines),
-        (Shape::Option(before), Shape::Option(after)) => collect(path, before, after, lines),
+        (Shape::Nullable(before), Shape::Nullable(after)) => collect(path, before, after, lines),
         (Shape::Seq(before), Shape::Seq(after)) => {
             collect(&format!("{path}[]"), before, after, lines);
         }
-        (Shape::Map { key, value: before }, Shape::Map { key: same_key, value: after })
+        (Shape::Mapping { key, value: before }, Shape::Mapping { key: same_key, value: after })
             if key == same_key =>
         {
             collect(&format!("{path}{{}}"), before, after, lines);
@@ -175,7 +175,7 @@ impl Step<'_> {
         }
         for name in &steps.added {
             match after[name].shape {
-                Shape::Option(_) => on_field(name, ""),
+                Shape::Nullable(_) => on_field(name, ""),
                 _ => on_field(name, ", default = …"),
             }
         }
@@ -191,7 +191,7 @@ impl Step<'_> {
             return false;
         };
         let steps = Steps::between(before, after);
-        let is_option = |name: &String| matches!(after[name].shape, Shape::Option(_));
+        let is_option = |name: &String| matches!(after[name].shape, Shape::Nullable(_));
         steps.removed.is_empty()
             && steps.renamed.is_empty()
             && steps.changed.is_empty()
