@@ -45,7 +45,7 @@ mod shadowed {
     pub struct Id(::std::string::String);
 
     #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize, Event)]
-    #[event(name = "ThingMade", version = 2, alias = "ThingCreated", alias = "Made")]
+    #[event(name = "ThingMade", version = 2, oldest = 2, alias = "ThingCreated", alias = "Made")]
     pub struct A;
 
     #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, Command)]

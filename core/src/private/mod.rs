@@ -1,8 +1,16 @@
 //! What the macros' output names, in one place. Not part of the public interface.
 
+mod assertions;
+mod marks;
+
 pub use inventory;
 pub use serde_json;
 
+pub use self::assertions::{
+    assert_new_name, assert_oldest, assert_optional, assert_previous, assert_readable_from,
+    assert_step, assert_steps,
+};
+pub use self::marks::{Fields, any_default, converted, default_of, lift, reshaped};
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
 pub use crate::codec::{DecodeError, EncodeError};
@@ -13,7 +21,7 @@ pub use crate::context::{
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
 
-pub use crate::upcast::{Stored, UpcastError, through_previous};
+pub use crate::upcast::{Previous, Stored, UpcastError};
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
@@ -175,98 +183,6 @@ impl<T: fmt::Display + FromStr<Err: fmt::Display> + Clone> IdText for T {
     fn read_id<Id>(text: &str, wrap: fn(Self) -> Id) -> Result<Id, IdError> {
         IdError::parse(text).map(wrap)
     }
-}
-
-/// Stops the compiler if the last of the events that `types` names is stored under a name of one before it.
-///
-/// # Panics
-///
-/// Then, while compiling.
-#[track_caller]
-pub const fn assert_new_name(events: &[EventName], types: &[&str]) {
-    let last = types.len() - 1;
-    let mut index = 0;
-    while index < last {
-        if let Some(name) = shared_name(&events[index], &events[last]) {
-            clash(types[index], types[last], name);
-        }
-        index += 1;
-    }
-}
-
-/// A name under which both are read.
-const fn shared_name(a: &EventName, b: &EventName) -> Option<&'static str> {
-    if same(a.name, b.name) || contains(b.aliases, a.name) {
-        return Some(a.name);
-    }
-    if contains(a.aliases, b.name) {
-        return Some(b.name);
-    }
-    let mut index = 0;
-    while index < a.aliases.len() {
-        if contains(b.aliases, a.aliases[index]) {
-            return Some(a.aliases[index]);
-        }
-        index += 1;
-    }
-    None
-}
-
-/// Panics with a message that formatting would write, if it could be done while compiling.
-#[track_caller]
-const fn clash(a: &str, b: &str, name: &str) -> ! {
-    let pieces = [
-        "`",
-        a,
-        "` and `",
-        b,
-        "` are both stored as `",
-        name,
-        "`; give one of them another `#[event(name = …)]`",
-    ];
-    let mut message = [0; 1024];
-    let mut length = 0;
-    let mut piece = 0;
-    while piece < pieces.len() {
-        let bytes = pieces[piece].as_bytes();
-        let mut index = 0;
-        while index < bytes.len() && length < message.len() {
-            message[length] = bytes[index];
-            length += 1;
-            index += 1;
-        }
-        piece += 1;
-    }
-    match std::str::from_utf8(message.split_at(length).0) {
-        Ok(message) => panic!("{}", message),
-        Err(_) => panic!("two events of one aggregate are stored under one name"),
-    }
-}
-
-const fn contains(names: &[&str], name: &str) -> bool {
-    let mut index = 0;
-    while index < names.len() {
-        if same(names[index], name) {
-            return true;
-        }
-        index += 1;
-    }
-    false
-}
-
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }
 
 /// A state that a snapshot can hold.
