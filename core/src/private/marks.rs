@@ -14,11 +14,35 @@ use crate::upcast::UpcastError;
 /// # Errors
 ///
 /// As the function.
-pub fn lift(
-    step: impl FnOnce(Value) -> Result<Value, UpcastError>,
-    json: Value,
-) -> Result<Value, UpcastError> {
-    step(json)
+pub fn lift<F: JsonStep<M>, M>(step: F, json: Value) -> Result<Value, UpcastError> {
+    step.take(json)
+}
+
+/// A function from JSON to JSON. `M` tells the impls apart.
+#[diagnostic::on_unimplemented(
+    message = "the function does not lead from JSON to JSON",
+    label = "not a function from JSON to JSON",
+    note = "write `fn(serde_json::Value) -> Result<serde_json::Value, UpcastError>`, or `-> serde_json::Value` if it cannot fail"
+)]
+pub trait JsonStep<M> {
+    /// Takes the step.
+    ///
+    /// # Errors
+    ///
+    /// When the JSON is not what the function takes.
+    fn take(self, json: Value) -> Result<Value, UpcastError>;
+}
+
+impl<F: FnOnce(Value) -> Result<Value, UpcastError>> JsonStep<OfJson> for F {
+    fn take(self, json: Value) -> Result<Value, UpcastError> {
+        self(json)
+    }
+}
+
+impl<F: FnOnce(Value) -> Value> JsonStep<Sure<Value, Value>> for F {
+    fn take(self, json: Value) -> Result<Value, UpcastError> {
+        Ok(self(json))
+    }
 }
 
 /// The fields of a stored event, while one step changes them.
@@ -58,12 +82,42 @@ impl Fields {
         }
     }
 
-    /// Converts a field, if it is there.
+    /// Converts a field to the type `T` that it has today, if it is there.
     ///
     /// # Errors
     ///
     /// When it cannot be converted. The error names the field.
-    pub fn convert(
+    pub fn convert<T, F: Converter<T, M>, M>(
+        &mut self,
+        name: &str,
+        convert: F,
+    ) -> Result<(), UpcastError> {
+        self.replace(name, |old| convert.convert(old))
+    }
+
+    /// Converts a field to a type that it had for a while, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be converted. The error names the field.
+    pub fn reshape<F: Reshaper<M>, M>(
+        &mut self,
+        name: &str,
+        convert: F,
+    ) -> Result<(), UpcastError> {
+        self.replace(name, |old| convert.convert(old))
+    }
+
+    /// Converts the JSON of a field that serde writes otherwise than its type does, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be converted. The error names the field.
+    pub fn convert_json<F: JsonStep<M>, M>(&mut self, name: &str, convert: F) -> Result<(), UpcastError> {
+        self.replace(name, |old| convert.take(old))
+    }
+
+    fn replace(
         &mut self,
         name: &str,
         convert: impl FnOnce(Value) -> Result<Value, UpcastError>,
@@ -172,18 +226,6 @@ impl<T: Serialize, F: FnOnce() -> T> AnyDefault<Called> for F {
     fn give(self) -> T {
         self()
     }
-}
-
-/// A conversion to the type `T` that a field has today.
-pub fn converted<T, F: Converter<T, M>, M>(
-    convert: F,
-) -> impl FnOnce(Value) -> Result<Value, UpcastError> {
-    move |old| convert.convert(old)
-}
-
-/// A conversion to a type that a field had for a while.
-pub fn reshaped<F: Reshaper<M>, M>(convert: F) -> impl FnOnce(Value) -> Result<Value, UpcastError> {
-    move |old| convert.convert(old)
 }
 
 /// What converts a stored field to the type `T`. `M` tells the impls apart.

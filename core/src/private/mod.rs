@@ -10,7 +10,7 @@ pub use self::assertions::{
     assert_new_name, assert_oldest, assert_optional, assert_previous, assert_readable_from,
     assert_step, assert_steps,
 };
-pub use self::marks::{Fields, any_default, converted, default_of, lift, reshaped};
+pub use self::marks::{Fields, any_default, default_of, lift};
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
 pub use crate::codec::{DecodeError, EncodeError};
@@ -110,13 +110,19 @@ pub const fn listed_name<A: Aggregate, E: EventOf<A>>(event: EventName) -> &'sta
     event.name
 }
 
-/// An event that handlers may return; the derive writes a bound on it for one that is retired.
+/// Handlers, as far as they may return the event `E`: the derive asks it of those that are retired.
+///
+/// It is not the event of which something is asked: of that the compiler would only say what handlers return.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is retired: no handler may return it",
+    message = "`{E}` is retired: no handler may return it",
     label = "a retired event",
-    note = "return the event that took its place, or take `retired` out of the `#[event(…)]` of `{Self}`"
+    note = "return the event that took its place, or take `retired` out of the `#[event(…)]` of `{E}`"
 )]
-pub trait NotRetired {}
+pub trait MayReturn<E> {}
+
+/// All handlers.
+#[derive(Debug)]
+pub enum Handlers {}
 
 /// What the derives assume of an event that they have refused.
 pub trait EventData: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}

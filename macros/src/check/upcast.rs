@@ -37,8 +37,8 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
     check_marks_alone(event, &report);
     if !event.versions_refused {
         check_range(event, &report);
+        check_steps(event, &report);
         if !report.found.get() {
-            check_steps(event, &report);
             field_names::check(event, &report);
         }
         if !report.found.get() {
@@ -181,8 +181,10 @@ fn check_serde(event: &Event, field: usize, mark: &Mark, since: Number, report: 
 fn check_range(event: &Event, report: &Report<'_>) {
     let options = &event.options;
     let (version, oldest) = (event.version(), event.oldest());
+    let mut range_is_sound = true;
     for (word, given) in [("oldest", options.oldest), ("readable_from", options.readable_from)] {
         let Some(given) = given else { continue };
+        range_is_sound &= (1..=version).contains(&given.value);
         if given.value == 0 {
             // #[event(version = 2, oldest = 0)]
             report.at(given.span, "versions begin at 1");
@@ -197,7 +199,7 @@ fn check_range(event: &Event, report: &Report<'_>) {
             );
         }
     }
-    if report.found.get() {
+    if !range_is_sound {
         return;
     }
     for from in options.upcasts.iter().filter_map(|upcast| upcast.from) {
@@ -209,7 +211,7 @@ fn check_range(event: &Event, report: &Report<'_>) {
                 value.saturating_add(1)
             );
             report.at(from.span, message);
-        } else if value < oldest {
+        } else if value < oldest && value > 0 {
             report.at(from.span, below(oldest));
         }
     }
@@ -222,7 +224,7 @@ fn check_range(event: &Event, report: &Report<'_>) {
                 "`since = {value}` is above the version of the event, {version}; write `version = {value}` on the struct"
             );
             report.at(since.span, message);
-        } else if value <= oldest {
+        } else if value <= oldest && value > 1 {
             // #[event(version = 3, oldest = 2)] … #[event(since = 2)] coupon: Option<String>
             report.at(since.span, below(oldest));
         }
@@ -230,7 +232,7 @@ fn check_range(event: &Event, report: &Report<'_>) {
 }
 
 fn below(oldest: u32) -> String {
-    format!("`oldest = {oldest}` has no version before {oldest} read; leave this out")
+    format!("no version before `oldest = {oldest}` is read; leave this out")
 }
 
 /// Each step is said once.
@@ -242,7 +244,7 @@ fn check_steps(event: &Event, report: &Report<'_>) {
             // #[event(version = 2, upcast(from = 1, with = split), upcast(from = 1, with = join))]
             let message = format_args!(
                 "the step from version {value} to {} is given twice; leave one out",
-                value + 1
+                value.saturating_add(1)
             );
             report.at(from.span, message);
         }

@@ -89,7 +89,8 @@ fn returned(event: &Event) -> TokenStream {
     let mut returnable = generics.clone();
     if event.options.retired.is_some() {
         // A bound that no lifetime makes general would be an error here, not where a handler returns the event.
-        let refused = parse_quote!(for<'__a> #ident #of_type: #annals::NotRetired);
+        let refused =
+            parse_quote!(for<'__a> #annals::Handlers: #annals::MayReturn<#ident #of_type>);
         returnable.make_where_clause().predicates.push(refused);
     }
     let (impl_generics, _, returnable) = returnable.split_for_impl();

@@ -94,7 +94,7 @@ fn is_direct(event: &Event, step: &Step<'_>) -> bool {
 ///             let mut fields = Fields::of(json)?;
 ///             fields.remove("coupon");
 ///             fields.rename(&[("addr", "shipping_address")]);
-///             fields.convert("price", converted::<i64, _, _>(cents))?;
+///             fields.convert::<i64, _, _>("price", cents)?;
 ///             fields.add::<String>("currency", || default_of::<String, _, _>("EUR"))?;
 ///             Ok(fields.into_json())
 ///         }
@@ -175,35 +175,40 @@ fn convert(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
     let (_, function) = mark.convert_with.as_ref()?;
     let name = name_at(event, field, mark.version())?;
     let span = function.segments.last().map_or(Span::mixed_site(), |last| last.ident.span());
-    let annals = event.options.crate_path.at(span);
     let ty = &event.item.fields.get(field)?.ty;
     let convert = if event.serde.fields.get(field)?.custom.is_some() {
         // Only JSON is as serde's `with` writes the field.
-        quote_spanned!(span=> |json| #annals::lift(#function, json))
+        quote_spanned!(span=> convert_json)
     } else if is_converted_after(event, field, mark) {
-        quote_spanned!(span=> #annals::reshaped(#function))
+        quote_spanned!(span=> reshape)
     } else {
-        quote_spanned!(span=> #annals::converted::<#ty, _, _>(#function))
+        quote_spanned!(span=> convert::<#ty, _, _>)
     };
-    Some(quote_spanned!(Span::mixed_site()=> fields.convert(#name, #convert)?;))
+    Some(quote_spanned!(Span::mixed_site()=> fields.#convert(#name, #function)?;))
 }
 
 fn add(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
-    let (word, default) = mark.default.as_ref()?;
+    let (_, default) = mark.default.as_ref()?;
     let name = name_at(event, field, mark.version())?;
     let ty = &event.item.fields.get(field)?.ty;
-    let annals = event.options.crate_path.at(*word);
+    let site = Span::mixed_site();
+    let span = match default {
+        Expr::Path(path) => path.path.segments.last().map_or(site, |last| last.ident.span()),
+        Expr::Lit(literal) => literal.lit.span(),
+        _ => site,
+    };
+    let annals = event.options.crate_path.at(span);
     let is_path = matches!(default, Expr::Path(_));
     let is_text = matches!(default, Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)));
     let add = if is_converted_after(event, field, mark) {
         let value = if is_path {
-            quote_spanned!(*word=> #annals::any_default(#default))
+            quote_spanned!(span=> #annals::any_default(#default))
         } else {
             quote!(#default)
         };
         quote_spanned!(Span::mixed_site()=> fields.add(#name, || #value)?;)
     } else if is_path || is_text {
-        let value = quote_spanned!(*word=> #annals::default_of::<#ty, _, _>(#default));
+        let value = quote_spanned!(span=> #annals::default_of::<#ty, _, _>(#default));
         quote_spanned!(Span::mixed_site()=> fields.add::<#ty>(#name, || #value)?;)
     } else {
         quote_spanned! {Span::mixed_site()=>

@@ -1,6 +1,5 @@
 //! `#[derive(Event)]`.
 
-use proc_macro2::Span;
 use syn::{DeriveInput, LitStr, Token};
 
 use crate::errors::Errors;
@@ -159,8 +158,18 @@ const UPCAST: Table<Upcast> = Table {
 };
 
 /// The options on which the way from version to version depends.
-const VERSIONS: &[&str] =
-    &["version", "previous", "upcast", "removed", "oldest", "readable_from", "since"];
+const VERSIONS: &[&str] = &[
+    "version",
+    "previous",
+    "upcast",
+    "removed",
+    "oldest",
+    "readable_from",
+    "since",
+    "default",
+    "renamed_from",
+    "convert_with",
+];
 
 pub(crate) fn parse(input: DeriveInput, errors: &Errors) -> Event {
     let (item, attributes) = item::parse(input);
@@ -237,6 +246,6 @@ fn removed(value: &Value<'_>) -> syn::Result<Removed> {
     done?;
     match (since, name) {
         (Some(since), Some(name)) => Ok(Removed { since, name }),
-        _ => Err(syn::Error::new(Span::call_site().located_at(value.name.span()), "incomplete")),
+        _ => Err(syn::Error::new(value.name.span(), "incomplete")),
     }
 }

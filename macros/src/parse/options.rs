@@ -211,6 +211,7 @@ impl<'a, M> Reader<'a, M> {
         if option.times == Times::Once && self.seen.contains(&option.name) {
             // #[event(version = 2, version = 3)]
             self.errors.on(name, format_args!("`{word}` is given twice; leave one out"));
+            self.refused.options.push(option.name);
             return false;
         }
         self.seen.push(option.name);

@@ -2,9 +2,9 @@ use annals::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-struct Opened {
-    #[event(since = 2)]
-    by: String,
+#[event(version = 2, since = 2, default = 0)]
+struct Placed {
+    order: String,
 }
 
 fn main() {}
