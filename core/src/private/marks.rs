@@ -113,7 +113,11 @@ impl Fields {
     /// # Errors
     ///
     /// When it cannot be converted. The error names the field.
-    pub fn convert_json<F: JsonStep<M>, M>(&mut self, name: &str, convert: F) -> Result<(), UpcastError> {
+    pub fn convert_json<F: JsonStep<M>, M>(
+        &mut self,
+        name: &str,
+        convert: F,
+    ) -> Result<(), UpcastError> {
         self.replace(name, |old| convert.take(old))
     }
 
