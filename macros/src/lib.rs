@@ -40,7 +40,7 @@ use crate::parse::handlers::Input;
 /// | `version = N` | the version of its shape, from 1 |
 /// | `alias = "…"` | a stored name of earlier releases that reads as this event; may be given again |
 /// | `upcast(from = N, with = path)` | the function that leads the JSON of version N up to the next, `fn(Value) -> Result<Value, UpcastError>`; without `with`, the step needs nothing; may be given again |
-/// | `removed(since = N, "name")` | a field that version N no longer has; may be given again |
+/// | `removed(since = N, "name", …)` | fields that version N no longer has; may be given again |
 /// | `previous = Type` | the struct of an earlier version, with the same stored name, from which `From` or `TryFrom` leads here |
 /// | `oldest = N` | the oldest version that is read; by default 1, or that of `previous` |
 /// | `readable_from = N` | that readers of version N can read the event by leaving out what they do not know; by default its own version |
@@ -85,6 +85,8 @@ use crate::parse::handlers::Input;
 /// - A change of the struct without a new `version` is not seen: what was stored before no longer reads, or reads as
 ///   something else.
 /// - A `default` is history: once events were read with it, another one changes what they say.
+/// - Clippy's `duplicated_attributes` takes a second `removed(since = …)` for a repetition of the first, and a second
+///   `upcast(from = …)` without a function, too. It does not see the version: allow it on the struct.
 /// - An enum is no event: write a struct for each variant, and list them in `#[aggregate(events(…))]`.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {

@@ -132,7 +132,7 @@ fn items_in_functions_and_raw_identifiers() {
 macro_rules! counter {
     ($state:ident, $id:ty, $command:ident, $event:ident, $amount:ty, $version:expr) => {
         #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-        #[event(version = $version)]
+        #[event(version = $version, oldest = $version)]
         pub struct $event(pub $amount);
 
         #[derive(Debug, Clone, Serialize, Deserialize, Command)]

@@ -100,6 +100,5 @@ fn a_test_fails_where_a_handler_returns_one_through_the_enum() {
 fn an_enum_tells_which_events_are_retired() {
     let retired: Vec<_> = RetiringLampEvent::EVENTS.iter().map(|event| event.retired).collect();
     assert_eq!(retired, [false, true]);
-    assert!(LitUp::RETIRED);
-    assert!(!Switched::RETIRED);
+    assert_eq!([LitUp::RETIRED, Switched::RETIRED], [true, false]);
 }

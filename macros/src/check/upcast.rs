@@ -323,10 +323,10 @@ fn check_readable_from(event: &Event, report: &Report<'_>) {
         return report.at(readable_from.span, message);
     }
     let known = steps(event);
-    let breaking =
+    let mut breaking =
         known.iter().filter(|step| step.from >= readable_from.value && !step.only_adds());
     // #[event(version = 2, removed(since = 2, "coupon"), readable_from = 1)]
-    if let Some(last) = breaking.last() {
+    if let Some(last) = breaking.next_back() {
         let message = format_args!(
             "readers of version {} cannot read the event: the step from version {} to {} does more than add fields; write `readable_from = {}` or above",
             readable_from.value,

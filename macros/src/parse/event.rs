@@ -1,5 +1,6 @@
 //! `#[derive(Event)]`.
 
+use proc_macro2::TokenStream;
 use syn::{DeriveInput, LitStr, Token};
 
 use crate::errors::Errors;
@@ -63,7 +64,7 @@ const TABLE: Table<Options> = Table {
             Place::Item,
             "the version and the name, as in `removed(since = 2, \"coupon\")`",
             |options, value| {
-                options.removed.push(removed(value)?);
+                options.removed.extend(removed(value)?);
                 Ok(())
             },
         ),
@@ -217,16 +218,15 @@ fn upcast(value: &Value<'_>) -> syn::Result<Upcast> {
     Ok(upcast)
 }
 
-/// `(since = 2, "coupon")`, in either order.
-fn removed(value: &Value<'_>) -> syn::Result<Removed> {
-    let (mut since, mut name): (Option<Number>, Option<LitStr>) = (None, None);
+/// `(since = 2, "coupon", "voucher")`, in any order.
+fn removed(value: &Value<'_>) -> syn::Result<Vec<Removed>> {
+    let (mut since, mut names): (Option<Number>, Vec<LitStr>) = (None, Vec::new());
     let content;
     syn::parenthesized!(content in value.input);
-    // Whatever is left unread here would be reported once more.
     let mut read = || {
         while !content.is_empty() {
-            if content.peek(LitStr) && name.is_none() {
-                name = Some(content.parse()?);
+            if content.peek(LitStr) {
+                names.push(content.parse()?);
             } else {
                 let word: syn::Ident = content.parse()?;
                 content.parse::<Token![=]>()?;
@@ -242,10 +242,13 @@ fn removed(value: &Value<'_>) -> syn::Result<Removed> {
         Ok(())
     };
     let done = read();
-    content.parse::<proc_macro2::TokenStream>()?;
+    // The parser would report what is left over once more.
+    content.parse::<TokenStream>()?;
     done?;
-    match (since, name) {
-        (Some(since), Some(name)) => Ok(Removed { since, name }),
+    match since {
+        Some(since) if !names.is_empty() => {
+            Ok(names.into_iter().map(|name| Removed { since, name }).collect())
+        }
         _ => Err(syn::Error::new(value.name.span(), "incomplete")),
     }
 }
