@@ -197,6 +197,35 @@ fn removed_fields_are_left_out_before_others_come() {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 2, removed(since = 2, "why"))]
+#[serde(deny_unknown_fields)]
+struct Emptied {}
+
+#[test]
+fn the_last_field_may_be_removed() {
+    check(1, json!({ "why": "because" }), Emptied {});
+    check(2, json!({}), Emptied {});
+}
+
+/// What serde writes otherwise, but reads as the type does, may have a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 2)]
+struct Shown {
+    #[event(since = 2, default = 5)]
+    #[serde(serialize_with = "as_text::serialize")]
+    number: i64,
+    #[event(since = 2)]
+    #[serde(default, deserialize_with = "as_text::maybe")]
+    maybe: Option<i64>,
+}
+
+#[test]
+fn what_serde_reads_otherwise_is_left_to_serde() {
+    check(1, json!({}), Shown { number: 5, maybe: None });
+    check(1, json!({ "maybe": "7" }), Shown { number: 5, maybe: Some(7) });
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(version = 2)]
 struct Retyped {
     #[event(since = 2, convert_with = cents)]
@@ -239,6 +268,12 @@ mod as_text {
 
     pub(super) fn serialize<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&number.to_string())
+    }
+
+    pub(super) fn maybe<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<i64>, D::Error> {
+        deserialize(deserializer).map(Some)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {

@@ -162,7 +162,7 @@ fn check_serde(event: &Event, field: usize, mark: &Mark, since: Number, report: 
         Some((span, _)) => report.at(
             *span,
             format_args!(
-                "a default is written as its type writes itself, and serde's `{word}` has the field written otherwise; write `upcast(from = {}, with = function)`",
+                "a default is written as its type writes itself, and serde's `{word}` has the field read otherwise; write `upcast(from = {}, with = function)`",
                 since.value.saturating_sub(1).max(1)
             ),
         ),

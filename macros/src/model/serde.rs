@@ -23,7 +23,7 @@ pub(crate) struct SerdeField {
     pub(crate) name: Option<String>,
     /// Whether serde fills it where it is absent.
     pub(crate) default: bool,
-    /// The word by which serde writes or reads it otherwise than its type does: `with`.
+    /// The word by which serde reads it otherwise than its type does: `with`.
     pub(crate) custom: Option<&'static str>,
     /// The word by which it is not stored: `skip`.
     pub(crate) skip: Option<&'static str>,

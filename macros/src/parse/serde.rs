@@ -46,7 +46,6 @@ pub(crate) fn parse(item: &Item, attributes: &Attributes) -> Serde {
                 "flatten" => is_flat = true,
                 "default" => read.default = true,
                 "with" => read.custom = Some("with"),
-                "serialize_with" => read.custom = Some("serialize_with"),
                 "deserialize_with" => read.custom = Some("deserialize_with"),
                 "skip" => read.skip = Some("skip"),
                 "skip_deserializing" => read.skip = Some("skip_deserializing"),
@@ -66,8 +65,7 @@ pub(crate) fn parse(item: &Item, attributes: &Attributes) -> Serde {
         }
         fields.push(read);
     }
-    let unnamed = item.fields.iter().any(|field| matches!(field.member, Member::Unnamed(_)));
-    if item.kind == Kind::Struct && (item.fields.is_empty() || unnamed) {
+    if item.kind == Kind::Struct && !item.braced {
         shape = shape.or(Some(Shape::Unnamed));
     }
     Serde { shape, deny_unknown_fields, fields }
