@@ -143,3 +143,37 @@ fn the_oldest_version_comes_from_the_earlier_struct() {
         "Closed: stored at version 1, this program reads from version 2",
     );
 }
+
+/// Deprecated types warn where they are named by hand, and nowhere else: the gate denies warnings.
+mod deprecated {
+    use super::{Deserialize, Event, Serialize, check, json};
+
+    #[deprecated]
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "Faded")]
+    pub(super) struct FadedV1 {}
+
+    #[deprecated]
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(version = 4, oldest = 1, readable_from = 3, previous = FadedV1, upcast(from = 2))]
+    pub(super) struct Faded {
+        #[event(since = 4)]
+        #[deprecated]
+        colour: Option<u8>,
+    }
+
+    #[expect(deprecated, reason = "that is what is tested")]
+    impl From<FadedV1> for Faded {
+        fn from(_: FadedV1) -> Self {
+            Self { colour: None }
+        }
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "that is what is tested")]
+    fn deprecated_events_read() {
+        for version in 1..=4 {
+            check(version, json!({}), Faded { colour: None });
+        }
+    }
+}

@@ -67,21 +67,13 @@ fn oldest(event: &Event) -> Option<TokenStream> {
 fn direct_from(event: &Event) -> Option<TokenStream> {
     let mut direct_from = event.version();
     for step in steps(event).iter().rev() {
-        if step.from + 1 != direct_from || !is_direct(event, step) {
+        if step.from + 1 != direct_from || !step.is_direct() {
             break;
         }
         direct_from = step.from;
     }
     (direct_from < event.version())
         .then(|| quote!(const DIRECT_FROM: ::core::primitive::u32 = #direct_from;))
-}
-
-fn is_direct(event: &Event, step: &Step<'_>) -> bool {
-    // A field that came under another name is not where the struct looks for it.
-    let under_its_name = |field: usize| {
-        name_at(event, field, step.from + 1) == name_at(event, field, event.version())
-    };
-    step.is_direct() && step.marks.iter().all(|(field, _)| under_its_name(*field))
 }
 
 /// Expands to:
@@ -250,7 +242,7 @@ pub(crate) fn assertions(event: &Event) -> TokenStream {
         let annals = options.crate_path.at(span);
         let stored = quote_spanned!(span=> &#annals::EventName::of::<#ident>());
         let call = call(annals, stored);
-        tokens.extend(quote_spanned!(span=> const _: () = #call;));
+        tokens.extend(quote_spanned!(span=> #[allow(deprecated)] const _: () = #call;));
     };
     let at_type = token_of(previous);
     assert(
@@ -299,7 +291,7 @@ fn optional_assertions(event: &Event) -> TokenStream {
             let annals = event.options.crate_path.at(span);
             let ty = &field.ty;
             let ty = quote!(#ty);
-            tokens.extend(quote_spanned!(span=> const _: () = #annals::assert_optional::<#ty>();));
+            tokens.extend(quote_spanned!(span=> #[allow(deprecated)] const _: () = #annals::assert_optional::<#ty>();));
         }
     }
     tokens
