@@ -12,4 +12,5 @@ mod retries;
 mod services;
 mod snapshots;
 mod time_travel;
+mod unfit;
 mod unreadable;

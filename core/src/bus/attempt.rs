@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::trial::Trial;
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
 use crate::codec::PayloadOf;
@@ -109,7 +110,8 @@ impl<A: Aggregate> Attempt for Job<A> {
         if events.is_empty() && terms.key.is_none() {
             return self.receipt_of_nothing(bus, &replayed).await;
         }
-        let sealed = self.seal(bus, &events, &terms.metadata).map_err(DispatchError::Store)?;
+        let mut trial = Trial::new(self.id.clone(), stream_id, replayed, cx.now());
+        let sealed = self.seal(bus, &events, &terms.metadata, &mut trial)?;
         let mut append = Append::new(stream_id.clone(), Expected::at(version), sealed);
         append.key.clone_from(&terms.key);
         let receipt = bus.append(append).await?;
@@ -134,23 +136,28 @@ impl<A: Aggregate> Job<A> {
         bus: &CommandBus,
         events: &[A::Event],
         metadata: &Arc<Metadata>,
-    ) -> Result<Vec<NewEvent>, StoreError> {
+        trial: &mut Trial<A>,
+    ) -> Result<Vec<NewEvent>, DispatchError<Rejected>> {
         let codec = bus.inner.stores.events.codec();
         let stream_id = &self.stream_id;
         let seal = |event: &A::Event| {
             let event_type = event.event_type();
             let unwritable = |error: &dyn Error| {
-                StoreError::invalid(format!("append to stream `{stream_id}`: event {error}"))
+                let message = format!("append to stream `{stream_id}`: event {error}");
+                DispatchError::Store(StoreError::invalid(message))
             };
             let json = event.encode().map_err(|error| unwritable(&error))?;
+            let tried = trial.decode(event_type, event.schema_version(), &json)?;
             let of = PayloadOf::Event { stream: stream_id.as_str(), event_type };
-            Ok(NewEvent {
+            let new = NewEvent {
                 id: bus.inner.settings.ids.new_id(),
                 event_type: Cow::Borrowed(event_type),
                 schema_version: event.schema_version(),
                 data: codec.seal(of, json).map_err(|error| unwritable(&error))?,
                 metadata: metadata.clone(),
-            })
+            };
+            trial.apply(&tried, &new)?;
+            Ok(new)
         };
         events.iter().map(seal).collect()
     }

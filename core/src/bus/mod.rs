@@ -11,6 +11,7 @@ mod interceptor;
 mod retry;
 mod routes;
 mod services;
+mod trial;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

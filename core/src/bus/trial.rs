@@ -1,0 +1,106 @@
+//! A trial of what a handler decided, before it is stored: an event that its own stream could not be read with would
+//! stop every later reader of the stream.
+
+use super::DispatchError;
+use super::attempt::Rejected;
+use crate::aggregate::{Aggregate, Misfit};
+use crate::context::EventContext;
+use crate::event::EventEnum;
+use crate::position::Position;
+use crate::recorded_event::RecordedEvent;
+use crate::repository::Replayed;
+use crate::store::NewEvent;
+use crate::stream::StreamId;
+use crate::timestamp::Timestamp;
+
+/// A fold of the decided events as a later reader will do it: from their JSON, on the state that they were decided on.
+///
+/// What only the store knows, it guesses: that the events come next in the log, and now.
+pub(super) struct Trial<A: Aggregate> {
+    id: A::Id,
+    stream_id: StreamId,
+    state: Option<A>,
+    stream_version: u64,
+    position: Position,
+    now: Timestamp,
+    cx: Option<EventContext<A>>,
+}
+
+impl<A: Aggregate> Trial<A> {
+    pub(super) fn new(
+        id: A::Id,
+        stream_id: &StreamId,
+        replayed: Replayed<A>,
+        now: Timestamp,
+    ) -> Self {
+        let last = replayed.last;
+        Self {
+            id,
+            stream_id: stream_id.clone(),
+            state: replayed.state,
+            stream_version: last.map_or(0, |last| last.stream_version),
+            position: last.map_or(Position::START, |last| last.position),
+            now: last.map_or(now, |last| now.max(last.recorded_at)),
+            cx: None,
+        }
+    }
+
+    /// Reads an event back from what was written of it.
+    pub(super) fn decode(
+        &self,
+        event_type: &'static str,
+        schema_version: u32,
+        json: &str,
+    ) -> Result<A::Event, DispatchError<Rejected>> {
+        match A::Event::decode(event_type, schema_version, json) {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => {
+                Err(self
+                    .unfit(event_type, format!("what is written of it cannot be read: {error}")))
+            }
+            None => {
+                Err(self.unfit(event_type, "its name is not one of its aggregate's".to_owned()))
+            }
+        }
+    }
+
+    /// Applies an event that was read back.
+    pub(super) fn apply(
+        &mut self,
+        event: &A::Event,
+        new: &NewEvent,
+    ) -> Result<(), DispatchError<Rejected>> {
+        self.stream_version += 1;
+        self.position = Position::from(self.position.get() + 1);
+        let recorded = RecordedEvent {
+            id: new.id,
+            stream_id: self.stream_id.clone(),
+            stream_version: self.stream_version,
+            position: self.position,
+            event_type: new.event_type.clone(),
+            schema_version: new.schema_version,
+            data: new.data.clone(),
+            metadata: new.metadata.clone(),
+            recorded_at: self.now,
+        };
+        let cx = match &mut self.cx {
+            Some(cx) => {
+                cx.advance(recorded);
+                cx
+            }
+            none => none.insert(EventContext::new(self.id.clone(), recorded)),
+        };
+        let applied = A::apply(&mut self.state, event, cx);
+        applied.map_err(|misfit| {
+            let reason = match misfit {
+                Misfit::Exists => "it creates, but the state exists",
+                Misfit::Missing => "it changes a state, but none exists before it",
+            };
+            self.unfit(event.event_type(), reason.to_owned())
+        })
+    }
+
+    fn unfit(&self, event_type: &'static str, reason: String) -> DispatchError<Rejected> {
+        DispatchError::UnfitEvent { stream_id: self.stream_id.clone(), event_type, reason }
+    }
+}
