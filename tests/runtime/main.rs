@@ -8,6 +8,7 @@ mod faulty_store;
 mod idempotency;
 mod interceptors;
 mod metadata;
+mod paging;
 mod retries;
 mod services;
 mod snapshots;
