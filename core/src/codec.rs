@@ -147,9 +147,14 @@ impl EncodeError {
 }
 
 /// A stored event or state that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {reason}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
+    // In a box: what every decode returns stays small.
+    misread: Box<Misread>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Misread {
     name: String,
     reason: String,
 }
@@ -157,21 +162,42 @@ pub struct DecodeError {
 impl DecodeError {
     /// Names what could not be read, and says why.
     pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { name: name.into(), reason: reason.into() }
+        Self { misread: Box::new(Misread { name: name.into(), reason: reason.into() }) }
     }
 
     /// Says that the stored content is not what the type wants.
+    #[cold]
     pub fn content(name: impl Into<String>, reason: &dyn fmt::Display) -> Self {
         Self::new(name, reason.to_string())
     }
 
-    /// Says that this program cannot read a stored version.
+    /// Says that what is stored is of a newer version than this program knows.
+    #[cold]
     pub fn version(name: impl Into<String>, stored: u32, known: u32) -> Self {
-        let reason = if stored > known {
-            format!("stored at version {stored}, this program knows up to version {known}")
-        } else {
-            format!("stored at version {stored}, no way up to version {known}")
-        };
+        let reason =
+            format!("stored at version {stored}, this program knows up to version {known}");
         Self::new(name, reason)
     }
+
+    /// Says that what is stored is of a version that this program no longer reads.
+    #[cold]
+    pub fn too_old(name: impl Into<String>, stored: u32, oldest: u32) -> Self {
+        let reason =
+            format!("stored at version {stored}, this program reads from version {oldest}");
+        Self::new(name, reason)
+    }
+
+    /// Says on which step of the way it happened.
+    pub(crate) fn in_step(mut self, step: fmt::Arguments<'_>) -> Self {
+        self.misread.reason = format!("{step}: {}", self.misread.reason);
+        self
+    }
 }
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.misread.name, self.misread.reason)
+    }
+}
+
+impl std::error::Error for DecodeError {}

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::aggregate::{Aggregate, Misfit};
 use crate::context::Context;
-use crate::event::IntoEvents;
+use crate::event::{IntoEvents, ReturnedEvents};
 
 /// A wish to change one aggregate; `#[derive(Command)]` writes this impl.
 #[diagnostic::on_unimplemented(
@@ -111,7 +111,7 @@ pub trait Decision<A: Aggregate> {
     fn decide(self) -> Result<Vec<A::Event>, Self::Error>;
 }
 
-impl<A: Aggregate, T: IntoEvents<A>, E: HandlersError> Decision<A> for Result<T, E> {
+impl<A: Aggregate, T: ReturnedEvents<A>, E: HandlersError> Decision<A> for Result<T, E> {
     type Error = E;
 
     fn decide(self) -> Result<Vec<A::Event>, E> {
@@ -138,7 +138,7 @@ impl<A: Aggregate> Decision<A> for () {
     }
 }
 
-impl<A: Aggregate, E: IntoEvents<A>> Decision<A> for Option<E> {
+impl<A: Aggregate, E: ReturnedEvents<A>> Decision<A> for Option<E> {
     type Error = Infallible;
 
     fn decide(self) -> Result<Vec<A::Event>, Infallible> {
@@ -146,7 +146,7 @@ impl<A: Aggregate, E: IntoEvents<A>> Decision<A> for Option<E> {
     }
 }
 
-impl<A: Aggregate, E: IntoEvents<A>> Decision<A> for Vec<E> {
+impl<A: Aggregate, E: ReturnedEvents<A>> Decision<A> for Vec<E> {
     type Error = Infallible;
 
     fn decide(self) -> Result<Vec<A::Event>, Infallible> {
@@ -154,7 +154,7 @@ impl<A: Aggregate, E: IntoEvents<A>> Decision<A> for Vec<E> {
     }
 }
 
-impl<A: Aggregate, E: IntoEvents<A>, const N: usize> Decision<A> for [E; N] {
+impl<A: Aggregate, E: ReturnedEvents<A>, const N: usize> Decision<A> for [E; N] {
     type Error = Infallible;
 
     fn decide(self) -> Result<Vec<A::Event>, Infallible> {

@@ -8,16 +8,18 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::aggregate::Aggregate;
 use crate::codec::{DecodeError, EncodeError};
+use crate::upcast::{self, Stored, UpcastError};
 
 /// A fact that a stream keeps for ever.
 ///
 /// `#[derive(Event)]` writes this impl; by hand it is the stored name and the version:
 ///
 /// ```
-/// use annals::Event;
+/// use annals::{Event, Stored};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,8 +31,69 @@ use crate::codec::{DecodeError, EncodeError};
 ///     const NAME: &'static str = "MoneyDeposited";
 /// }
 ///
-/// let event = MoneyDeposited::decode("MoneyDeposited", 1, r#"{"amount":5}"#)?;
+/// let event = MoneyDeposited::decode(Stored::new("MoneyDeposited", 1, r#"{"amount":5}"#))?;
 /// assert_eq!(event.amount, 5);
+/// # Ok::<(), annals::DecodeError>(())
+/// ```
+///
+/// An event that changed shape says what each step changes:
+///
+/// ```
+/// use annals::event::EventName;
+/// use annals::upcast::{self, Stored, UpcastError};
+/// use annals::{DecodeError, Event};
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::Value;
+///
+/// /// The shape of version 1.
+/// #[derive(Debug, Clone, Serialize, Deserialize)]
+/// struct PriceSetV1 {
+///     price: f64,
+/// }
+///
+/// impl Event for PriceSetV1 {
+///     const NAME: &'static str = "PriceSet";
+/// }
+///
+/// /// The shape of today: version 2 had no currency.
+/// #[derive(Debug, PartialEq, Clone, Serialize, Deserialize)]
+/// struct PriceSet {
+///     cents: i64,
+///     currency: String,
+/// }
+///
+/// impl From<PriceSetV1> for PriceSet {
+///     fn from(old: PriceSetV1) -> Self {
+///         Self { cents: (old.price * 100.0).round() as i64, currency: "EUR".into() }
+///     }
+/// }
+///
+/// impl Event for PriceSet {
+///     const NAME: &'static str = "PriceSet";
+///     const VERSION: u32 = 3;
+///     const PREVIOUS: Option<&'static EventName> = Some(&EventName::of::<PriceSetV1>());
+///
+///     fn from_previous(stored: Stored<'_>) -> Result<Self, DecodeError> {
+///         upcast::through_previous::<PriceSetV1, Self>(stored)
+///     }
+///
+///     fn upcast(from: u32, mut json: Value) -> Result<Value, UpcastError> {
+///         match from {
+///             2 => json["currency"] = "EUR".into(),
+///             _ => return Err(UpcastError::new("no such step")),
+///         }
+///         Ok(json)
+///     }
+/// }
+///
+/// for (version, json) in [
+///     (1, r#"{"price":12.34}"#),
+///     (2, r#"{"cents":1234}"#),
+///     (3, r#"{"cents":1234,"currency":"EUR"}"#),
+/// ] {
+///     let read = PriceSet::decode(Stored::new("PriceSet", version, json))?;
+///     assert_eq!(read, PriceSet { cents: 1234, currency: "EUR".into() });
+/// }
 /// # Ok::<(), annals::DecodeError>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -48,6 +111,25 @@ pub trait Event: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
     /// Stored names of earlier releases that read as this event.
     const ALIASES: &'static [&'static str] = &[];
 
+    /// The oldest version that may be stored. What is older is refused.
+    const OLDEST: u32 = 1;
+
+    /// The lowest version whose readers can read what is stored today, by leaving out what they do not know.
+    ///
+    /// It is stored with each event, so that the release before goes on reading during a rolling deploy.
+    const READABLE_FROM: u32 = Self::VERSION;
+
+    /// The lowest version whose JSON the struct reads as it is: each step from there on needs nothing.
+    const DIRECT_FROM: u32 = Self::VERSION;
+
+    /// Whether no handler may return the event any more. It is read and applied all the same.
+    const RETIRED: bool = false;
+
+    /// The struct of an earlier version, under the same stored name.
+    ///
+    /// What is stored at its version or below goes through it, by [`from_previous`](Event::from_previous).
+    const PREVIOUS: Option<&'static EventName> = None;
+
     /// Writes the event as JSON text.
     ///
     /// # Errors
@@ -57,17 +139,46 @@ pub trait Event: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
         serde_json::to_string(self).map_err(|error| EncodeError::new(Self::NAME, &error))
     }
 
-    /// Reads an event that is stored as `event_type` with the shape of `schema_version` from its JSON text.
+    /// Reads a stored event.
+    ///
+    /// One at the present version goes straight into the struct. One at an older version takes the way that
+    /// [`PREVIOUS`](Event::PREVIOUS) and [`upcast`](Event::upcast) lead; one at a newer version is read if it says that
+    /// readers of this version can.
     ///
     /// # Errors
     ///
-    /// When the stored version is newer than [`VERSION`](Event::VERSION), has no way up to it, or the text is not
-    /// what the event's `Deserialize` wants. The error names the event.
-    fn decode(event_type: &str, schema_version: u32, json: &str) -> Result<Self, DecodeError> {
-        if schema_version != Self::VERSION {
-            return Err(DecodeError::version(event_type, schema_version, Self::VERSION));
+    /// When the stored version is newer than can be read or older than [`OLDEST`](Event::OLDEST), when a step fails, or
+    /// when the text is not what the event's `Deserialize` wants. The error names the event, the versions and the step.
+    #[inline]
+    fn decode(stored: Stored<'_>) -> Result<Self, DecodeError> {
+        if stored.schema_version == Self::VERSION {
+            return serde_json::from_str(stored.json)
+                .map_err(|error| DecodeError::content(stored.event_type, &error));
         }
-        serde_json::from_str(json).map_err(|error| DecodeError::content(event_type, &error))
+        upcast::decode_other(stored)
+    }
+
+    /// Lifts the JSON of version `from` to version `from + 1`.
+    ///
+    /// It is called once for each step from the stored version on, unless [`PREVIOUS`](Event::PREVIOUS) or
+    /// [`DIRECT_FROM`](Event::DIRECT_FROM) spare it.
+    ///
+    /// # Errors
+    ///
+    /// When the JSON is not what version `from` wrote.
+    fn upcast(from: u32, json: Value) -> Result<Value, UpcastError> {
+        let (_, _) = (from, json);
+        Err(UpcastError::no_step())
+    }
+
+    /// Reads what is stored at the version of [`PREVIOUS`](Event::PREVIOUS) or below: as the earlier struct, from which
+    /// `From` or `TryFrom` leads here. [`through_previous`](upcast::through_previous) does both.
+    ///
+    /// # Errors
+    ///
+    /// When the earlier struct cannot be read, or does not lead here.
+    fn from_previous(stored: Stored<'_>) -> Result<Self, DecodeError> {
+        Err(DecodeError::content(stored.event_type, &UpcastError::no_step()))
     }
 }
 
@@ -76,11 +187,20 @@ pub trait EventEnum: Debug + Clone + Send + Sync + Sized + 'static {
     /// Stored names and versions of the listed events, in the order of the list.
     const EVENTS: &'static [EventName];
 
+    /// How the event inside is stored.
+    fn stored(&self) -> &'static EventName;
+
     /// The stored name of the event inside.
-    fn event_type(&self) -> &'static str;
+    #[inline]
+    fn event_type(&self) -> &'static str {
+        self.stored().name
+    }
 
     /// The version of the shape of the event inside.
-    fn schema_version(&self) -> u32;
+    #[inline]
+    fn schema_version(&self) -> u32 {
+        self.stored().version
+    }
 
     /// Writes the event inside as JSON text.
     ///
@@ -90,11 +210,7 @@ pub trait EventEnum: Debug + Clone + Send + Sync + Sized + 'static {
     fn encode(&self) -> Result<String, EncodeError>;
 
     /// Reads an event by its stored name; `None` for a name that is not of this aggregate.
-    fn decode(
-        event_type: &str,
-        schema_version: u32,
-        json: &str,
-    ) -> Option<Result<Self, DecodeError>>;
+    fn decode(stored: Stored<'_>) -> Option<Result<Self, DecodeError>>;
 
     /// Compares two events; `None` if their type has no equality. Test harnesses ask.
     fn same_event(&self, other: &Self) -> Option<bool> {
@@ -111,8 +227,16 @@ pub struct EventName {
     pub name: &'static str,
     /// The version of its shape.
     pub version: u32,
+    /// The oldest version that is read.
+    pub oldest: u32,
+    /// The lowest version whose readers can read what is stored today.
+    pub readable_from: u32,
+    /// Whether no handler may return it any more.
+    pub retired: bool,
     /// Earlier stored names.
     pub aliases: &'static [&'static str],
+    /// The struct of an earlier version, under the same stored name.
+    pub previous: Option<&'static EventName>,
     /// The name of its Rust type, with its path.
     pub type_name: fn() -> &'static str,
     /// Its Rust type.
@@ -125,10 +249,33 @@ impl EventName {
         Self {
             name: E::NAME,
             version: E::VERSION,
+            oldest: E::OLDEST,
+            readable_from: E::READABLE_FROM,
+            retired: E::RETIRED,
             aliases: E::ALIASES,
+            previous: E::PREVIOUS,
             type_name: type_name::<E>,
             type_id: TypeId::of::<E>,
         }
+    }
+
+    /// Of two that share a stored name by right, the later; `None` if they are two events.
+    ///
+    /// They are one event if they are one type, or one is the [`PREVIOUS`](Event::PREVIOUS) of the other, or before it.
+    pub(crate) fn later_of<'a>(&'a self, other: &'a Self) -> Option<&'a Self> {
+        if self.leads_from(other) { Some(self) } else { other.leads_from(self).then_some(other) }
+    }
+
+    /// Whether `earlier` is this type or one of those before it.
+    fn leads_from(&self, earlier: &Self) -> bool {
+        let mut next = Some(self);
+        while let Some(event) = next {
+            if (event.type_id)() == (earlier.type_id)() {
+                return true;
+            }
+            next = event.previous;
+        }
+        false
     }
 }
 
@@ -148,7 +295,7 @@ pub trait EventOf<A: Aggregate>: Sized {
 /// What stands for none, one or many events of the aggregate `A`.
 ///
 /// An event, the event enum, `()`, `Option`, `Vec`, arrays and tuples of those. [`Event`]'s derive writes the impl for
-/// the event itself.
+/// the event itself. Which of them a handler may return, [`ReturnedEvents`] says.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event, or several, of `{A}`",
     label = "not events of `{A}`",
@@ -158,6 +305,21 @@ pub trait IntoEvents<A: Aggregate> {
     /// Appends the events to `events`, in their order.
     fn extend_into(self, events: &mut Vec<A::Event>);
 }
+
+/// Those [`IntoEvents`] that a handler may return: all but the retired events.
+///
+/// [`Event`]'s derive writes the impl for the event itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event, or several, of `{A}`",
+    label = "not events of `{A}`",
+    note = "events are: an event listed in `#[aggregate(events(…))]`, the event enum, `()`, and `Option`, `Vec`, arrays and tuples of those"
+)]
+pub trait ReturnedEvents<A: Aggregate>: IntoEvents<A> {}
+
+impl<A: Aggregate> ReturnedEvents<A> for () {}
+impl<A: Aggregate, E: ReturnedEvents<A>> ReturnedEvents<A> for Option<E> {}
+impl<A: Aggregate, E: ReturnedEvents<A>> ReturnedEvents<A> for Vec<E> {}
+impl<A: Aggregate, E: ReturnedEvents<A>, const N: usize> ReturnedEvents<A> for [E; N] {}
 
 impl<A: Aggregate> IntoEvents<A> for () {
     fn extend_into(self, _: &mut Vec<A::Event>) {}
@@ -197,7 +359,9 @@ macro_rules! tuples {
             }
         }
 
-        impl<A: Aggregate, $($name: IntoEvents<A>),+> crate::Decision<A> for ($($name,)+) {
+        impl<A: Aggregate, $($name: ReturnedEvents<A>),+> ReturnedEvents<A> for ($($name,)+) {}
+
+        impl<A: Aggregate, $($name: ReturnedEvents<A>),+> crate::Decision<A> for ($($name,)+) {
             type Error = std::convert::Infallible;
 
             fn decide(self) -> Result<Vec<A::Event>, Self::Error> {

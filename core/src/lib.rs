@@ -24,6 +24,7 @@ pub mod repository;
 pub mod store;
 pub mod stream;
 pub mod timestamp;
+pub mod upcast;
 
 pub use crate::aggregate::{Aggregate, Apply, Misfit, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
@@ -39,7 +40,7 @@ pub use crate::command::{
     Command, Decision, Handle, HandledBy, HandlerError, HandlersError, Targets,
 };
 pub use crate::context::{Context, EventContext, Subject};
-pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents};
+pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
 pub use crate::metadata::Metadata;
 pub use crate::position::Position;
@@ -55,3 +56,4 @@ pub use crate::repository::{EventError, Load, LoadError, Loaded, Repository};
 pub use crate::store::*;
 pub use crate::stream::{Expected, StreamHead, StreamId};
 pub use crate::timestamp::{Timestamp, TimestampError};
+pub use crate::upcast::{Stored, UpcastError};

@@ -10,8 +10,10 @@ pub use crate::command::{Command, Decision, HandledBy, Targets};
 pub use crate::context::{
     AppliedState, ApplyContext, Context, EventContext, HandledState, HandlerContext, Subject,
 };
-pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents};
+pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
+
+pub use crate::upcast::{Stored, UpcastError, through_previous};
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
@@ -63,7 +65,7 @@ pub trait ListedEvent: Sized {
     /// # Errors
     ///
     /// As [`Event::decode`].
-    fn read(event_type: &str, schema_version: u32, json: &str) -> Result<Self, DecodeError>;
+    fn read(stored: Stored<'_>) -> Result<Self, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -90,8 +92,8 @@ impl<E: Event> ListedEvent for E {
     }
 
     #[inline]
-    fn read(event_type: &str, schema_version: u32, json: &str) -> Result<Self, DecodeError> {
-        E::decode(event_type, schema_version, json)
+    fn read(stored: Stored<'_>) -> Result<Self, DecodeError> {
+        E::decode(stored)
     }
 }
 
@@ -99,6 +101,14 @@ impl<E: Event> ListedEvent for E {
 pub const fn listed_name<A: Aggregate, E: EventOf<A>>(event: EventName) -> &'static str {
     event.name
 }
+
+/// An event that handlers may return; the derive writes a bound on it for one that is retired.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is retired: no handler may return it",
+    label = "a retired event",
+    note = "return the event that took its place, or take `retired` out of the `#[event(…)]` of `{Self}`"
+)]
+pub trait NotRetired {}
 
 /// What the derives assume of an event that they have refused.
 pub trait EventData: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
@@ -323,11 +333,7 @@ pub enum AnyEvent {}
 impl EventEnum for AnyEvent {
     const EVENTS: &'static [EventName] = &[];
 
-    fn event_type(&self) -> &'static str {
-        match *self {}
-    }
-
-    fn schema_version(&self) -> u32 {
+    fn stored(&self) -> &'static EventName {
         match *self {}
     }
 
@@ -335,7 +341,7 @@ impl EventEnum for AnyEvent {
         match *self {}
     }
 
-    fn decode(_: &str, _: u32, _: &str) -> Option<Result<Self, DecodeError>> {
+    fn decode(_: Stored<'_>) -> Option<Result<Self, DecodeError>> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! What every test checks without being asked: that events and states survive a store.
 
-use annals::{Aggregate, EventContext, EventEnum, RecordedEvent, StreamId};
+use annals::{Aggregate, EventContext, EventEnum, RecordedEvent, Stored, StreamId};
 use serde_json::Value;
 
 use crate::report;
@@ -14,7 +14,7 @@ pub(crate) fn event<E: EventEnum>(event: &E) -> String {
         Ok(json) => json,
         Err(error) => panic!("event `{name}` cannot be written: {error}"),
     };
-    let read = match E::decode(name, event.schema_version(), &json) {
+    let read = match E::decode(Stored::new(name, event.schema_version(), &json)) {
         Some(Ok(read)) => read,
         Some(Err(error)) => panic!("event `{name}` cannot be read back from {json}: {error}"),
         None => panic!("event `{name}` cannot be read back: its enum does not know the name"),
@@ -62,8 +62,7 @@ pub(crate) fn state<A: Aggregate>(
 fn fold<A: Aggregate>(id: &A::Id, history: &[RecordedEvent]) -> Option<A> {
     let mut state = None;
     for recorded in history {
-        let decoded =
-            A::Event::decode(&recorded.event_type, recorded.schema_version, recorded.data.as_str());
+        let decoded = A::Event::decode(recorded.stored(recorded.data.as_str()));
         let Some(Ok(event)) = decoded else {
             panic!("bug in annals-testing: `{}` was readable before", recorded.event_type)
         };

@@ -1,12 +1,12 @@
 //! What a test knows of one aggregate: its history, its state, the clock. Each command is decided here, and what follows
 //! from it is checked as a store would see it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use annals::{
     Aggregate, Context, Decision, EventContext, EventEnum, Handle, HandledBy, HandlerError,
-    IntoEvents, Metadata, Misfit, Payload, Position, RecordedEvent, StreamId, Timestamp,
+    IntoEvents, Metadata, Misfit, NewEvent, Payload, Position, RecordedEvent, StreamHead, StreamId,
+    Timestamp,
 };
 use serde_json::Value;
 
@@ -124,6 +124,12 @@ impl<A: Aggregate> Scenario<A> {
             Err(Misfit::Exists) => return Err(Failure::AlreadyExists),
         };
         for event in &events {
+            let name = event.event_type();
+            assert!(
+                !event.stored().retired,
+                "{}\n\nevent `{name}` is retired: no handler may return it",
+                report::story(&self.story)
+            );
             self.record(event, self.instant);
         }
         if !events.is_empty() {
@@ -178,17 +184,14 @@ impl<A: Aggregate> Scenario<A> {
     #[track_caller]
     fn record(&mut self, event: &A::Event, instant: Timestamp) {
         let stream_version = self.history.len() as u64 + 1;
-        let recorded = RecordedEvent {
-            id: uuid::Uuid::from_u128(u128::from(stream_version)),
-            stream_id: self.stream(),
-            stream_version,
-            position: Position::from(stream_version),
-            event_type: Cow::Borrowed(event.event_type()),
-            schema_version: event.schema_version(),
-            data: Payload::new(checks::event(event)),
-            metadata: self.metadata.clone(),
-            recorded_at: instant,
-        };
+        let stored = event.stored();
+        let id = uuid::Uuid::from_u128(u128::from(stream_version));
+        let data = Payload::new(checks::event(event));
+        let new = NewEvent::new(id, stored.name, stored.version, data)
+            .with_readable_from(stored.readable_from)
+            .with_metadata(self.metadata.clone());
+        let head = StreamHead::new(stream_version, Position::from(stream_version), instant);
+        let recorded = RecordedEvent::new(new, self.stream(), head);
         let cx = EventContext::<A>::new(self.id().clone(), recorded.clone());
         if let Err(misfit) = A::apply(&mut self.state, event, &cx) {
             let why = match misfit {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use annals::prelude::*;
-use annals::{Append, Expected, NewEvent, Payload};
+use annals::{Append, Expected, NewEvent, Payload, Stored, StreamHead};
 
 #[path = "../contract/bank.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the contract are not run here")]
@@ -103,7 +103,7 @@ fn decode(bounds: &mut Bounds) {
         .collect();
     let generated = || {
         for (name, json) in black_box(&stored) {
-            black_box(AccountEvent::decode(name, 1, json).unwrap().unwrap());
+            black_box(AccountEvent::decode(Stored::new(name, 1, json)).unwrap().unwrap());
         }
     };
     let by_hand = || {
@@ -195,28 +195,15 @@ fn filled(runtime: &tokio::runtime::Runtime, events: usize) -> MemoryStore {
 }
 
 fn append_of(stream: StreamId) -> Append {
-    let event = NewEvent {
-        id: uuid::Uuid::now_v7(),
-        event_type: "MoneyDeposited".into(),
-        schema_version: 1,
-        data: Payload::new(r#"{"amount":1}"#),
-        metadata: Default::default(),
-    };
+    let data = Payload::new(r#"{"amount":1}"#);
+    let event = NewEvent::new(uuid::Uuid::now_v7(), "MoneyDeposited", 1, data);
     Append::new(stream, Expected::Any, vec![event])
 }
 
 fn recorded() -> RecordedEvent {
-    RecordedEvent {
-        id: uuid::Uuid::nil(),
-        stream_id: StreamId::new("account", "ada"),
-        stream_version: 1,
-        position: Position::from(1),
-        event_type: "MoneyDeposited".into(),
-        schema_version: 1,
-        data: Payload::new("null"),
-        metadata: Default::default(),
-        recorded_at: Timestamp::default(),
-    }
+    let event = NewEvent::new(uuid::Uuid::nil(), "MoneyDeposited", 1, Payload::new("null"));
+    let head = StreamHead::new(1, Position::from(1), Timestamp::default());
+    RecordedEvent::new(event, StreamId::new("account", "ada"), head)
 }
 
 /// Runs two candidates in turns, so that a slow moment of the machine meets both alike.

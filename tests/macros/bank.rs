@@ -189,11 +189,13 @@ fn commands_are_decided() {
 fn events_are_read_by_their_stored_names() {
     let stored: Vec<_> = AccountEvent::EVENTS.iter().map(|event| event.name).collect();
     assert_eq!(stored, ["AccountOpened", "MoneyDeposited", "MoneyWithdrawn", "AccountClosed"]);
-    let event = AccountEvent::decode("MoneyWithdrawn", 1, r#"{"amount":1}"#).unwrap().unwrap();
+    let event = AccountEvent::decode(annals::Stored::new("MoneyWithdrawn", 1, r#"{"amount":1}"#))
+        .unwrap()
+        .unwrap();
     assert!(matches!(event, AccountEvent::Withdrawn(Withdrawn { amount: 1 })));
     assert_eq!(event.encode().unwrap(), r#"{"amount":1}"#);
-    assert!(AccountEvent::decode("Withdrawn", 1, "{}").is_none());
-    assert!(AccountEvent::decode("MoneyWithdrawn", 2, "{}").unwrap().is_err());
+    assert!(AccountEvent::decode(annals::Stored::new("Withdrawn", 1, "{}")).is_none());
+    assert!(AccountEvent::decode(annals::Stored::new("MoneyWithdrawn", 2, "{}")).unwrap().is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annals::{
     Aggregate, Context, Decision, EventContext, Handle, HandledBy, HandlerError, IntoEvents,
-    Misfit, Payload, Position, RecordedEvent, StreamId, Timestamp,
+    Misfit, NewEvent, Payload, Position, RecordedEvent, StreamHead, StreamId, Timestamp,
 };
 use futures::executor::block_on;
 use uuid::Uuid;
@@ -22,17 +22,9 @@ pub fn fold<A: Aggregate>(id: A::Id, events: impl IntoEvents<A>) -> Result<Optio
 }
 
 fn recorded() -> RecordedEvent {
-    RecordedEvent {
-        id: Uuid::nil(),
-        stream_id: StreamId::from_name("fold-1"),
-        stream_version: 1,
-        position: Position::START,
-        event_type: "Folded".into(),
-        schema_version: 1,
-        data: Payload::new("{}"),
-        metadata: Arc::default(),
-        recorded_at: Timestamp::from_micros(0),
-    }
+    let event = NewEvent::new(Uuid::nil(), "Folded", 1, Payload::new("{}"));
+    let head = StreamHead::new(1, Position::START, Timestamp::from_micros(0));
+    RecordedEvent::new(event, StreamId::from_name("fold-1"), head)
 }
 
 /// Decides a command on a state, without services.

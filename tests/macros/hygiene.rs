@@ -76,7 +76,11 @@ fn shadowed_names_do_no_harm() {
     assert!(fold::<Thing>(id.clone(), A).unwrap().is_some());
     assert_eq!(decide::<_, Thing>(None, Make(id)).unwrap().unwrap().len(), 1);
     for name in ["ThingMade", "ThingCreated", "Made"] {
-        assert!(<ThingEvent as annals::EventEnum>::decode(name, 2, "null").unwrap().is_ok());
+        assert!(
+            <ThingEvent as annals::EventEnum>::decode(annals::Stored::new(name, 2, "null"))
+                .unwrap()
+                .is_ok()
+        );
     }
     assert_eq!(Thing::IGNORED, ["Forgotten"]);
 }

@@ -105,11 +105,12 @@ fn events_are_listed_under_other_names_and_stored_under_their_own() {
     assert!(matches!(&event, BookKeeping::Closed(closed) if closed.month == 2));
     assert_eq!((event.event_type(), event.schema_version()), ("month closed", 4));
     for name in ["month closed", "MonthEnded", "MonthOver"] {
-        let read = BookKeeping::decode(name, 4, r#"{"month":2}"#).unwrap().unwrap();
+        let read =
+            BookKeeping::decode(annals::Stored::new(name, 4, r#"{"month":2}"#)).unwrap().unwrap();
         assert_eq!(format!("{read:?}"), "Closed(MonthClosed { month: 2 })");
         assert_eq!(format!("{:?}", read.clone()), format!("{event:?}"));
     }
-    assert!(BookKeeping::decode("Closed", 4, r#"{"month":2}"#).is_none());
+    assert!(BookKeeping::decode(annals::Stored::new("Closed", 4, r#"{"month":2}"#)).is_none());
     assert_eq!(Described::IGNORED, ["InterestAccrued", "FeeCharged", "Reminded"]);
     assert_eq!(Plain::IGNORED, [] as [&str; 0]);
 }

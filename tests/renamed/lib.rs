@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn old_names_read() {
-        let event = LampEvent::decode("Kindled", 1, r#"{"lumens":5}"#).unwrap().unwrap();
+        let event = LampEvent::decode(chronicle::Stored::new("Kindled", 1, r#"{"lumens":5}"#))
+            .unwrap()
+            .unwrap();
         assert_eq!(event.same_event(&Lit { lumens: 5 }.into()), Some(true));
     }
 }

@@ -67,13 +67,9 @@ async fn what_cannot_be_opened_stops_the_reader() {
     let events = plain.log_page(&ReadAll::after(Position::START)).await.unwrap().events;
 
     let sealed = MemoryStore::builder().codec(Reversed).build();
-    let event = annals::NewEvent {
-        id: events[0].id,
-        event_type: events[0].event_type.clone(),
-        schema_version: 1,
-        data: events[0].data.clone(),
-        metadata: events[0].metadata.clone(),
-    };
+    let (name, data) = (events[0].event_type.clone(), events[0].data.clone());
+    let event = annals::NewEvent::new(events[0].id, name, 1, data)
+        .with_metadata(events[0].metadata.clone());
     let append = annals::Append::new(
         StreamId::new("account", "ada"),
         annals::Expected::NoStream,

@@ -1,8 +1,5 @@
 //! An event that cannot be read stops its reader, and is never skipped in silence.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use annals::prelude::*;
 use annals::{Append, Expected, NewEvent, Payload};
 use serde::{Deserialize, Serialize};
@@ -16,13 +13,7 @@ async fn append(
     version: u32,
     json: &str,
 ) {
-    let event = NewEvent {
-        id: uuid::Uuid::now_v7(),
-        event_type: Cow::Borrowed(name),
-        schema_version: version,
-        data: Payload::new(json),
-        metadata: Arc::default(),
-    };
+    let event = NewEvent::new(uuid::Uuid::now_v7(), name, version, Payload::new(json));
     store.append(vec![Append::new(stream.clone(), Expected::Any, vec![event])]).await.unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
 use annals::prelude::*;
 use tracing::field::{Field, Visit};
@@ -99,13 +99,8 @@ async fn a_dispatch_is_a_span_with_the_command_and_the_stream() {
 #[tokio::test]
 async fn an_event_that_stops_its_reader_is_told_by_name_and_place() {
     let store = MemoryStore::new();
-    let event = annals::NewEvent {
-        id: uuid::Uuid::from_u128(1),
-        event_type: "AccountFrozen".into(),
-        schema_version: 1,
-        data: annals::Payload::new("null"),
-        metadata: Arc::default(),
-    };
+    let (id, data) = (uuid::Uuid::from_u128(1), annals::Payload::new("null"));
+    let event = annals::NewEvent::new(id, "AccountFrozen", 1, data);
     let stream = StreamId::new("account", "ada");
     let append = annals::Append::new(stream, annals::Expected::NoStream, vec![event]);
     store.append(vec![append]).await.unwrap();

@@ -18,13 +18,7 @@ fn stream() -> StreamId {
 }
 
 fn append(key: &str, owner: KeyOwner) -> Append {
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        event_type: "ConformanceCounted".into(),
-        schema_version: 1,
-        data: Payload::new("{}"),
-        metadata: std::sync::Arc::default(),
-    };
+    let event = NewEvent::new(Uuid::now_v7(), "ConformanceCounted", 1, Payload::new("{}"));
     let claim = KeyClaim::new(key, "Count", ContentHash::of(&json!({})), owner);
     Append::new(stream(), Expected::Any, vec![event]).with_key(claim)
 }

@@ -222,8 +222,8 @@ impl Pair {
             }
             Step::InPart(index) => {
                 if !self.model.log.is_empty() {
-                    let known = index.get(&self.model.log);
-                    let known = NewEvent { id: known.id, ..event(0) };
+                    let mut known = event(0);
+                    known.id = index.get(&self.model.log).id;
                     let events = vec![known, event(1)];
                     self.send(&[Append::new(stream(0), Expected::Any, events)]);
                 }
@@ -331,13 +331,7 @@ impl Pair {
 }
 
 fn event(name: usize) -> NewEvent {
-    NewEvent {
-        id: Uuid::now_v7(),
-        event_type: NAMES[name].into(),
-        schema_version: 1,
-        data: Payload::new("{}"),
-        metadata: std::sync::Arc::default(),
-    }
+    NewEvent::new(Uuid::now_v7(), NAMES[name], 1, Payload::new("{}"))
 }
 
 proptest! {

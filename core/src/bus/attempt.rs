@@ -1,6 +1,5 @@
 //! One attempt at a command: load, decide, append. It is compiled once for each aggregate, not for each command.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -141,21 +140,22 @@ impl<A: Aggregate> Job<A> {
         let codec = bus.inner.stores.events.codec();
         let stream_id = &self.stream_id;
         let seal = |event: &A::Event| {
-            let event_type = event.event_type();
+            let stored = event.stored();
             let unwritable = |error: &dyn Error| {
                 let message = format!("append to stream `{stream_id}`: event {error}");
                 DispatchError::Store(StoreError::invalid(message))
             };
+            if stored.retired {
+                return Err(trial.unfit(stored.name, "it is retired: no handler may return it"));
+            }
             let json = event.encode().map_err(|error| unwritable(&error))?;
-            let tried = trial.decode(event_type, event.schema_version(), &json)?;
-            let of = PayloadOf::Event { stream: stream_id.as_str(), event_type };
-            let new = NewEvent {
-                id: bus.inner.settings.ids.new_id(),
-                event_type: Cow::Borrowed(event_type),
-                schema_version: event.schema_version(),
-                data: codec.seal(of, json).map_err(|error| unwritable(&error))?,
-                metadata: metadata.clone(),
-            };
+            let tried = trial.decode(stored, &json)?;
+            let of = PayloadOf::Event { stream: stream_id.as_str(), event_type: stored.name };
+            let data = codec.seal(of, json).map_err(|error| unwritable(&error))?;
+            let id = bus.inner.settings.ids.new_id();
+            let new = NewEvent::new(id, stored.name, stored.version, data)
+                .with_readable_from(stored.readable_from)
+                .with_metadata(metadata.clone());
             trial.apply(&tried, &new)?;
             Ok(new)
         };

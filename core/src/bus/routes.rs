@@ -109,11 +109,12 @@ fn check_events<'a>(events: impl Iterator<Item = &'a EventName>) -> Result<(), S
     for event in events {
         for name in std::iter::once(event.name).chain(event.aliases.iter().copied()) {
             let Some(other) = known.insert(name, event) else { continue };
-            if (other.type_id)() != (event.type_id)() {
+            let Some(later) = event.later_of(other) else {
                 let (a, b) = sorted((other.type_name)(), (event.type_name)());
                 let advice = "a stored name is unique in a program; give one another `#[event(name = \"…\")]`";
                 return Err(SetupError::clash("the stored event name", name, a, b, advice));
-            }
+            };
+            known.insert(name, later);
         }
     }
     Ok(())

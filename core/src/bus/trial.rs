@@ -5,13 +5,14 @@ use super::DispatchError;
 use super::attempt::Rejected;
 use crate::aggregate::{Aggregate, Misfit};
 use crate::context::EventContext;
-use crate::event::EventEnum;
+use crate::event::{EventEnum, EventName};
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
 use crate::repository::Replayed;
 use crate::store::NewEvent;
-use crate::stream::StreamId;
+use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
+use crate::upcast::Stored;
 
 /// A fold of the decided events as a later reader will do it: from their JSON, on the state that they were decided on.
 ///
@@ -48,19 +49,17 @@ impl<A: Aggregate> Trial<A> {
     /// Reads an event back from what was written of it.
     pub(super) fn decode(
         &self,
-        event_type: &'static str,
-        schema_version: u32,
+        name: &EventName,
         json: &str,
     ) -> Result<A::Event, DispatchError<Rejected>> {
-        match A::Event::decode(event_type, schema_version, json) {
+        let event_type = name.name;
+        match A::Event::decode(Stored::new(event_type, name.version, json)) {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 Err(self
                     .unfit(event_type, format!("what is written of it cannot be read: {error}")))
             }
-            None => {
-                Err(self.unfit(event_type, "its name is not one of its aggregate's".to_owned()))
-            }
+            None => Err(self.unfit(event_type, "its name is not one of its aggregate's")),
         }
     }
 
@@ -72,17 +71,8 @@ impl<A: Aggregate> Trial<A> {
     ) -> Result<(), DispatchError<Rejected>> {
         self.stream_version += 1;
         self.position = Position::from(self.position.get() + 1);
-        let recorded = RecordedEvent {
-            id: new.id,
-            stream_id: self.stream_id.clone(),
-            stream_version: self.stream_version,
-            position: self.position,
-            event_type: new.event_type.clone(),
-            schema_version: new.schema_version,
-            data: new.data.clone(),
-            metadata: new.metadata.clone(),
-            recorded_at: self.now,
-        };
+        let head = StreamHead::new(self.stream_version, self.position, self.now);
+        let recorded = RecordedEvent::new(new.clone(), self.stream_id.clone(), head);
         let cx = match &mut self.cx {
             Some(cx) => {
                 cx.advance(recorded);
@@ -96,11 +86,16 @@ impl<A: Aggregate> Trial<A> {
                 Misfit::Exists => "it creates, but the state exists",
                 Misfit::Missing => "it changes a state, but none exists before it",
             };
-            self.unfit(event.event_type(), reason.to_owned())
+            self.unfit(event.event_type(), reason)
         })
     }
 
-    fn unfit(&self, event_type: &'static str, reason: String) -> DispatchError<Rejected> {
-        DispatchError::UnfitEvent { stream_id: self.stream_id.clone(), event_type, reason }
+    pub(super) fn unfit(
+        &self,
+        event_type: &'static str,
+        reason: impl Into<String>,
+    ) -> DispatchError<Rejected> {
+        let (stream_id, reason) = (self.stream_id.clone(), reason.into());
+        DispatchError::UnfitEvent { stream_id, event_type, reason }
     }
 }

@@ -166,17 +166,8 @@ impl State {
         let stored = events.len() as u64;
         let first = self.log.stream_version(&stream_id) + 1;
         for (version, event) in (first..).zip(events) {
-            self.log.push(RecordedEvent {
-                id: event.id,
-                stream_id: stream_id.clone(),
-                stream_version: version,
-                position: self.log.next_position(),
-                event_type: event.event_type,
-                schema_version: event.schema_version,
-                data: event.data,
-                metadata: event.metadata,
-                recorded_at: now,
-            });
+            let head = StreamHead::new(version, self.log.next_position(), now);
+            self.log.push(RecordedEvent::new(event, stream_id.clone(), head));
         }
         let head = self.log.stream_head(&stream_id, now);
         let receipt = Receipt::new(stream_id.clone(), head, stored);

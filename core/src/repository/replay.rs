@@ -188,7 +188,7 @@ pub(super) fn decode<A: Aggregate>(
     let unreadable = |why: String| EventError::new(event, Reason::Unreadable(why));
     let of = PayloadOf::Event { stream: event.stream_id.as_str(), event_type: &event.event_type };
     let json = codec.open(of, &event.data).map_err(|error| unreadable(error.to_string()))?;
-    match A::Event::decode(&event.event_type, event.schema_version, &json) {
+    match A::Event::decode(event.stored(&json)) {
         Some(Ok(decoded)) => Ok(Some(decoded)),
         Some(Err(error)) => Err(unreadable(error.to_string())),
         // Asked last: what the aggregate lists, it never passes over.

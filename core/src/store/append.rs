@@ -59,6 +59,7 @@ impl Append {
 
 /// An event that is to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewEvent {
     /// Its id, made before the append, so that a retry finds out whether it is there.
     pub id: Uuid,
@@ -66,6 +67,8 @@ pub struct NewEvent {
     pub event_type: Cow<'static, str>,
     /// The version of its shape.
     pub schema_version: u32,
+    /// The lowest version whose readers can read it.
+    pub readable_from: u32,
     /// What it says, as the store's codec sealed it.
     pub data: Payload,
     /// Who caused it, and why.
@@ -73,6 +76,37 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// Makes an event that is readable from its own version on, without metadata.
+    pub fn new(
+        id: Uuid,
+        event_type: impl Into<Cow<'static, str>>,
+        schema_version: u32,
+        data: Payload,
+    ) -> Self {
+        Self {
+            id,
+            event_type: event_type.into(),
+            schema_version,
+            readable_from: schema_version,
+            data,
+            metadata: Arc::default(),
+        }
+    }
+
+    /// Says that readers of a lower version can read it, too.
+    #[must_use]
+    pub fn with_readable_from(mut self, readable_from: u32) -> Self {
+        self.readable_from = readable_from;
+        self
+    }
+
+    /// Says who caused it, and why.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Arc<Metadata>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
     fn fault(&self) -> Option<String> {
         let name = &*self.event_type;
         if name.is_empty() {

@@ -214,7 +214,7 @@ pub trait EventStoreExt: EventStore {
             .codec()
             .open(of, &event.data)
             .map_err(|error| DecodeError::content(name, &error))?;
-        E::decode(name, event.schema_version, &json).transpose()
+        E::decode(event.stored(&json)).transpose()
     }
 
     /// Reads the log up to its present head, in the order of positions.

@@ -110,9 +110,17 @@ fn returned(event: &Event) -> TokenStream {
             }
         },
     );
+    let returned_events = impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::ReturnedEvents<__A> for #ident #of_type #bounds),
+        TokenStream::new(),
+    );
     quote! {
         #[allow(deprecated)]
         #into_events
+
+        #[allow(deprecated)]
+        #returned_events
 
         #[allow(deprecated)]
         #decision

@@ -139,11 +139,10 @@ fn std_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) ->
 /// ```text
 /// impl EventEnum for AccountEvent {
 ///     const EVENTS: &'static [EventName] = &[AccountOpened::STORED, …];
-///     fn event_type(&self) -> &'static str { … }
-///     fn schema_version(&self) -> u32 { match self { Self::AccountOpened(_) => AccountOpened::STORED.version, … } }
+///     fn stored(&self) -> &'static EventName { match self { Self::AccountOpened(_) => &AccountOpened::STORED, … } }
 ///     fn encode(&self) -> Result<String, EncodeError> { match self { Self::AccountOpened(event) => event.write(), … } }
-///     fn decode(…) -> Option<Result<Self, DecodeError>> {
-///         if AccountOpened::is_stored_as(event_type) { return Some(AccountOpened::read(…).map(Self::AccountOpened)); }
+///     fn decode(stored: Stored<'_>) -> Option<Result<Self, DecodeError>> {
+///         if AccountOpened::is_stored_as(stored.event_type) { return Some(AccountOpened::read(stored).map(Self::AccountOpened)); }
 ///         …
 ///         None
 ///     }
@@ -164,14 +163,9 @@ fn event_enum_impl(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type
             ];
 
             #[inline]
-            fn event_type(&self) -> &'static ::core::primitive::str {
-                Self::event_type(self)
-            }
-
-            #[inline]
-            fn schema_version(&self) -> ::core::primitive::u32 {
+            fn stored(&self) -> &'static #annals::EventName {
                 match self {
-                    #(Self::#variants(_) => #stored::STORED.version,)*
+                    #(Self::#variants(_) => &#stored::STORED,)*
                 }
             }
 
@@ -185,14 +179,13 @@ fn event_enum_impl(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type
                 }
             }
 
+            #[inline]
             fn decode(
-                event_type: &::core::primitive::str,
-                schema_version: ::core::primitive::u32,
-                json: &::core::primitive::str,
+                stored: #annals::Stored<'_>,
             ) -> ::core::option::Option<::core::result::Result<Self, #annals::DecodeError>> {
-                #(if #stored::is_stored_as(event_type) {
+                #(if #stored::is_stored_as(stored.event_type) {
                     return ::core::option::Option::Some(
-                        #stored::read(event_type, schema_version, json).map(Self::#variants),
+                        #stored::read(stored).map(Self::#variants),
                     );
                 })*
                 ::core::option::Option::None
@@ -271,6 +264,9 @@ fn conversions(aggregate: &Aggregate, name: &Ident) -> TokenStream {
                 events.push(self);
             }
         }
+
+        #[automatically_derived]
+        impl #annals::ReturnedEvents<#ident> for #name {}
 
         #[automatically_derived]
         impl #annals::Decision<#ident> for #name {

@@ -1,13 +1,12 @@
 //! What the rules store and how they look at it: streams, events, keys, what refused a write.
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Duration;
 
 use annals::{
     Append, Conflict, ContentHash, EventFilter, EventStore, EventStoreExt, Expected, KeyClaim,
-    KeyEntry, KeyOwner, Metadata, NewEvent, Payload, Position, ReadAll, Receipt, RecordedEvent,
-    StreamId, WriteError,
+    KeyEntry, KeyOwner, NewEvent, Payload, Position, ReadAll, Receipt, RecordedEvent, StreamId,
+    WriteError,
 };
 use futures::TryStreamExt;
 use serde_json::json;
@@ -33,13 +32,14 @@ pub(super) fn event(number: u64) -> NewEvent {
 
 /// An event of another stored name.
 pub(super) fn named(event_type: &'static str, number: u64) -> NewEvent {
-    NewEvent {
-        id: Uuid::now_v7(),
-        event_type: event_type.into(),
-        schema_version: 1,
-        data: Payload::new(json!({ "number": number }).to_string()),
-        metadata: Arc::new(Metadata::default()),
-    }
+    let data = Payload::new(json!({ "number": number }).to_string());
+    NewEvent::new(Uuid::now_v7(), event_type, 1, data)
+}
+
+/// An event with something changed.
+pub(super) fn changed(mut event: NewEvent, change: impl FnOnce(&mut NewEvent)) -> NewEvent {
+    change(&mut event);
+    event
 }
 
 /// Events that say these numbers.

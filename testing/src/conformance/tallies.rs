@@ -4,9 +4,10 @@ use annals::{
     Append, CommandBus, CommandBusBuilder, Event, EventStore, Expected, Loaded, NewEvent, Payload,
     Repository, RetryPolicy, SnapshotStore, StreamId,
 };
+use uuid::Uuid;
 
 use super::broken::{Found, Verdict, ensure_eq};
-use super::material::{event, store_one};
+use super::material::store_one;
 use super::tally::{AddToTally, AmountAdded, OpenTally, Tally, TallyOpened};
 
 /// A bus that knows nothing but tallies, and retries until it wins: how often that is needed is the machine's affair.
@@ -36,12 +37,7 @@ pub(super) fn stream_of(tally: &str) -> StreamId {
 
 /// An event of a tally, as it is stored.
 pub(super) fn stored<E: Event>(says: &E) -> Result<NewEvent, Found> {
-    Ok(NewEvent {
-        event_type: E::NAME.into(),
-        schema_version: E::VERSION,
-        data: Payload::new(says.encode()?),
-        ..event(0)
-    })
+    Ok(NewEvent::new(Uuid::now_v7(), E::NAME, E::VERSION, Payload::new(says.encode()?)))
 }
 
 /// The events of a tally that was opened and added to.

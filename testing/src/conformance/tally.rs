@@ -26,7 +26,8 @@ use std::fmt;
 
 use annals::{
     Aggregate, Apply, Command, Context, DecodeError, EncodeError, Event, EventContext, EventEnum,
-    EventName, EventOf, HandledBy, IntoEvents, Misfit, SnapshotPolicy, Subject, Targets,
+    EventName, EventOf, HandledBy, IntoEvents, Misfit, ReturnedEvents, SnapshotPolicy, Stored,
+    Subject, Targets,
 };
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,7 @@ pub struct AmountAdded {
 impl Event for AmountAdded {
     const NAME: &'static str = "ConformanceAmountAdded";
     const VERSION: u32 = 2;
+    const OLDEST: u32 = 2;
 }
 
 /// The events of a [`Tally`].
@@ -116,17 +118,10 @@ impl EventEnum for TallyEvent {
     const EVENTS: &'static [EventName] =
         &[EventName::of::<TallyOpened>(), EventName::of::<AmountAdded>()];
 
-    fn event_type(&self) -> &'static str {
+    fn stored(&self) -> &'static EventName {
         match self {
-            Self::Opened(_) => TallyOpened::NAME,
-            Self::Added(_) => AmountAdded::NAME,
-        }
-    }
-
-    fn schema_version(&self) -> u32 {
-        match self {
-            Self::Opened(_) => TallyOpened::VERSION,
-            Self::Added(_) => AmountAdded::VERSION,
+            Self::Opened(_) => &Self::EVENTS[0],
+            Self::Added(_) => &Self::EVENTS[1],
         }
     }
 
@@ -137,18 +132,10 @@ impl EventEnum for TallyEvent {
         }
     }
 
-    fn decode(
-        event_type: &str,
-        schema_version: u32,
-        json: &str,
-    ) -> Option<Result<Self, DecodeError>> {
-        match event_type {
-            TallyOpened::NAME => {
-                Some(TallyOpened::decode(event_type, schema_version, json).map(Self::Opened))
-            }
-            AmountAdded::NAME => {
-                Some(AmountAdded::decode(event_type, schema_version, json).map(Self::Added))
-            }
+    fn decode(stored: Stored<'_>) -> Option<Result<Self, DecodeError>> {
+        match stored.event_type {
+            TallyOpened::NAME => Some(TallyOpened::decode(stored).map(Self::Opened)),
+            AmountAdded::NAME => Some(AmountAdded::decode(stored).map(Self::Added)),
             _ => None,
         }
     }
@@ -192,6 +179,10 @@ impl IntoEvents<Tally> for AmountAdded {
         events.push(self.into());
     }
 }
+
+impl ReturnedEvents<Tally> for TallyOpened {}
+
+impl ReturnedEvents<Tally> for AmountAdded {}
 
 // How the events change the state: `#[apply]`.
 

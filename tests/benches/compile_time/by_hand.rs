@@ -9,7 +9,7 @@ use annals::registry::{AggregateRegistration, CommandRegistration, EventRegistra
 use annals::{
     Aggregate, AggregateId, Command, Context, DecodeError, Decision, EncodeError, Event,
     EventContext, EventEnum, EventName, EventOf, HandledBy, IdError, IntoEvents, Misfit,
-    SnapshotPolicy, Subject, Targets, ToId,
+    ReturnedEvents, SnapshotPolicy, Stored, Subject, Targets, ToId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -190,17 +190,13 @@ impl EventEnum for AccountEvent {
         EventName::of::<AccountClosed>(),
     ];
 
-    fn event_type(&self) -> &'static str {
+    fn stored(&self) -> &'static EventName {
         match self {
-            Self::AccountOpened(_) => AccountOpened::NAME,
-            Self::MoneyDeposited(_) => MoneyDeposited::NAME,
-            Self::Withdrawn(_) => Withdrawn::NAME,
-            Self::AccountClosed(_) => AccountClosed::NAME,
+            Self::AccountOpened(_) => &Self::EVENTS[0],
+            Self::MoneyDeposited(_) => &Self::EVENTS[1],
+            Self::Withdrawn(_) => &Self::EVENTS[2],
+            Self::AccountClosed(_) => &Self::EVENTS[3],
         }
-    }
-
-    fn schema_version(&self) -> u32 {
-        1
     }
 
     fn encode(&self) -> Result<String, EncodeError> {
@@ -212,12 +208,12 @@ impl EventEnum for AccountEvent {
         }
     }
 
-    fn decode(name: &str, version: u32, json: &str) -> Option<Result<Self, DecodeError>> {
-        Some(match name {
-            AccountOpened::NAME => Event::decode(name, version, json).map(Self::AccountOpened),
-            MoneyDeposited::NAME => Event::decode(name, version, json).map(Self::MoneyDeposited),
-            Withdrawn::NAME => Event::decode(name, version, json).map(Self::Withdrawn),
-            AccountClosed::NAME => Event::decode(name, version, json).map(Self::AccountClosed),
+    fn decode(stored: Stored<'_>) -> Option<Result<Self, DecodeError>> {
+        Some(match stored.event_type {
+            AccountOpened::NAME => Event::decode(stored).map(Self::AccountOpened),
+            MoneyDeposited::NAME => Event::decode(stored).map(Self::MoneyDeposited),
+            Withdrawn::NAME => Event::decode(stored).map(Self::Withdrawn),
+            AccountClosed::NAME => Event::decode(stored).map(Self::AccountClosed),
             _ => return None,
         })
     }
@@ -264,6 +260,12 @@ impl Decision<Account> for AccountOpened {
         Ok(vec![self.into()])
     }
 }
+
+impl ReturnedEvents<Account> for MoneyDeposited {}
+
+impl ReturnedEvents<Account> for Withdrawn {}
+
+impl ReturnedEvents<Account> for AccountClosed {}
 
 impl From<MoneyDeposited> for AccountEvent {
     fn from(event: MoneyDeposited) -> Self {

@@ -8,8 +8,8 @@ use futures::FutureExt;
 
 use crate::conformance::broken::{Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, conflict, ensure_invalid, ensure_log, ensure_numbers, ensure_rising, event, events_of,
-    log_of, numbers, store_numbers, store_one, stream, without_events,
+    append, changed, conflict, ensure_invalid, ensure_log, ensure_numbers, ensure_rising, event,
+    events_of, log_of, numbers, store_numbers, store_one, stream, without_events,
 };
 use crate::conformance::race::race;
 
@@ -58,7 +58,7 @@ pub(super) async fn appends_to_several_streams_are_all_or_none<S: EventStore>(st
             append(&b, Expected::Any, [3]),
             append(&c, Expected::Any, [2]),
         ];
-        appends[failing].events.push(annals::NewEvent { id: before[0].id, ..event(9) });
+        appends[failing].events.push(changed(event(9), |event| event.id = before[0].id));
         ensure_invalid("an event id in use", store.append(appends).await)?;
         ensure_eq!(
             log_of(&store).await?,

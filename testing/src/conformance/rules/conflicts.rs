@@ -1,10 +1,10 @@
 //! What an append expects of its stream, and that of two writers one wins.
 
-use annals::{Conflict, EventStore, Expected, NewEvent, Position, ReadAll, ReadStream, StreamId};
+use annals::{Conflict, EventStore, Expected, Position, ReadAll, ReadStream, StreamId};
 
 use crate::conformance::broken::{Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, conflict, ensure_conflict, ensure_log, ensure_numbers, event, log_of, named,
+    append, changed, conflict, ensure_conflict, ensure_log, ensure_numbers, event, log_of, named,
     store_numbers, store_one, stream,
 };
 use crate::conformance::race::{ROUNDS, race};
@@ -120,7 +120,8 @@ pub(super) async fn the_head_is_the_streams_own<S: EventStore>(store: S) -> Verd
     let (a, b, virgin) = (stream("a"), stream("b"), stream("virgin"));
     for number in 1..=3 {
         store_numbers(&store, &b, [number]).await?;
-        let unknown = NewEvent { schema_version: 99, ..named("ConformanceNobodyKnows", number) };
+        let unknown =
+            changed(named("ConformanceNobodyKnows", number), |event| event.schema_version = 99);
         let append = annals::Append::new(
             a.clone(),
             Expected::at((number - 1) * 2),

@@ -1,7 +1,8 @@
 //! An aggregate over the streams of tallies that passes over an event which it does not list.
 
 use annals::{
-    Aggregate, Command, Context, EventContext, HandledBy, IntoEvents, Misfit, Subject, Targets,
+    Aggregate, Command, Context, EventContext, HandledBy, IntoEvents, Misfit, ReturnedEvents,
+    Subject, Targets,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,8 @@ impl IntoEvents<LenientTally> for AmountAdded {
         events.push(self.into());
     }
 }
+
+impl ReturnedEvents<LenientTally> for AmountAdded {}
 
 /// Adds the version of the stream that the command is decided on.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use annals::{
-    Append, EventFilter, EventStore, Expected, NewEvent, Position, ReadAll, RecordedEvent, StreamId,
+    Append, EventFilter, EventStore, Expected, Position, ReadAll, RecordedEvent, StreamId,
 };
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
@@ -118,7 +118,7 @@ pub(super) async fn the_log_is_filtered_by_names_and_categories<S: EventStore>(
 
 pub(super) async fn reached_moves_on_past_what_does_not_match<S: EventStore>(store: S) -> Verdict {
     let a = stream("a");
-    let rare = |number| vec![NewEvent { ..named(RARE, number) }];
+    let rare = |number| vec![named(RARE, number)];
     store_numbers(&store, &a, 0..300).await?;
     store_one(&store, Append::new(a.clone(), Expected::Any, rare(1))).await?;
     store_numbers(&store, &a, 0..300).await?;

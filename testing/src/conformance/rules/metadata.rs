@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use annals::{Append, EventStore, Expected, Metadata, NewEvent, Receipt, Timestamp};
+use annals::{Append, EventStore, Expected, Metadata, Receipt, Timestamp};
 
 use crate::conformance::broken::{Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, event, events_of, log_of, store_numbers, store_one, stream,
+    append, changed, event, events_of, log_of, store_numbers, store_one, stream,
 };
 use crate::conformance::race::race;
 
@@ -29,8 +29,7 @@ pub(super) async fn metadata_comes_back_as_it_was<S: EventStore>(store: S) -> Ve
     let all = [full, ancient, empty_texts, Metadata::default()];
 
     let a = stream("a");
-    let events =
-        all.iter().map(|metadata| NewEvent { metadata: Arc::new(metadata.clone()), ..event(1) });
+    let events = all.iter().map(|metadata| event(1).with_metadata(Arc::new(metadata.clone())));
     store_one(&store, Append::new(a.clone(), Expected::Any, events.collect())).await?;
     for read in [events_of(&store, &a).await?, log_of(&store).await?] {
         for (event, metadata) in read.iter().zip(&all) {
@@ -45,13 +44,19 @@ pub(super) async fn stored_names_come_back_as_they_were<S: EventStore>(store: S)
     let longest = "N".repeat(255);
     let names = ["ConformanceCounted", "conformance.counted/v1 '\"%_\\", "Gezählt 🦀", &longest];
     let mut stored = Vec::new();
-    for (name, schema_version) in names.into_iter().zip([0, 1, 70_000, u32::MAX]) {
-        stored.push(NewEvent { event_type: name.to_owned().into(), schema_version, ..event(1) });
+    let versions = [(0, 0), (1, 1), (70_000, 3), (u32::MAX, u32::MAX - 1)];
+    for (name, (schema_version, readable_from)) in names.into_iter().zip(versions) {
+        stored.push(changed(event(1), |event| {
+            event.event_type = name.to_owned().into();
+            event.schema_version = schema_version;
+            event.readable_from = readable_from;
+        }));
     }
     store_one(&store, Append::new(a.clone(), Expected::Any, stored.clone())).await?;
     for (read, stored) in events_of(&store, &a).await?.iter().zip(&stored) {
         ensure_eq!(read.event_type, stored.event_type, "the stored name");
         ensure_eq!(read.schema_version, stored.schema_version, "the version of the shape");
+        ensure_eq!(read.readable_from, stored.readable_from, "the version from which it reads");
         ensure_eq!(read.id, stored.id, "the id of the event");
     }
     Ok(())

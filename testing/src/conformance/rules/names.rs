@@ -1,10 +1,10 @@
 //! Names of streams and events: kept as they are, or refused before anything is written.
 
-use annals::{Append, EventFilter, EventStore, Expected, NewEvent, StreamId};
+use annals::{Append, EventFilter, EventStore, Expected, StreamId};
 
 use crate::conformance::broken::{Verdict, ensure_eq};
 use crate::conformance::material::{
-    CATEGORY, append, ensure_invalid, ensure_log, ensure_numbers, event, filtered, log_of,
+    CATEGORY, append, changed, ensure_invalid, ensure_log, ensure_numbers, event, filtered, log_of,
     store_numbers, store_one, stream,
 };
 
@@ -111,7 +111,7 @@ pub(super) async fn event_names_that_cannot_be_kept_are_refused<S: EventStore>(
         ("a null character in the name of an event", "N\0".to_owned()),
     ];
     for (what, name) in names {
-        let events = vec![event(1), NewEvent { event_type: name.into(), ..event(2) }];
+        let events = vec![event(1), changed(event(2), |event| event.event_type = name.into())];
         let refused = Append::new(a.clone(), Expected::Any, events);
         let call = vec![append(&stream("b"), Expected::Any, [1]), refused];
         ensure_invalid(what, store.append(call).await)?;

@@ -6,7 +6,7 @@ use annals::{Append, EventStore, Expected, Metadata, NewEvent, Payload, WriteErr
 use serde_json::{Value, json};
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
-use crate::conformance::material::{event, events_of, log_of, store_one, stream};
+use crate::conformance::material::{changed, event, events_of, log_of, store_one, stream};
 
 pub(super) async fn payloads_come_back_as_they_were<S: EventStore>(store: S) -> Verdict {
     let mut deep = json!("bottom");
@@ -30,9 +30,7 @@ pub(super) async fn payloads_come_back_as_they_were<S: EventStore>(store: S) -> 
         deep,
     ];
     let a = stream("a");
-    let events = contents
-        .iter()
-        .map(|content| NewEvent { data: Payload::new(content.to_string()), ..event(0) });
+    let events = contents.iter().map(saying);
     store_one(&store, Append::new(a.clone(), Expected::Any, events.collect())).await?;
     for read in [events_of(&store, &a).await?, log_of(&store).await?] {
         ensure_eq!(read.len(), contents.len(), "the number of events");
@@ -49,7 +47,7 @@ pub(super) async fn a_megabyte_comes_back_whole<S: EventStore>(store: S) -> Verd
     // Not all alike, so that a part read twice would show.
     let content =
         json!({ "text": "é".repeat(100_000), "numbers": (0..130_000).collect::<Vec<_>>() });
-    let big = NewEvent { data: Payload::new(content.to_string()), ..event(0) };
+    let big = saying(&content);
     store_one(&store, Append::new(a.clone(), Expected::Any, vec![event(1), big, event(2)])).await?;
     let events = events_of(&store, &a).await?;
     ensure_eq!(events.len(), 3, "the number of events");
@@ -63,8 +61,8 @@ pub(super) async fn a_null_character_is_kept_or_refused<S: EventStore>(store: S)
     let header = Metadata::default().with_header("name", "before\0after");
     let name = Metadata::default().with_header("na\0me", "text");
     let user = Metadata::default().with_user("\0");
-    let data = NewEvent { data: Payload::new(content.to_string()), ..event(0) };
-    let with = |metadata: Metadata| NewEvent { metadata: Arc::new(metadata), ..event(0) };
+    let data = saying(&content);
+    let with = |metadata: Metadata| event(0).with_metadata(Arc::new(metadata));
     for (case, new) in (0..).zip([data, with(header), with(name), with(user)]) {
         let (a, other) = (stream(&format!("a-{case}")), stream(&format!("other-{case}")));
         let call = vec![
@@ -93,4 +91,9 @@ pub(super) async fn a_null_character_is_kept_or_refused<S: EventStore>(store: S)
         }
     }
     Ok(())
+}
+
+/// An event with this content.
+fn saying(content: &Value) -> NewEvent {
+    changed(event(0), |event| event.data = Payload::new(content.to_string()))
 }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, claim, conflict, ensure_invalid, ensure_numbers, event, events_of, key_used, store_one,
-    stream,
+    append, changed, claim, conflict, ensure_invalid, ensure_numbers, event, events_of, key_used,
+    store_one, stream,
 };
 
 const MODEL: &str = "conformance_rows";
@@ -40,7 +40,7 @@ pub(super) async fn a_conflict_undoes_all<S: UnitOfWorkStore>(store: S) -> Verdi
     }
     let mut work = unit(&fence, 2);
     let known = events_of(&store, &stream("a")).await?[0].id;
-    work.appends[1].events.push(annals::NewEvent { id: known, ..event(9) });
+    work.appends[1].events.push(changed(event(9), |event| event.id = known));
     ensure_invalid("an event id in use", store.commit(work).await)?;
     ensure_done(&store, &fence, 1).await
 }

@@ -7,7 +7,9 @@ use annals::{
 
 use super::lenient::{AddVersion, LenientTally, NOTED};
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
-use crate::conformance::material::{ensure_log, events_of, log_of, named, number, store_one};
+use crate::conformance::material::{
+    changed, ensure_log, events_of, log_of, named, number, store_one,
+};
 use crate::conformance::tallies::{add, bus, folded, store_history, stored, stream_of};
 use crate::conformance::tally::{AmountAdded, Tally};
 
@@ -48,7 +50,7 @@ where
     S: EventStore + SnapshotStore + Clone,
 {
     let good = stored(&AmountAdded { amount: 1 })?;
-    let bad = NewEvent { data: Payload::new(r#"{"amount":"many"}"#), ..good };
+    let bad = changed(good, |event| event.data = Payload::new(r#"{"amount":"many"}"#));
     let error = stopped_at(&store, bad).await?;
     ensure!(error.is_unreadable(), "the error is not one of an unreadable event: {error}");
     ensure!(error.to_string().contains("many"), "the message does not tell the cause: {error}");
@@ -60,7 +62,14 @@ where
     S: EventStore + SnapshotStore + Clone,
 {
     let good = stored(&AmountAdded { amount: 1 })?;
-    let error = stopped_at(&store, NewEvent { schema_version: 7_003, ..good }).await?;
+    let error = stopped_at(
+        &store,
+        changed(good, |event| {
+            event.schema_version = 7_003;
+            event.readable_from = 7_003;
+        }),
+    )
+    .await?;
     ensure!(error.is_unreadable(), "the error is not one of an unreadable event: {error}");
     ensure!(error.to_string().contains("7003"), "the message does not tell the version: {error}");
     Ok(())
