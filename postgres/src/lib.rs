@@ -1,0 +1,4 @@
+//! The store of annals on PostgreSQL.
+
+#[cfg(feature = "testing")]
+pub mod testing;
