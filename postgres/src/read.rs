@@ -43,55 +43,73 @@ pub(crate) async fn stream_page(
 }
 
 /// Reads a page of the log.
+///
+/// Far behind its end, what was found readable before will do; at the end, the end is asked for.
 pub(crate) async fn log_page(
     database: &Database,
     wake: &Wake,
     read: &ReadAll,
 ) -> Result<LogPage, StoreError> {
-    let doing = "read the log";
-    let mut readable = wake.readable();
-    if readable <= read.after {
-        let ceiling = wake.ceiling(database).await?;
-        readable = ceiling.readable;
-        if read.after > ceiling.head {
-            return Err(StoreError::ahead_of_the_log(read.after, ceiling.head));
-        }
-        if readable <= read.after {
-            return Ok(LogPage::new(Vec::new(), read.after, false));
-        }
-    }
     let limit = read.limit.max(1);
+    let mut events = Vec::new();
+    let mut reached = read.after;
+    let mut readable = wake.readable();
+    let mut is_fresh = false;
+    loop {
+        if readable <= reached {
+            if is_fresh {
+                return Ok(LogPage::new(events, reached, false));
+            }
+            let ceiling = wake.ceiling(database).await?;
+            if reached > ceiling.head {
+                return Err(StoreError::ahead_of_the_log(reached, ceiling.head));
+            }
+            (readable, is_fresh) = (ceiling.readable, true);
+            continue;
+        }
+        let read = ReadAll::after(reached).filter(read.filter.clone()).limit(limit - events.len());
+        events.extend(log_part(database, &read, readable).await?);
+        if events.len() < limit {
+            reached = readable;
+            continue;
+        }
+        // A full page may end anywhere.
+        reached = events.last().map_or(readable, |last: &RecordedEvent| last.position);
+        if reached == readable && !is_fresh {
+            readable = wake.ceiling(database).await?.readable;
+        }
+        return Ok(LogPage::new(events, reached, reached < readable));
+    }
+}
+
+/// Reads events of the log up to a position.
+async fn log_part(
+    database: &Database,
+    read: &ReadAll,
+    to: Position,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    let doing = "read the log";
+    let statements = &database.statements;
+    let types = read.filter.event_types.as_deref().map(texts);
+    let categories = read.filter.categories.as_deref().map(texts);
+    let bounds = (bounded(read.after.get()), bounded(to.get()), bounded(read.limit as u64));
     let rows = database
         .fetch_all(doing, || {
-            let statements = &database.statements;
-            let types = read.filter.event_types.as_deref().map(texts);
-            let categories = read.filter.categories.as_deref().map(texts);
             let statement = match (&types, &categories) {
                 (Some(_), _) => statements.log_by_type(),
                 (None, Some(_)) => statements.log_by_category(),
                 (None, None) => statements.log_all(),
             };
-            let query = sqlx::query(statement)
-                .bind(bounded(read.after.get()))
-                .bind(bounded(readable.get()))
-                .bind(bounded(limit as u64));
-            let query = match (types, categories) {
-                (Some(types), categories) => query.bind(types).bind(categories),
+            let query = sqlx::query(statement).bind(bounds.0).bind(bounds.1).bind(bounds.2);
+            match (&types, &categories) {
+                (Some(types), categories) => query.bind(types).bind(categories.as_ref()),
                 (None, Some(categories)) => query.bind(categories),
                 (None, None) => query,
-            };
-            query
+            }
         })
         .await?;
     let events: Result<Vec<_>, _> = rows.iter().map(|row| recorded(row, None)).collect();
-    let events = events.map_err(|error| store_error(doing, error))?;
-    // A page that is full may end anywhere; one that is not has looked through all there was.
-    let reached = match events.last() {
-        Some(last) if events.len() >= limit => last.position,
-        _ => readable,
-    };
-    let more = reached < readable || wake.readable() > reached;
-    Ok(LogPage::new(events, reached, more))
+    events.map_err(|error| store_error(doing, error))
 }
 
 /// The names of a filter, each once: a name that is asked for twice would be found twice.

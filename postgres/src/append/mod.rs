@@ -137,7 +137,7 @@ impl Shared {
 
     /// Sends batch after batch until the queue is empty.
     async fn send(self: Arc<Self>) {
-        let sending = Sending(&self);
+        let mut sending = Sending { shared: &self, is_done: false };
         let mut writer = self.writer.lock().await;
         while let Some(calls) = sending.next_batch() {
             settle::settle(&self.database, &mut writer, calls).await;
@@ -148,16 +148,20 @@ impl Shared {
 
 /// Marks the queue as unsent when the task ends in any other way than by finding it empty: by a panic, or with its
 /// runtime.
-struct Sending<'a>(&'a Shared);
+struct Sending<'a> {
+    shared: &'a Shared,
+    is_done: bool,
+}
 
 impl Sending<'_> {
-    fn next_batch(&self) -> Option<Vec<Call>> {
-        let mut queue = self.0.queue();
+    fn next_batch(&mut self) -> Option<Vec<Call>> {
+        let mut queue = self.shared.queue();
         let mut batch = Vec::new();
         let mut events = 0;
         while let Some(call) = queue.calls.front() {
             events += call.events();
-            let is_full = batch.len() >= self.0.limits.calls || events > self.0.limits.events;
+            let is_full =
+                batch.len() >= self.shared.limits.calls || events > self.shared.limits.events;
             if is_full && !batch.is_empty() {
                 break;
             }
@@ -165,6 +169,7 @@ impl Sending<'_> {
         }
         if batch.is_empty() {
             queue.is_sent = false;
+            self.is_done = true;
             return None;
         }
         Some(batch)
@@ -173,8 +178,9 @@ impl Sending<'_> {
 
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        if queue.is_sent {
+        // Once it has found the queue empty, another may be sending.
+        if !self.is_done {
+            let mut queue = self.shared.queue();
             queue.is_sent = false;
             // Their senders are dropped: each caller is told that the outcome is unknown.
             queue.calls.clear();
