@@ -1,22 +1,20 @@
-//! The store on PostgreSQL.
+//! The store on PostgreSQL: the rules that every store keeps, on a server.
+
+use annals_postgres::PostgresStore;
+use annals_postgres::testing::TestDatabase;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store in a database of its own, which is removed at the end.
+async fn fresh() -> Result<(PostgresStore, TestDatabase), Error> {
+    let database = TestDatabase::create().await?;
+    let store = PostgresStore::connect(database.url()).await?;
+    store.migrate().await?;
+    Ok((store, database))
+}
 
 mod conformance {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use annals::StoreError;
-    use annals_postgres::PostgresStore;
-
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-
-    async fn fresh() -> Result<PostgresStore, StoreError> {
-        let n = NEXT.fetch_add(1, Ordering::SeqCst);
-        let store = PostgresStore::builder()
-            .schema(format!("t{}_{n}", std::process::id()))
-            .connect("postgres://postgres@127.0.0.1/test")
-            .await?;
-        store.migrate().await?;
-        Ok(store)
-    }
+    use super::fresh;
 
     annals_testing::conformance!(postgres, fresh);
 }
