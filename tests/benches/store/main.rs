@@ -27,10 +27,6 @@ const ROUNDS: usize = 9;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, AggregateId)]
 struct TallyId(String);
 
-impl Event for Deposited {
-    const NAME: &'static str = "Deposited";
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize, Command)]
 struct Deposit {
     #[command(id)]
@@ -380,7 +376,7 @@ fn events(count: usize) -> Vec<NewEvent> {
 
 /// Runs some clients at once, on the threads of the runtime.
 async fn clients(count: usize, client: impl AsyncFn(usize)) {
-    join_all((0..count).map(&client)).await;
+    join_all((0..count).map(|number| client(number))).await;
 }
 
 /// Runs two candidates in turns, so that a slow moment of the machine meets both alike.

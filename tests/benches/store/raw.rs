@@ -8,8 +8,8 @@ use sqlx::{PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-/// One event of an account by hand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The event that both write and read.
+#[derive(Debug, Clone, Serialize, Deserialize, annals::Event)]
 pub struct Deposited {
     pub amount: u64,
 }
