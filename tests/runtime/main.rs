@@ -3,13 +3,16 @@
 #[path = "../contract/bank.rs"]
 mod bank;
 
+mod cache;
 mod codec;
 mod faulty_store;
 mod idempotency;
 mod interceptors;
 mod metadata;
+mod paging;
 mod retries;
 mod services;
 mod snapshots;
 mod time_travel;
+mod unfit;
 mod unreadable;

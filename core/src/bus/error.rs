@@ -62,6 +62,16 @@ pub enum DispatchError<E> {
         /// Why it is not known.
         source: StoreError,
     },
+    /// The handler decided an event that its own stream could not be read with: it does not fit the state before it, or
+    /// what is written of it cannot be read. Nothing was stored. It is a mistake in the domain.
+    UnfitEvent {
+        /// The stream.
+        stream_id: StreamId,
+        /// The stored name of the event.
+        event_type: &'static str,
+        /// Why the event could not be read or applied.
+        reason: String,
+    },
     /// The aggregate could not be loaded.
     Load(LoadError),
     /// An event could not be written as JSON, or the store could not keep it.
@@ -107,6 +117,9 @@ impl<E> DispatchError<E> {
             Self::UnknownCommand { name, nearest } => To::UnknownCommand { name, nearest },
             Self::InvalidCommand { name, reason } => To::InvalidCommand { name, reason },
             Self::UnknownOutcome { stream_id, source } => To::UnknownOutcome { stream_id, source },
+            Self::UnfitEvent { stream_id, event_type, reason } => {
+                To::UnfitEvent { stream_id, event_type, reason }
+            }
             Self::Load(error) => To::Load(error),
             Self::Store(error) => To::Store(error),
             Self::Setup(error) => To::Setup(error),
@@ -133,6 +146,9 @@ impl<E: fmt::Display> fmt::Display for DispatchError<E> {
             Self::InvalidCommand { name, reason } => write!(f, "command `{name}`: {reason}"),
             Self::UnknownOutcome { stream_id, .. } => {
                 write!(f, "append to stream `{stream_id}`: the outcome is unknown")
+            }
+            Self::UnfitEvent { stream_id, event_type, reason } => {
+                write!(f, "append to stream `{stream_id}`: event `{event_type}`: {reason}")
             }
             Self::Load(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),

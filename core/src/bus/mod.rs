@@ -4,6 +4,7 @@
 
 mod attempt;
 mod builder;
+mod cache;
 mod dispatch;
 mod error;
 mod execute;
@@ -11,6 +12,7 @@ mod interceptor;
 mod retry;
 mod routes;
 mod services;
+mod trial;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -11,7 +11,7 @@ use crate::event::EventEnum;
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{ReadStream, Stores};
-use crate::stream::StreamId;
+use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
 
 /// How far a stream is folded.
@@ -39,13 +39,20 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    fn of(event: &RecordedEvent) -> Self {
+    pub(crate) fn of(event: &RecordedEvent) -> Self {
         Self {
             event_id: event.id,
             stream_version: event.stream_version,
             position: event.position,
             recorded_at: event.recorded_at,
         }
+    }
+}
+
+impl Last {
+    /// Where the stream ends with it.
+    pub(crate) fn head(self) -> StreamHead {
+        StreamHead::new(self.stream_version, self.position, self.recorded_at)
     }
 }
 
@@ -71,15 +78,18 @@ pub(crate) async fn replay<A: Aggregate>(
     let codec = stores.events.codec();
     if let Some(restored) = snapshot::restore::<A>(stores, stream_id, to).await {
         let version = restored.stream_version;
-        let mut page = stores.events.stream_page(&whole.clone().from(version)).await?;
-        let tail = page.events.split_off(page.events.len().min(1));
-        match restored.check(page.events.pop().as_ref(), until) {
+        let read = whole.clone().from(version);
+        let page = stores.events.stream_page(&read).await?;
+        let rest = read.following(&page)?;
+        let mut events = page.events.into_iter();
+        match restored.check(events.next().as_ref(), until) {
             Ok((state, last)) => {
-                let fold =
+                let mut fold =
                     Fold { id, codec, until, state: Some(state), last: Some(last), cx: None };
-                page.events = tail;
-                let rest = ReadStream { from: version + 1, ..whole };
-                return fold.run(stores, rest, Some(page)).await;
+                return match fold.apply_all(events)? {
+                    Reached::Until => Ok(fold.done()),
+                    Reached::End => fold.run(stores, rest).await,
+                };
             }
             Err(NoUse::TooYoung) => {}
             Err(NoUse::Bad(reason)) => tracing::warn!(
@@ -91,7 +101,7 @@ pub(crate) async fn replay<A: Aggregate>(
         }
     }
     let fold = Fold { id, codec, until, state: None, last: None, cx: None };
-    fold.run(stores, whole, None).await
+    fold.run(stores, Some(whole)).await
 }
 
 /// A fold under way.
@@ -105,34 +115,33 @@ struct Fold<'a, A: Aggregate> {
 }
 
 impl<A: Aggregate> Fold<'_, A> {
-    /// Folds the pages of `read`, the first of which may be at hand.
+    /// Folds the pages of `next` and of what follows it.
     async fn run(
         mut self,
         stores: &Stores,
-        read: ReadStream,
-        first: Option<crate::store::Page>,
+        mut next: Option<ReadStream>,
     ) -> Result<Replayed<A>, LoadError> {
-        let mut next = Some(read);
-        let mut at_hand = first;
         while let Some(read) = next {
-            let page = match at_hand.take() {
-                Some(page) => page,
-                None => stores.events.stream_page(&read).await?,
-            };
-            next = if page.events.is_empty() && page.more {
-                // Only the event of a snapshot was on the page at hand.
-                Some(read)
-            } else {
-                read.after(&page)
-            };
-            for event in page.events {
-                if matches!(self.until, Until::Instant(instant) if event.recorded_at > instant) {
-                    return Ok(self.done());
-                }
-                self.apply(event).inspect_err(told)?;
+            let page = stores.events.stream_page(&read).await?;
+            next = read.following(&page)?;
+            if let Reached::Until = self.apply_all(page.events)? {
+                break;
             }
         }
         Ok(self.done())
+    }
+
+    fn apply_all(
+        &mut self,
+        events: impl IntoIterator<Item = RecordedEvent>,
+    ) -> Result<Reached, EventError> {
+        for event in events {
+            if matches!(self.until, Until::Instant(instant) if event.recorded_at > instant) {
+                return Ok(Reached::Until);
+            }
+            self.apply(event).inspect_err(told)?;
+        }
+        Ok(Reached::End)
     }
 
     fn done(self) -> Replayed<A> {
@@ -156,6 +165,14 @@ impl<A: Aggregate> Fold<'_, A> {
         A::apply(&mut self.state, &decoded, cx)
             .map_err(|misfit| EventError::new(cx.recorded(), Reason::Misfit(misfit)))
     }
+}
+
+/// Where a page's fold ended.
+enum Reached {
+    /// At the end of the page.
+    End,
+    /// Where the fold was to end.
+    Until,
 }
 
 /// Tells of an event that stops its reader, which may be far from whoever can mend it.

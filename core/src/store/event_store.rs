@@ -220,11 +220,10 @@ pub trait EventStoreExt: EventStore {
     /// Reads the log up to its present head, in the order of positions.
     fn read_all(&self, read: ReadAll) -> BoxStream<'_, Result<RecordedEvent, StoreError>> {
         futures::stream::try_unfold(Some(read), async move |next| {
-            let Some(mut read) = next else { return Ok(None) };
+            let Some(read): Option<ReadAll> = next else { return Ok(None) };
             let page = self.log_page(&read).await?;
-            read.after = page.reached;
-            let events = futures::stream::iter(page.events).map(Ok);
-            Ok(Some((events, page.more.then_some(read))))
+            let next = read.following(&page)?;
+            Ok(Some((futures::stream::iter(page.events).map(Ok), next)))
         })
         .try_flatten()
         .boxed()
@@ -254,7 +253,7 @@ fn pages<S: EventStore + ?Sized>(
     futures::stream::try_unfold(Some(read), async move |next: Option<ReadStream>| {
         let Some(read) = next else { return Ok(None) };
         let page = store.stream_page(&read).await?;
-        let next = read.after(&page);
+        let next = read.following(&page)?;
         Ok(Some((futures::stream::iter(page.events).map(Ok), next)))
     })
     .try_flatten()

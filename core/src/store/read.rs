@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
+use crate::store::StoreError;
 use crate::stream::StreamId;
 
 /// In which direction a stream is read.
@@ -66,18 +67,26 @@ impl ReadStream {
         self
     }
 
-    /// The read of what comes after this page; `None` if nothing does.
-    #[must_use]
-    pub fn after(mut self, page: &Page) -> Option<Self> {
-        let last = page.events.last()?;
+    /// The read of what follows a page of this one; `None` if nothing does.
+    ///
+    /// # Errors
+    ///
+    /// When the page is empty, but says that more is to come: to stop there would pass over events.
+    pub fn following(mut self, page: &Page) -> Result<Option<Self>, StoreError> {
         if !page.more {
-            return None;
+            return Ok(None);
         }
-        match self.direction {
-            Direction::Forwards => self.from = last.stream_version.checked_add(1)?,
-            Direction::Backwards => self.to = last.stream_version.checked_sub(1)?,
-        }
-        Some(self)
+        let Some(last) = page.events.last() else {
+            let Self { stream_id, from, to, .. } = self;
+            return Err(StoreError::other(format!(
+                "the store answered the read of stream `{stream_id}` from version {from} to {to} with an empty page, but more is to come"
+            )));
+        };
+        let bound = match self.direction {
+            Direction::Forwards => last.stream_version.checked_add(1).map(|next| self.from = next),
+            Direction::Backwards => last.stream_version.checked_sub(1).map(|next| self.to = next),
+        };
+        Ok(bound.map(|()| self))
     }
 }
 
@@ -181,6 +190,24 @@ impl ReadAll {
     pub fn limit(mut self, events: usize) -> Self {
         self.limit = events.max(1);
         self
+    }
+
+    /// The read of what follows a page of this one; `None` if nothing does.
+    ///
+    /// # Errors
+    ///
+    /// When the page reached no further than where it began, but says that more is to come: the read would never end.
+    pub fn following(self, page: &LogPage) -> Result<Option<Self>, StoreError> {
+        if !page.more {
+            return Ok(None);
+        }
+        if page.reached <= self.after {
+            let after = self.after;
+            return Err(StoreError::other(format!(
+                "the store answered the read of the log after position {after} with a page that reached no further, but more is to come"
+            )));
+        }
+        Ok(Some(Self { after: page.reached, ..self }))
     }
 }
 

@@ -68,13 +68,17 @@ impl Bank {
             Err(error @ LoadError::NoSuchVersion { .. }) => {
                 Answer::Refused { reason: error.to_string() }
             }
+            Err(LoadError::Id(error)) => Answer::Misread { reason: error.to_string() },
             Err(fault) => return Err(fault.into()),
         })
     }
 
     /// Says what happened to an account.
     pub(crate) async fn history(&self, account: &str) -> Result<Answer, Fault> {
-        let stream = self.accounts.stream_id(account)?;
+        let stream = match self.accounts.stream_id(account) {
+            Ok(stream) => stream,
+            Err(error) => return Ok(Answer::Misread { reason: error.to_string() }),
+        };
         let history = self.accounts.history(account).map_err(Fault::from);
         let events: Vec<Entry> = history
             .and_then(async |(recorded, event)| entry(&recorded, event))

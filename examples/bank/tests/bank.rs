@@ -52,6 +52,22 @@ fn words_are_answered() {
 }
 
 #[test]
+fn a_line_with_an_id_that_no_account_can_have_does_not_end_the_program() {
+    let long = "x".repeat(1100);
+    let lines = format!(
+        "open ada Ada\nbalance \"\"\nhistory \"\"\nbalance {long}\nhistory a\0b\nbalance ada\n"
+    );
+    let (code, answers, errors) = bank(&[], lines);
+    assert_eq!(errors.lines().count(), 4, "{errors}");
+    for (number, error) in (2..).zip(errors.lines()) {
+        assert!(error.starts_with(&format!("line {number}: `")), "{error}");
+        assert!(error.contains("` is not an id: the "), "{error}");
+    }
+    let standing = "ok account-ada version 1: balance 0\n";
+    assert_eq!((code, &*answers), (2, &*standing.repeat(2)));
+}
+
+#[test]
 fn json_is_answered_by_the_same_bank() {
     check(
         r#"{"command":"OpenAccount","account":"ada","owner":"Ada"}

@@ -42,6 +42,8 @@ pub(crate) enum RowError {
         fields(*.found)
     )]
     OpenQuote { found: usize, expected: usize, last: u64 },
+    #[error("a quote is left open: the row goes on to the end of the log, line {last}")]
+    OpenToTheEnd { last: u64 },
     #[error("`{0}` is not UTF-8")]
     NotUtf8(&'static str),
     #[error("`{0}` is empty")]
@@ -82,6 +84,10 @@ pub(crate) fn read(source: impl Read) -> Result<Log, LogError> {
     let columns = Columns::find(&record)?;
     let mut log = Log::default();
     while let Some(line) = lines.read(&mut record)? {
+        if is_open(&record) {
+            log.faults.push((line, RowError::OpenToTheEnd { last: lines.last - 2 }));
+            break;
+        }
         match columns.row(line, &record) {
             Ok(row) => log.rows.push(row),
             Err(RowError::Fields { found, expected }) if lines.last > line => {
@@ -147,11 +153,14 @@ impl Columns {
     }
 }
 
+/// What is added to a log: the end of its last line, and a line that no log holds.
+const END: &[u8] = b"\n\0\n";
+
 /// Reads records and knows on which lines they stand.
 ///
 /// The positions of `csv` do not tell: blank lines belong to the record after them, and so does the second half of a
 /// CRLF. So lines end with LF alone here, the last one too, and what is before it is cut off; the first line of a record
-/// is then its last less the line ends inside it.
+/// is then its last less the line ends inside it. A line of its own is added at the end: a record that holds it was left open.
 struct Lines<R> {
     reader: Reader<io::Chain<R, &'static [u8]>>,
     /// The last line of the record that was read last.
@@ -164,7 +173,7 @@ impl<R: Read> Lines<R> {
             .has_headers(false)
             .flexible(true)
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(source.chain(b"\n".as_slice()));
+            .from_reader(source.chain(END));
         Self { reader, last: 0 }
     }
 
@@ -181,6 +190,9 @@ impl<R: Read> Lines<R> {
             // A quote that is open at the end holds the last line end too.
             let first = (end - inside).max(self.last + 1);
             self.last = end;
+            if record.len() == 1 && record[0] == *b"\0" {
+                return Ok(None);
+            }
             if record.len() == 1 && record[0] == *b"\r" {
                 continue;
             }
@@ -188,6 +200,11 @@ impl<R: Read> Lines<R> {
             return Ok(Some(first));
         }
     }
+}
+
+/// Whether a record holds what was added to the log, since a quote is open.
+fn is_open(record: &ByteRecord) -> bool {
+    record.iter().next_back().is_some_and(|last| last.ends_with(END))
 }
 
 fn trim_carriage_return(record: &mut ByteRecord) {

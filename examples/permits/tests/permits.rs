@@ -293,11 +293,29 @@ fn a_case_whose_name_no_stream_can_have_is_named_and_the_rest_is_kept() {
 }
 
 #[test]
+fn a_quote_that_is_left_open_in_the_last_column_is_named_too() {
+    check_problem(
+        "open_last.csv",
+        "shed,Confirmation of receipt,2024-03-05 09:00:00+01:00,\"Ada\nfence,Confirmation of receipt,2024-03-05 09:00:00+01:00,Ben\n",
+        "line 3: a quote is left open: the row goes on to the end of the log, line 4",
+    );
+}
+
+#[test]
+fn a_quote_that_the_next_one_closes_is_named_with_the_lines_that_it_takes() {
+    check_problem(
+        "closed.csv",
+        "shed,\"T02 Check confirmation of receipt,2024-03-04 09:00:00+01:00,Ada\nshed,\",b,c,d\n",
+        "line 3: 5 fields, where the header has 4; the row goes on to line 4: is a quote left open?",
+    );
+}
+
+#[test]
 fn a_quote_that_is_left_open_is_named_with_the_lines_that_it_takes() {
     check_problem(
         "quote.csv",
         "shed,\"T02 Check confirmation of receipt,2024-03-04 09:00:00+01:00,Ada\nshed,a,b,c\n",
-        "line 3: 2 fields, where the header has 4; the row goes on to line 5: is a quote left open?",
+        "line 3: a quote is left open: the row goes on to the end of the log, line 4",
     );
 }
 

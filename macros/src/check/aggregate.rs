@@ -1,7 +1,7 @@
 //! `#[derive(Aggregate)]`.
 
-use quote::ToTokens;
-use syn::LitStr;
+use quote::{ToTokens, format_ident};
+use syn::{Ident, LitStr, Type};
 
 use crate::check::item::Refusals;
 use crate::check::{item, stored_name};
@@ -19,6 +19,7 @@ pub(crate) fn check(aggregate: &mut Aggregate, errors: &Errors) {
     item::check(&aggregate.item, &REFUSALS, errors);
     check_missing(aggregate, errors);
     check_events(aggregate, errors);
+    check_event_enum(aggregate, errors);
     if let Some(category) = aggregate.options.category.take() {
         aggregate.options.category = check_category(category, errors);
     }
@@ -92,6 +93,35 @@ fn check_listed(event: &ListedEvent, before: &[ListedEvent], errors: &Errors) ->
         return false;
     }
     true
+}
+
+/// Checks that the enum of the events has a name of its own.
+fn check_event_enum(aggregate: &mut Aggregate, errors: &Errors) {
+    let name = aggregate.event_enum();
+    let given = aggregate.options.event_enum.as_ref();
+    // #[aggregate(event_enum = Account)] struct Account { … }
+    if name == aggregate.item.ident {
+        errors.on(
+            given,
+            format_args!("the aggregate itself is called `{name}`; name the enum otherwise"),
+        );
+    } else if let Some(event) = aggregate.listed().iter().find(|event| is_called(&event.ty, &name))
+    {
+        // #[aggregate(events(AccountEvent))] struct Account { … }
+        let message = format!(
+            "the enum of the events is called `{name}` too; name it otherwise by `event_enum = …`"
+        );
+        errors.on(&event.ty, message);
+    } else {
+        return;
+    }
+    // Under another name, so that one mistake stays one error.
+    aggregate.options.event_enum = Some(format_ident!("{name}__", span = name.span()));
+}
+
+/// Whether a type is this one, of the aggregate's own module.
+fn is_called(ty: &Type, name: &Ident) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident(name))
 }
 
 /// Returns the category if it can be one.

@@ -21,6 +21,7 @@ pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
         check_receiver(method, errors),
         check_upsert(method, errors),
         check_subject(method, errors),
+        check_order(method, errors),
         check_surplus(method, errors),
         check_output(method, errors),
     ];
@@ -97,7 +98,7 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
 }
 
 fn check_upsert(method: &Method, errors: &Errors) -> bool {
-    let Some(upsert) = method.upsert else { return true };
+    let Some(upsert) = method.upsert else { return check_no_upsert(method, errors) };
     let state = match method.mark {
         Mark::Apply => "Option<Self>",
         Mark::Handle => "Option<&Self>",
@@ -126,10 +127,29 @@ fn check_upsert(method: &Method, errors: &Errors) -> bool {
     }
 }
 
+/// Checks that what takes the state if there is any says so.
+fn check_no_upsert(method: &Method, errors: &Errors) -> bool {
+    let Some(state) = &method.state else { return true };
+    // #[handle] fn restock(state: Option<&Self>, command: Restock) -> Restocked
+    let word = method.mark.word();
+    let message =
+        format!("what takes the state if there is any is an upsert: write `#[{word}(upsert)]`");
+    errors.on(state, message);
+    false
+}
+
+fn check_order(method: &Method, errors: &Errors) -> bool {
+    let Some(context) = &method.context_first else { return true };
+    // #[handle] fn open(cx: &Context<Self>, command: OpenAccount) -> AccountOpened
+    let message = format!("the context comes last, after the {}", noun(method.mark));
+    errors.on(context, message);
+    false
+}
+
 fn check_subject(method: &Method, errors: &Errors) -> bool {
     let Some(subject) = &method.subject else {
         // The upsert's own message says it.
-        if method.upsert.is_none() {
+        if method.upsert.is_none() && method.state.is_none() {
             let message = match method.mark {
                 // #[apply] fn opened() -> Self
                 Mark::Apply => "an `#[apply]` takes an event, as in `event: &AccountOpened`",

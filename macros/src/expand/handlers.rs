@@ -81,6 +81,12 @@ fn apply_body(handlers: &Handlers, method: &Method) -> TokenStream {
             ::core::result::Result::Ok(())
         }
     };
+    // A return type that is written may still be nothing, under another name.
+    let nothing = |call: TokenStream| {
+        let Some(_) = method.output else { return call };
+        let discard = output_method(handlers, method, &quote!(Nothing), "discard");
+        quote_spanned!(site=> #discard(#call))
+    };
     let missing = quote_spanned! {site=>
         ::core::option::Option::None => ::core::result::Result::Err(#annals::Misfit::Missing),
     };
@@ -111,14 +117,7 @@ fn apply_body(handlers: &Handlers, method: &Method) -> TokenStream {
             }
         }
         Receiver::Shared(_) | Receiver::Mutable(_) | Receiver::Typed(_) => {
-            let call = quote_spanned!(site=> Self::#name(state, event #cx));
-            // A return type that is written may still be nothing, under another name.
-            let change = if method.output.is_some() {
-                let discard = output_method(handlers, method, &quote!(Nothing), "discard");
-                quote_spanned!(site=> #discard(#call))
-            } else {
-                call
-            };
+            let change = nothing(quote_spanned!(site=> Self::#name(state, event #cx)));
             quote_spanned! {site=>
                 match state {
                     ::core::option::Option::Some(state) => {

@@ -44,11 +44,13 @@ pub(crate) struct Method {
     pub(crate) unsafety: Option<Span>,
     pub(crate) generics: Option<Generics>,
     pub(crate) receiver: Receiver,
-    /// The first parameter of an upsert: the state, or none.
+    /// The first parameter of an upsert, or of what can only be one: the state, or none.
     pub(crate) state: Option<Type>,
     /// The event or the command.
     pub(crate) subject: Option<Subject>,
     pub(crate) context: Option<Type>,
+    /// The context, where it stands before the event or command.
+    pub(crate) context_first: Option<TokenStream>,
     /// Parameters after the context.
     pub(crate) surplus: Vec<TokenStream>,
     /// The return type; `None` if it is left out.

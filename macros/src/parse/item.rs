@@ -10,13 +10,22 @@ use crate::model::item::{Field, Kind};
 pub(crate) struct Attributes {
     pub(crate) item: Vec<Attribute>,
     pub(crate) fields: Vec<Vec<Attribute>>,
+    /// Above the variants of an enum, and above their fields.
+    pub(crate) variants: Vec<Vec<Attribute>>,
 }
 
 /// Parts an item from its attributes.
 pub(crate) fn parse(input: DeriveInput) -> (Item, Attributes) {
+    let mut variants = Vec::new();
     let (kind, keyword, fields) = match input.data {
         Data::Struct(data) => (Kind::Struct, data.struct_token.span(), data.fields),
-        Data::Enum(data) => (Kind::Enum, data.enum_token.span(), Fields::Unit),
+        Data::Enum(data) => {
+            for variant in data.variants {
+                variants.push(variant.attrs);
+                variants.extend(variant.fields.into_iter().map(|field| field.attrs));
+            }
+            (Kind::Enum, data.enum_token.span(), Fields::Unit)
+        }
         Data::Union(data) => (Kind::Union, data.union_token.span(), Fields::Unit),
     };
     let members: Vec<_> = fields.members().collect();
@@ -35,5 +44,5 @@ pub(crate) fn parse(input: DeriveInput) -> (Item, Attributes) {
         braced,
         fields,
     };
-    (item, Attributes { item: input.attrs, fields: above_fields })
+    (item, Attributes { item: input.attrs, fields: above_fields, variants })
 }

@@ -1,11 +1,14 @@
 //! The marked methods of `#[handlers]`: their marks and their signatures.
 
-use proc_macro2::Span;
+use std::collections::VecDeque;
+
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse_quote;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, FnArg, Meta, PatType, Path, Receiver as SelfArgument, ReceiverKind, ReturnType, Type,
+    Attribute, FnArg, GenericArgument, Meta, PatType, Path, PathArguments,
+    Receiver as SelfArgument, ReceiverKind, ReturnType, Signature, Type,
 };
 
 use crate::errors::Errors;
@@ -48,20 +51,8 @@ pub(crate) fn parse(
     let upsert = read_upsert(*mark, attribute, errors);
 
     let signature = &written.signature;
-    let mut typed = Vec::new();
-    let mut receiver = Receiver::None;
-    for input in &signature.inputs {
-        match input {
-            FnArg::Receiver(argument) => receiver = read_receiver(argument),
-            FnArg::Typed(parameter) => typed.push(parameter),
-        }
-    }
-    let takes_state =
-        upsert.is_some() && matches!(receiver, Receiver::None) && !leaves_state_out(*mark, &typed);
-    let mut typed = typed.into_iter();
-    let state = if takes_state { typed.next() } else { None };
-    let subject = typed.next();
-    let context = typed.next();
+    let Parameters { receiver, state, subject, context, context_first, surplus } =
+        read_parameters(*mark, upsert, signature);
     let generics = &signature.generics;
     Some(Method {
         mark: *mark,
@@ -76,16 +67,62 @@ pub(crate) fn parse(
         },
         generics: (!generics.params.is_empty()).then(|| generics.clone()),
         receiver,
-        state: state.map(|parameter| (*parameter.ty).clone()),
-        subject: subject.map(|parameter| read_subject(&parameter.ty)),
-        context: context.map(|parameter| (*parameter.ty).clone()),
-        surplus: typed.map(ToTokens::to_token_stream).collect(),
+        state,
+        subject,
+        context,
+        context_first,
+        surplus,
         output: match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some((**ty).clone()),
         },
         refused: false,
     })
+}
+
+/// What a method takes, by what each parameter is for.
+struct Parameters {
+    receiver: Receiver,
+    state: Option<Type>,
+    subject: Option<Subject>,
+    context: Option<Type>,
+    context_first: Option<TokenStream>,
+    surplus: Vec<TokenStream>,
+}
+
+fn read_parameters(mark: Mark, upsert: Option<Span>, signature: &Signature) -> Parameters {
+    let mut typed = Vec::new();
+    let mut receiver = Receiver::None;
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(argument) => receiver = read_receiver(argument),
+            FnArg::Typed(parameter) => typed.push(parameter),
+        }
+    }
+    let takes_state = matches!(receiver, Receiver::None)
+        && match upsert {
+            Some(_) => !leaves_state_out(mark, &typed),
+            None => typed.first().is_some_and(|first| is_state(mark, &first.ty)),
+        };
+    let mut typed = VecDeque::from(typed);
+    let state = if takes_state { typed.pop_front() } else { None };
+    let context_first = match typed.front() {
+        Some(first) if typed.len() > 1 && is_context(mark, &first.ty) => {
+            let written = first.ty.to_token_stream();
+            typed.swap(0, 1);
+            Some(written)
+        }
+        _ => None,
+    };
+    let mut typed = typed.into_iter();
+    Parameters {
+        receiver,
+        state: state.map(|parameter| (*parameter.ty).clone()),
+        subject: typed.next().map(|parameter| read_subject(&parameter.ty)),
+        context: typed.next().map(|parameter| (*parameter.ty).clone()),
+        context_first,
+        surplus: typed.map(ToTokens::to_token_stream).collect(),
+    }
 }
 
 fn take_marks(written: &mut UserMethod, crate_path: &CratePath) -> Vec<(Mark, Attribute)> {
@@ -161,6 +198,31 @@ fn leaves_state_out(mark: Mark, parameters: &[&PatType]) -> bool {
         }
         (_, []) => false,
     }
+}
+
+/// `Option<Self>` of an apply, `Option<&Self>` of a handler: nothing that is an event or a command.
+fn is_state(mark: Mark, ty: &Type) -> bool {
+    let Type::Path(path) = peel(ty) else { return false };
+    let Some(last) = path.path.segments.last().filter(|last| last.ident == "Option") else {
+        return false;
+    };
+    let PathArguments::AngleBracketed(inner) = &last.arguments else { return false };
+    match (mark, inner.args.first()) {
+        (Mark::Apply, Some(GenericArgument::Type(state))) => ends_in(state, "Self"),
+        (Mark::Handle, Some(GenericArgument::Type(state))) => {
+            matches!(peel(state), Type::Reference(state) if ends_in(&state.elem, "Self"))
+        }
+        _ => false,
+    }
+}
+
+/// `&EventContext<Self>` of an apply, `&Context<Self>` of a handler.
+fn is_context(mark: Mark, ty: &Type) -> bool {
+    let name = match mark {
+        Mark::Apply => "EventContext",
+        Mark::Handle => "Context",
+    };
+    matches!(peel(ty), Type::Reference(reference) if ends_in(&reference.elem, name))
 }
 
 /// `&Restocked`, but not `&Self`.

@@ -49,7 +49,7 @@
 ///
 /// # Expands to
 ///
-/// ```ignore
+/// ```text
 /// mod memory {
 ///     use super::*;
 ///

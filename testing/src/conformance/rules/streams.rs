@@ -135,7 +135,7 @@ async fn ensure_paged(store: &impl EventStore, read: ReadStream) -> Verdict {
         let rest = left.split_off(count.min(left.len()));
         ensure_page(&page, &Part { versions: left, more: !rest.is_empty() }, &read)?;
         left = rest;
-        next = read.after(&page);
+        next = read.following(&page)?;
     }
     ensure_eq!(left, Vec::<u64>::new(), "what the pages left out");
     Ok(())
