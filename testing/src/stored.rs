@@ -17,7 +17,7 @@ use crate::report;
 /// # use annals::prelude::*;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
-/// # #[event(version = 2)]
+/// # #[event(version = 2, oldest = 2)]
 /// # struct PriceSet {
 /// #     cents: i64,
 /// # }
