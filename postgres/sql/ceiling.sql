@@ -1,0 +1,1 @@
+SELECT readable, head FROM {schema}.ceiling()

@@ -1,0 +1,1 @@
+SELECT c.position FROM {schema}.checkpoints AS c WHERE c.name = $1 AND c.version = $2 AND c.shard = $3

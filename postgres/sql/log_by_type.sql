@@ -1,0 +1,15 @@
+-- Each type is read from its own part of the index, never more than a page of it.
+SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type, e.stream_id,
+       e.data::text AS data, e.metadata::text AS metadata
+  FROM unnest($4::text[]) AS asked (event_type)
+ CROSS JOIN LATERAL (
+      SELECT *
+        FROM {schema}.events AS of_type
+       WHERE of_type.event_type = asked.event_type
+         AND of_type.position > $1 AND of_type.position <= $2
+         AND ($5::text[] IS NULL OR of_type.category = ANY ($5))
+       ORDER BY of_type.position
+       LIMIT $3
+  ) AS e
+ ORDER BY e.position
+ LIMIT $3

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.outgoing AS o WHERE o.key = ANY ($1)

@@ -1,0 +1,66 @@
+//! How long a write is borne while the server is away, and what its caller is told in the end.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use annals::{Append, StoreError, StreamId, WriteError};
+
+/// What is being done, for messages.
+pub(crate) const DOING: &str = "append";
+
+/// The pause after the first failure; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A time in which the server undoes what is sent, or is away.
+pub(crate) struct Outage {
+    ends: Instant,
+    pause: Duration,
+}
+
+impl Outage {
+    /// Begins with the first failure at the earliest; it is borne for `patience` from now.
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { ends: Instant::now() + patience, pause: FIRST_PAUSE }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    /// Waits, each time longer, and not in step with others.
+    pub(crate) async fn pause(&mut self) {
+        tokio::time::sleep(self.pause.mul_f64(0.5 + fastrand::f64())).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What a caller is told when its appends came to no end: that nobody knows, if a connection was lost with them.
+pub(crate) fn unknown_or(is_lost: bool, appends: &[Append], error: &StoreError) -> WriteError {
+    let error = again(error);
+    match appends.first() {
+        Some(first) if is_lost => {
+            let stream_id: StreamId = first.stream_id.clone();
+            WriteError::UnknownOutcome { stream_id, source: error }
+        }
+        _ => error.into(),
+    }
+}
+
+/// The same error for one more caller: its cause is told in words.
+fn again(error: &StoreError) -> StoreError {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if error.is_unavailable() {
+        StoreError::unavailable(message)
+    } else if error.is_invalid() {
+        StoreError::invalid(message)
+    } else {
+        StoreError::other(message)
+    }
+}

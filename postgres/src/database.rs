@@ -1,0 +1,118 @@
+//! The way to the database: the pool, the statements, and how long an outage is borne.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals::{PayloadCodec, StoreError};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
+use sqlx::{ConnectOptions, PgPool};
+
+use crate::error::{is_lost, store_error};
+use crate::statements::{Schema, Statements};
+
+/// A statement with what is bound to it.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// What all parts of a store share.
+pub(crate) struct Database {
+    pub(crate) pool: PgPool,
+    pub(crate) schema: Schema,
+    pub(crate) statements: Statements,
+    pub(crate) codec: Arc<dyn PayloadCodec>,
+    /// How long a write is sent again after its connection was lost.
+    pub(crate) patience: Duration,
+}
+
+impl Database {
+    pub(crate) async fn acquire(
+        &self,
+        doing: &str,
+    ) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.pool.acquire().await.map_err(|error| store_error(doing, error))
+    }
+
+    /// A connection beside the pool.
+    pub(crate) async fn connect(&self, doing: &str) -> Result<PgConnection, StoreError> {
+        let options: Arc<PgConnectOptions> = self.pool.connect_options();
+        options.connect().await.map_err(|error| store_error(doing, error))
+    }
+
+    /// Reads all rows of a query.
+    pub(crate) async fn fetch_all<'q>(
+        &self,
+        doing: &str,
+        query: impl Fn() -> Query<'q>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let mut connection = self.acquire(doing).await?;
+            match query().fetch_all(&mut *connection).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => tries.go_on(doing, connection, error)?,
+            }
+        }
+    }
+
+    /// Reads the one row of a query, if there is any.
+    pub(crate) async fn fetch_optional<'q>(
+        &self,
+        doing: &str,
+        query: impl Fn() -> Query<'q>,
+    ) -> Result<Option<PgRow>, StoreError> {
+        Ok(self.fetch_all(doing, query).await?.pop())
+    }
+
+    /// Reads the one row of a query.
+    pub(crate) async fn fetch_one<'q>(
+        &self,
+        doing: &str,
+        query: impl Fn() -> Query<'q>,
+    ) -> Result<PgRow, StoreError> {
+        let row = self.fetch_optional(doing, query).await?;
+        row.ok_or_else(|| store_error(doing, sqlx::Error::RowNotFound))
+    }
+
+    /// Runs a statement that may be run twice, and tells how many rows it changed.
+    pub(crate) async fn execute<'q>(
+        &self,
+        doing: &str,
+        query: impl Fn() -> Query<'q>,
+    ) -> Result<u64, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let mut connection = self.acquire(doing).await?;
+            match query().execute(&mut *connection).await {
+                Ok(done) => return Ok(done.rows_affected()),
+                Err(error) => tries.go_on(doing, connection, error)?,
+            }
+        }
+    }
+
+    /// A pool's connection is not asked whether it is alive before it is used: as many as there are may be dead.
+    fn tries(&self) -> Tries {
+        Tries(self.pool.size().saturating_add(1))
+    }
+}
+
+/// How many more connections may turn out to be dead.
+struct Tries(u32);
+
+impl Tries {
+    /// Lets another connection be tried if this one is dead.
+    fn go_on(
+        &mut self,
+        doing: &str,
+        connection: PoolConnection<Postgres>,
+        error: sqlx::Error,
+    ) -> Result<(), StoreError> {
+        if !is_lost(&error) || self.0 == 0 {
+            return Err(store_error(doing, error));
+        }
+        self.0 -= 1;
+        tracing::debug!(%error, doing, "a connection was dead");
+        // What is broken does not go back.
+        drop(connection.detach());
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What PostgreSQL and the way to it answer, told apart by codes and constraints, never by the text of a message.
+
+use annals::StoreError;
+use sqlx::postgres::PgDatabaseError;
+
+/// What is to be done about an error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The constraints say that something is there already: look what it is.
+    Taken,
+    /// The server undid the transaction for the sake of others: send it again.
+    Undone(StoreError),
+    /// Nobody can say whether it was done.
+    Lost(StoreError),
+    /// It was not done, and there is nothing more to find out.
+    Failed(StoreError),
+}
+
+/// The constraints that tell that an append meets what is there already.
+const TAKEN: [&str; 3] = ["events_stream_version", "events_event_id", "keys_stream_key"];
+
+impl Failure {
+    /// What an error means for a write.
+    pub(crate) fn of(doing: &str, error: sqlx::Error) -> Self {
+        if let Some(found) = in_database(&error) {
+            match found.code() {
+                "23505" if found.constraint().is_some_and(|name| TAKEN.contains(&name)) => {
+                    return Self::Taken;
+                }
+                // Two rows of one statement meet at one key.
+                "21000" => return Self::Taken,
+                "40001" | "40P01" => return Self::Undone(store_error(doing, error)),
+                code if is_shutdown(code) => return Self::Lost(store_error(doing, error)),
+                _ => return Self::Failed(store_error(doing, error)),
+            }
+        }
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed => Self::Lost(store_error(doing, error)),
+            _ => Self::Failed(store_error(doing, error)),
+        }
+    }
+}
+
+fn in_database(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error.as_database_error()?.try_downcast_ref()
+}
+
+/// Whether the server ends the session: what it had under way may have been done or not.
+fn is_shutdown(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P")
+}
+
+/// Whether an error tells that a connection is of no more use.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
+        error => in_database(error).is_some_and(|found| is_shutdown(found.code())),
+    }
+}
+
+/// Says what failed, and what can be done about it.
+pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
+    let Some(found) = in_database(&error) else {
+        return match &error {
+            sqlx::Error::PoolTimedOut => StoreError::unavailable(format!(
+                "{doing}: no connection was free in time; raise the pool's `max_connections` or its `acquire_timeout`"
+            )),
+            sqlx::Error::PoolClosed => StoreError::other(format!("{doing}: the pool is closed")),
+            sqlx::Error::Configuration(_) => {
+                StoreError::invalid(format!("{doing}: the connection's options are wrong"))
+                    .with_source(error)
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed => {
+                StoreError::unavailable(format!("{doing}: the connection failed"))
+                    .with_source(error)
+            }
+            _ => StoreError::other(doing.to_owned()).with_source(error),
+        };
+    };
+    let code = found.code();
+    let message = match code {
+        "42P01" | "42883" | "3F000" => {
+            format!(
+                "{doing}: the schema of the store is not there: call `migrate()` first, or name another `schema`"
+            )
+        }
+        "42703" | "42804" => {
+            format!("{doing}: the schema is of another release: call `migrate()`")
+        }
+        "42501" => format!(
+            "{doing}: the role may not do this: grant it what `PostgresStore::grants` prints"
+        ),
+        "28000" | "28P01" => format!("{doing}: the server refuses the user or its password"),
+        "3D000" => format!("{doing}: there is no such database"),
+        "2200H" => format!("{doing}: the log has reached its last position, 2^48 - 1"),
+        "57014" => format!("{doing}: it took longer than the statement time-out"),
+        "25006" => format!("{doing}: the server takes no writes: it is a stand-by"),
+        "53300" => format!("{doing}: the server has no connection left"),
+        "22P02" | "22P05" | "22021" => {
+            format!("{doing}: the database cannot keep this text: {}", found.message())
+        }
+        _ => format!("{doing}: the database refuses it ({code})"),
+    };
+    let made = match code {
+        // A server that starts, stops or is full; a lock or a time-out; a stand-by that may be promoted.
+        "25006" | "55P03" | "57014" => StoreError::unavailable(message),
+        code if is_shutdown(code) || code.starts_with("53") || code.starts_with("40") => {
+            StoreError::unavailable(message)
+        }
+        code if code.starts_with("22") || code.starts_with("54") => StoreError::invalid(message),
+        "28000" | "28P01" | "3D000" | "42501" => StoreError::invalid(message),
+        _ => StoreError::other(message),
+    };
+    made.with_source(error)
+}

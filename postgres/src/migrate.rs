@@ -1,0 +1,104 @@
+//! Migrations: the schema as this release needs it, made step by step, each once.
+
+use annals::StoreError;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use crate::database::Database;
+use crate::error::store_error;
+use crate::statements::Schema;
+
+/// The steps, in their order. What was released is never changed: a later step mends it.
+const STEPS: [&str; 1] = [include_str!("../migrations/0001_store.sql")];
+
+/// The key of the lock by which processes that start at once migrate one after the other: "annals" in ASCII.
+const LOCK: i64 = 0x616e_6e61_6c73;
+
+const DOING: &str = "migrate";
+
+/// Brings the schema to this release's state; does nothing if it is.
+pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
+    let mut connection = database.connect(DOING).await?;
+    let migrated = migrate_on(&mut connection, &database.schema).await;
+    // It is closed for good either way.
+    let _ = connection.close().await;
+    migrated
+}
+
+async fn migrate_on(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
+    let failed = |error| store_error(DOING, error);
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
+    lock.execute(&mut *transaction).await.map_err(failed)?;
+    let exists: bool = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL")
+        .bind(schema.as_str())
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    if !exists {
+        let create = AssertSqlSafe(schema.fill("CREATE SCHEMA {schema}"));
+        sqlx::raw_sql(create).execute(&mut *transaction).await.map_err(failed)?;
+    }
+    let table = format!("{}.migrations", schema.as_str());
+    let is_tracked: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(&table)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    if !is_tracked {
+        let create = AssertSqlSafe(schema.fill(TRACKING));
+        sqlx::raw_sql(create).execute(&mut *transaction).await.map_err(failed)?;
+    }
+    let read = AssertSqlSafe(schema.fill("SELECT coalesce(max(step), 0) FROM {schema}.migrations"));
+    let done: i64 = sqlx::query_scalar(read).fetch_one(&mut *transaction).await.map_err(failed)?;
+    let done = usize::try_from(done).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(StoreError::invalid(format!(
+            "migrate: schema `{}` is at step {done}, and this release knows {}: a newer release has migrated it; run that one",
+            schema.as_str(),
+            STEPS.len()
+        )));
+    }
+    for (number, step) in (1_i64..).zip(STEPS).skip(done) {
+        tracing::info!(schema = schema.as_str(), step = number, "migrates");
+        sqlx::raw_sql(AssertSqlSafe(schema.fill(step)))
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let note = schema.fill("INSERT INTO {schema}.migrations (step) VALUES ($1)");
+        sqlx::query(AssertSqlSafe(note))
+            .bind(number)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+const TRACKING: &str = "CREATE TABLE {schema}.migrations (
+    step       bigint      PRIMARY KEY,
+    migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+";
+
+/// The SQL of all steps, for those who run migrations themselves.
+pub(crate) fn sql(schema: &Schema) -> String {
+    let mut sql = schema.fill("BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\n");
+    sql.push_str(&schema.fill(TRACKING));
+    for (number, step) in (1..).zip(STEPS) {
+        sql.push_str(&format!("\n-- Step {number}\n"));
+        sql.push_str(&schema.fill(step));
+        sql.push_str(
+            &schema
+                .fill(&format!("\nINSERT INTO {{schema}}.migrations (step) VALUES ({number});\n")),
+        );
+    }
+    sql.push_str("COMMIT;\n");
+    sql
+}
+
+/// The grants of a role that appends and reads, and changes no history.
+pub(crate) fn grants(schema: &Schema, role: &str) -> String {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    schema.fill(include_str!("../sql/grants.sql")).replace("{role}", &role)
+}

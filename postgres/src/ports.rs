@@ -1,0 +1,334 @@
+//! The ports, each handed to the module that does it.
+
+use std::time::Duration;
+
+use annals::{
+    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
+    OutgoingCommand, Page, Payload, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
+    ReadStream, Receipt, Row as ModelRow, RowChange, RowKey, SnapshotStore, StoreError,
+    StoredSnapshot, StreamHead, StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
+};
+use async_trait::async_trait;
+use sqlx::Row;
+
+use crate::append::{bounded, key_entry, micros, unsigned};
+use crate::error::store_error;
+use crate::instant::Instant;
+use crate::store::PostgresStore;
+use crate::{read, unit};
+
+/// How many expired keys one statement removes.
+const PURGED_AT_ONCE: i64 = 1_000;
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn append(&self, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError> {
+        self.inner.appender.append(appends).await
+    }
+
+    async fn stream_page(&self, read: &ReadStream) -> Result<Page, StoreError> {
+        read::stream_page(self.database(), read).await
+    }
+
+    async fn log_page(&self, read: &ReadAll) -> Result<LogPage, StoreError> {
+        read::log_page(self.database(), &self.inner.wake, read).await
+    }
+
+    async fn stream_head(&self, stream_id: &StreamId) -> Result<StreamHead, StoreError> {
+        read::stream_head(self.database(), stream_id).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        Ok(self.inner.wake.ceiling(self.database()).await?.readable)
+    }
+
+    async fn find_key(
+        &self,
+        stream_id: &StreamId,
+        key: &str,
+    ) -> Result<Option<KeyEntry>, StoreError> {
+        let doing = "look up an idempotency key";
+        let row = self
+            .database()
+            .fetch_optional(doing, || {
+                sqlx::query(self.database().statements.keys())
+                    .bind(&[stream_id.as_str()][..])
+                    .bind(&[key][..])
+            })
+            .await?;
+        let entry = row.map(|row| key_entry(&row)).transpose();
+        Ok(entry.map_err(|error| store_error(doing, error))?.map(|(_, _, entry)| entry))
+    }
+
+    async fn purge_keys(&self) -> Result<u64, StoreError> {
+        let mut purged = 0;
+        loop {
+            let removed = self
+                .database()
+                .execute("purge idempotency keys", || {
+                    sqlx::query(self.database().statements.purge_keys()).bind(PURGED_AT_ONCE)
+                })
+                .await?;
+            purged += removed;
+            if removed < unsigned(PURGED_AT_ONCE) {
+                return Ok(purged);
+            }
+        }
+    }
+
+    async fn wait_for_events(&self, after: Position) -> Result<(), StoreError> {
+        self.inner.wake.wait(&self.inner.database, after).await
+    }
+
+    fn unit_of_work(&self) -> Option<&dyn UnitOfWorkStore> {
+        Some(self)
+    }
+
+    fn codec(&self) -> &dyn PayloadCodec {
+        &*self.database().codec
+    }
+}
+
+#[async_trait]
+impl UnitOfWorkStore for PostgresStore {
+    async fn commit(&self, work: UnitOfWork) -> Result<Vec<Receipt>, WriteError> {
+        let database = self.inner.database.clone();
+        // A task of its own: a caller that goes away leaves no transaction half done on a connection of the pool.
+        let first = work.appends.first().map(|append| append.stream_id.clone());
+        let committing = tokio::spawn(async move { unit::commit(&database, work).await });
+        let receipts = match committing.await {
+            Ok(answer) => answer?,
+            Err(error) => {
+                let message = "the task that commits ended before it had an answer";
+                let source = StoreError::other(message).with_source(error);
+                return Err(match first {
+                    Some(stream_id) => WriteError::UnknownOutcome { stream_id, source },
+                    None => source.into(),
+                });
+            }
+        };
+        self.inner.wake.tell(&self.inner.database);
+        Ok(receipts)
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for PostgresStore {
+    async fn load_snapshot(
+        &self,
+        stream_id: &StreamId,
+        snapshot_version: u32,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        let doing = "load a snapshot";
+        let row = self
+            .database()
+            .fetch_optional(doing, || {
+                sqlx::query(self.database().statements.snapshot_load())
+                    .bind(stream_id.as_str())
+                    .bind(i64::from(snapshot_version))
+            })
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let snapshot = || -> Result<StoredSnapshot, sqlx::Error> {
+            Ok(StoredSnapshot {
+                stream_id: stream_id.clone(),
+                snapshot_version,
+                stream_version: unsigned(row.try_get("stream_version")?),
+                event_id: row.try_get("event_id")?,
+                data: Payload::new(row.try_get::<&str, _>("data")?),
+            })
+        };
+        snapshot().map(Some).map_err(|error| store_error(doing, error))
+    }
+
+    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        self.database()
+            .execute("save a snapshot", || {
+                sqlx::query(self.database().statements.snapshot_save())
+                    .bind(snapshot.stream_id.as_str())
+                    .bind(i64::from(snapshot.snapshot_version))
+                    .bind(bounded(snapshot.stream_version))
+                    .bind(snapshot.event_id)
+                    .bind(None::<&str>)
+                    .bind(snapshot.data.as_str())
+            })
+            .await
+            .map(drop)
+    }
+}
+
+#[async_trait]
+impl ReadModelStore for PostgresStore {
+    async fn rows(
+        &self,
+        model: &str,
+        keys: &[RowKey],
+    ) -> Result<Vec<Option<ModelRow>>, StoreError> {
+        let doing = "read rows";
+        let texts: Vec<&str> = keys.iter().map(|key| &*key.0).collect();
+        let found = self
+            .database()
+            .fetch_all(doing, || {
+                sqlx::query(self.database().statements.rows_by_key()).bind(model).bind(&texts)
+            })
+            .await?;
+        let mut rows: Vec<Option<ModelRow>> = vec![None; keys.len()];
+        for row in &found {
+            let read = || -> Result<(usize, Payload), sqlx::Error> {
+                let number: i64 = row.try_get(0)?;
+                let place = usize::try_from(number - 1)
+                    .map_err(|error| sqlx::Error::Decode(error.into()))?;
+                Ok((place, Payload::new(row.try_get::<&str, _>(1)?)))
+            };
+            let (place, data) = read().map_err(|error| store_error(doing, error))?;
+            rows[place] = Some(ModelRow { key: keys[place].clone(), data });
+        }
+        Ok(rows)
+    }
+
+    async fn row_page(
+        &self,
+        model: &str,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<Vec<ModelRow>, StoreError> {
+        let doing = "read rows";
+        let found = self
+            .database()
+            .fetch_all(doing, || {
+                sqlx::query(self.database().statements.rows_page())
+                    .bind(model)
+                    .bind(after.map(|key| &*key.0))
+                    .bind(bounded(limit as u64))
+            })
+            .await?;
+        let rows: Result<Vec<_>, sqlx::Error> = found
+            .iter()
+            .map(|row| {
+                let key = RowKey(row.try_get(0)?);
+                Ok(ModelRow { key, data: Payload::new(row.try_get::<&str, _>(1)?) })
+            })
+            .collect();
+        rows.map_err(|error| store_error(doing, error))
+    }
+
+    async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
+        let doing = "read a checkpoint";
+        let row = self
+            .database()
+            .fetch_optional(doing, || {
+                sqlx::query(self.database().statements.checkpoint())
+                    .bind(&id.name)
+                    .bind(i64::from(id.version))
+                    .bind(i64::from(id.shard))
+            })
+            .await?;
+        let position: Option<Option<i64>> =
+            row.map(|row| row.try_get(0)).transpose().map_err(|error| store_error(doing, error))?;
+        Ok(position.flatten().map(|position| Position::from(unsigned(position))))
+    }
+
+    async fn claim_lease(
+        &self,
+        id: &CheckpointId,
+        owner: &str,
+        lifetime: Duration,
+    ) -> Result<Option<Fence>, StoreError> {
+        let doing = "claim a lease";
+        let row = self
+            .database()
+            .fetch_optional(doing, || {
+                sqlx::query(self.database().statements.lease_claim())
+                    .bind(&id.name)
+                    .bind(i64::from(id.version))
+                    .bind(i64::from(id.shard))
+                    .bind(owner)
+                    .bind(micros(lifetime))
+            })
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let epoch: i64 = row.try_get(0).map_err(|error| store_error(doing, error))?;
+        Ok(Some(Fence { id: id.clone(), epoch: unsigned(epoch) }))
+    }
+
+    async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
+        let Fence { id, epoch } = fence;
+        self.database()
+            .execute("release a lease", || {
+                sqlx::query(self.database().statements.lease_release())
+                    .bind(&id.name)
+                    .bind(i64::from(id.version))
+                    .bind(i64::from(id.shard))
+                    .bind(bounded(*epoch))
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn write_rows(
+        &self,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError> {
+        let mut work = UnitOfWork::new().checkpoint(checkpoint);
+        work.rows = rows;
+        self.commit(work).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ProcessStore for PostgresStore {
+    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
+        let doing = "read outgoing commands";
+        let found = self
+            .database()
+            .fetch_all(doing, || {
+                sqlx::query(self.database().statements.outgoing()).bind(bounded(limit as u64))
+            })
+            .await?;
+        let commands: Result<Vec<_>, sqlx::Error> = found
+            .iter()
+            .map(|row| {
+                let metadata: &str = row.try_get(4)?;
+                let metadata = serde_json::from_str(metadata)
+                    .map_err(|error| sqlx::Error::Decode(error.into()))?;
+                Ok(OutgoingCommand {
+                    process: StreamId::from_name(row.try_get::<&str, _>(0)?),
+                    key: row.try_get(1)?,
+                    command: row.try_get(2)?,
+                    data: Payload::new(row.try_get::<&str, _>(3)?),
+                    metadata: std::sync::Arc::new(metadata),
+                })
+            })
+            .collect();
+        commands.map_err(|error| store_error(doing, error))
+    }
+
+    async fn due_deadlines(
+        &self,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Deadline>, StoreError> {
+        let doing = "read due deadlines";
+        let found = self
+            .database()
+            .fetch_all(doing, || {
+                sqlx::query(self.database().statements.deadlines_due())
+                    .bind(Instant(at))
+                    .bind(bounded(limit as u64))
+            })
+            .await?;
+        let deadlines: Result<Vec<_>, sqlx::Error> = found
+            .iter()
+            .map(|row| {
+                let due: Instant = row.try_get(2)?;
+                Ok(Deadline {
+                    process: StreamId::from_name(row.try_get::<&str, _>(0)?),
+                    name: row.try_get(1)?,
+                    due: due.0,
+                })
+            })
+            .collect();
+        deadlines.map_err(|error| store_error(doing, error))
+    }
+}

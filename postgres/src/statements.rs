@@ -1,0 +1,127 @@
+//! The statements of the store, each from a file of its own, with the schema's name in place.
+
+use std::sync::Arc;
+
+use annals::StoreError;
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+/// The name of the schema in which the store keeps its tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Schema(Arc<str>);
+
+impl Schema {
+    /// The longest name that PostgreSQL does not cut, in bytes.
+    const MAX: usize = 63;
+
+    /// Takes a name that needs no quotes, so that it stands in every place of a statement as it is.
+    pub(crate) fn parse(name: &str) -> Result<Self, StoreError> {
+        let begins_well =
+            name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+        let rest =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        if begins_well && name.chars().all(rest) && name.len() <= Self::MAX {
+            return Ok(Self(name.into()));
+        }
+        Err(StoreError::invalid(format!(
+            "`{}` cannot name the schema: write lower-case letters, digits and `_`, a letter first, at most {} of them",
+            name.escape_debug(),
+            Self::MAX
+        )))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The channel on which appends wake readers up.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}_events", &self.0[..self.0.len().min(Self::MAX - "_events".len())])
+    }
+
+    /// Puts the name into a statement, and the namespace of the schema's advisory locks.
+    pub(crate) fn fill(&self, sql: &str) -> String {
+        sql.replace("{schema}", &self.0).replace("{namespace}", &self.namespace().to_string())
+    }
+
+    /// 16 bits by which stores in one database hold up each other's readers rarely (FNV-1a, folded).
+    fn namespace(&self) -> u32 {
+        let hash = self
+            .0
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        (hash >> 16) ^ (hash & 0xffff)
+    }
+}
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident)+) => {
+        /// The statements of one store.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            $($name: SqlStr,)+
+        }
+
+        impl Statements {
+            pub(crate) fn new(schema: &Schema) -> Self {
+                Self {
+                    $($name: {
+                        let sql = include_str!(concat!("../sql/", stringify!($name), ".sql"));
+                        // What is put in is a schema's name, which `Schema::parse` has looked at.
+                        AssertSqlSafe(Arc::<str>::from(schema.fill(sql))).into_sql_str()
+                    },)+
+                }
+            }
+
+            $(pub(crate) fn $name(&self) -> SqlStr {
+                self.$name.clone()
+            })+
+        }
+    };
+}
+
+statements! {
+    append
+    ceiling
+    checkpoint
+    checkpoint_move
+    deadline_cancel
+    deadline_set
+    deadlines_due
+    events_by_id
+    heads
+    keys
+    lease_claim
+    lease_epoch
+    lease_release
+    log_all
+    log_by_category
+    log_by_type
+    outgoing
+    outgoing_add
+    outgoing_answered
+    purge_keys
+    rows_by_key
+    rows_delete
+    rows_page
+    rows_upsert
+    snapshot_load
+    snapshot_purge
+    snapshot_save
+    stream_backwards
+    stream_forwards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schema;
+
+    #[test]
+    fn a_schema_is_named_by_what_needs_no_quotes() {
+        for name in ["annals", "_a1", &"x".repeat(63)] {
+            assert_eq!(Schema::parse(name).unwrap().as_str(), name);
+        }
+        for name in ["", "1a", "Annals", "a b", "a\"b", "a'b", "ü", &"x".repeat(64)] {
+            assert!(Schema::parse(name).unwrap_err().is_invalid(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The wake-up of readers: who waits at the log's end is told that something came, by this process at once, by others
+//! over `LISTEN` and `NOTIFY`. Whoever misses it looks again after a while by himself.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use annals::{Position, StoreError};
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Row};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::database::Database;
+
+/// The pause before a listener that lost its connection begins anew.
+const RECONNECT: Duration = Duration::from_millis(250);
+
+/// How soon a reader looks again while an append that is under way holds it back.
+const HELD_BACK: Duration = Duration::from_millis(5);
+
+/// Wakes those who wait for events.
+pub(crate) struct Wake {
+    is_on: bool,
+    poll: Duration,
+    /// Counts what is told.
+    told: watch::Sender<u64>,
+    /// The highest position up to which the log was found readable: what was told once is so for ever.
+    readable: AtomicU64,
+    is_telling: AtomicBool,
+    listener: Mutex<Option<AbortHandle>>,
+}
+
+impl Wake {
+    pub(crate) fn new(is_on: bool, poll: Duration) -> Self {
+        Self {
+            is_on,
+            poll,
+            told: watch::Sender::new(0),
+            readable: AtomicU64::new(0),
+            is_telling: AtomicBool::new(false),
+            listener: Mutex::default(),
+        }
+    }
+
+    /// Tells that something was appended, outside of whoever appended it: at most one message is on its way at a time.
+    pub(crate) fn tell(self: &Arc<Self>, database: &Arc<Database>) {
+        self.told.send_modify(|told| *told += 1);
+        if !self.is_on || self.is_telling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (wake, database) = (self.clone(), database.clone());
+        tokio::spawn(async move {
+            // Whatever is appended from here on begins a message of its own.
+            wake.is_telling.store(false, Ordering::Release);
+            let sql = format!("SELECT pg_notify('{}', '')", database.schema.channel());
+            let told = sqlx::query(AssertSqlSafe(sql)).execute(&database.pool).await;
+            if let Err(error) = told {
+                tracing::debug!(%error, "nobody could be woken up; they look by themselves");
+            }
+        });
+    }
+
+    /// Up to where the log can be read, and where it ends.
+    pub(crate) async fn ceiling(&self, database: &Database) -> Result<Ceiling, StoreError> {
+        let row = database
+            .fetch_one("read the log's end", || sqlx::query(database.statements.ceiling()))
+            .await?;
+        let read = |column: usize| -> Result<u64, StoreError> {
+            let number: i64 = row
+                .try_get(column)
+                .map_err(|error| crate::error::store_error("read the log's end", error))?;
+            Ok(crate::append::unsigned(number))
+        };
+        let (readable, head) = (read(0)?, read(1)?);
+        let before = self.readable.fetch_max(readable, Ordering::AcqRel);
+        Ok(Ceiling { readable: Position::from(readable.max(before)), head: Position::from(head) })
+    }
+
+    /// The highest position up to which the log was found readable.
+    pub(crate) fn readable(&self) -> Position {
+        Position::from(self.readable.load(Ordering::Acquire))
+    }
+
+    /// Waits until the log can be read above `after`.
+    pub(crate) async fn wait(
+        self: &Arc<Self>,
+        database: &Arc<Database>,
+        after: Position,
+    ) -> Result<(), StoreError> {
+        self.listen(database);
+        let mut told = self.told.subscribe();
+        loop {
+            told.mark_unchanged();
+            let ceiling = self.ceiling(database).await?;
+            if ceiling.readable > after {
+                return Ok(());
+            }
+            let pause = if ceiling.head > ceiling.readable { HELD_BACK } else { self.poll };
+            tokio::select! {
+                // The sender lives as long as `self`.
+                _ = told.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Starts the listener, if it is not there.
+    fn listen(self: &Arc<Self>, database: &Arc<Database>) {
+        if !self.is_on {
+            return;
+        }
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if listener.as_ref().is_none_or(AbortHandle::is_finished) {
+            let task = tokio::spawn(listen(Arc::downgrade(self), database.clone()));
+            *listener = Some(task.abort_handle());
+        }
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        let listener = self.listener.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = listener.take() {
+            listener.abort();
+        }
+    }
+}
+
+/// Up to where the log can be read, and where it ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ceiling {
+    /// Below or at it, no event will appear any more.
+    pub(crate) readable: Position,
+    /// The last event that is there, though one before it may still be on its way.
+    pub(crate) head: Position,
+}
+
+/// Listens until the store is gone; begins anew when its connection is lost.
+async fn listen(wake: Weak<Wake>, database: Arc<Database>) {
+    loop {
+        if let Err(error) = listen_once(&wake, &database).await {
+            tracing::warn!(%error, "the listener for new events begins anew");
+        }
+        tokio::time::sleep(RECONNECT).await;
+        let Some(wake) = wake.upgrade() else { return };
+        // What came while nobody listened.
+        wake.told.send_modify(|told| *told += 1);
+    }
+}
+
+async fn listen_once(wake: &Weak<Wake>, database: &Database) -> Result<(), sqlx::Error> {
+    // A pool of its own: a listener in the store's pool would take a connection from it for ever.
+    let options = (*database.pool.connect_options()).clone();
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen(&database.schema.channel()).await?;
+    loop {
+        let told = listener.try_recv().await?;
+        let Some(wake) = wake.upgrade() else { return Ok(()) };
+        wake.told.send_modify(|count| *count += 1);
+        if told.is_none() {
+            // The connection was lost, and `try_recv` makes a new one.
+            tracing::debug!("the listener for new events lost its connection");
+        }
+    }
+}

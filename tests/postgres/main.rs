@@ -1,0 +1,20 @@
+//! The store on PostgreSQL: the rules that every store keeps, on a server.
+
+use annals_postgres::PostgresStore;
+use annals_postgres::testing::TestDatabase;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store in a database of its own, which is removed at the end.
+async fn fresh() -> Result<(PostgresStore, TestDatabase), Error> {
+    let database = TestDatabase::create().await?;
+    let store = PostgresStore::connect(database.url()).await?;
+    store.migrate().await?;
+    Ok((store, database))
+}
+
+mod conformance {
+    use super::fresh;
+
+    annals_testing::conformance!(postgres, fresh);
+}
