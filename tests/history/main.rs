@@ -1,0 +1,10 @@
+//! The checker of histories, tried on histories with a fault in them, and on storms in memory.
+
+mod memory;
+// Not `mod history` in a file of that name: the storms of another target use the same files.
+#[path = "mod.rs"]
+mod history;
+mod planted;
+
+#[path = "../stores/faults.rs"]
+mod faults;
