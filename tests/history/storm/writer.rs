@@ -82,7 +82,7 @@ impl Writer {
                 append.stream_id == stream_id
                     && append.key.as_ref().is_some_and(|claim| claim.key == key)
             };
-            let key = format!("key {}", self.rng.u8(..));
+            let key = format!("key {}", self.rng.u8(..24));
             let with_key =
                 self.rng.u8(..4) == 0 && !appends.iter().any(|append| is_claimed(&key, append));
             let append = Append::new(stream_id.clone(), expected, events);
