@@ -388,7 +388,9 @@ fn a_receipt_that_says_something_else() {
     plant(tell(stored("a", 4, 7, 2)), &[Kind::WrongReceipt]);
     plant(tell(stored("b", 4, 7, 1)), &[Kind::WrongReceipt]);
     plant(tell(Told::Stored(Vec::new())), &[Kind::WrongReceipt]);
-    plant(|history| history.calls[EMPTY].told = vec![stored("a", 5, 7, 0)], &[Kind::WrongReceipt]);
+    let tell = |told: Told| move |history: &mut History| history.calls[EMPTY].told = vec![told];
+    plant(tell(stored("a", 5, 7, 0)), &[Kind::WrongReceipt]);
+    plant(tell(stored("a", 3, 4, 0)), &[Kind::WrongReceipt]);
 }
 
 #[test]
