@@ -1,6 +1,7 @@
 //! What handlers and folds are told beside the command or the event.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
 
@@ -85,17 +86,24 @@ impl<A: Aggregate> Context<A> {
 pub struct EventContext<S: Subject> {
     key: S::Key,
     event: RecordedEvent,
+    /// Whether anybody asked for what only the store knows.
+    asked_store: AtomicBool,
 }
 
 impl<S: Subject> EventContext<S> {
     /// Makes a context for one event of one subject.
     pub fn new(key: S::Key, event: RecordedEvent) -> Self {
-        Self { key, event }
+        Self { key, event, asked_store: AtomicBool::new(false) }
     }
 
     /// Goes on to the next event of the same subject.
     pub fn advance(&mut self, event: RecordedEvent) {
         self.event = event;
+    }
+
+    /// Whether anybody asked for the instant or the position, which the store draws.
+    pub(crate) fn has_asked_store(&self) -> bool {
+        self.asked_store.load(Ordering::Relaxed)
     }
 
     pub(crate) fn recorded(&self) -> &RecordedEvent {
@@ -114,6 +122,7 @@ impl<S: Subject> EventContext<S> {
 
     /// The instant at which the event was stored, by the store's clock.
     pub fn recorded_at(&self) -> Timestamp {
+        self.asked_store.store(true, Ordering::Relaxed);
         self.event.recorded_at
     }
 
@@ -139,6 +148,7 @@ impl<S: Subject> EventContext<S> {
 
     /// The event's place among all events.
     pub fn position(&self) -> Position {
+        self.asked_store.store(true, Ordering::Relaxed);
         self.event.position
     }
 

@@ -56,4 +56,4 @@ pub use crate::repository::{EventError, Load, LoadError, Loaded, Repository};
 pub use crate::store::*;
 pub use crate::stream::{Expected, StreamHead, StreamId};
 pub use crate::timestamp::{Timestamp, TimestampError};
-pub use crate::upcast::{Stored, UpcastError};
+pub use crate::upcast::{FromPrevious, Previous, Stored, UpcastError};

@@ -36,4 +36,9 @@ impl Receipt {
             events,
         }
     }
+
+    /// Where the stream ended then.
+    pub const fn head(&self) -> StreamHead {
+        StreamHead::new(self.stream_version, self.position, self.recorded_at)
+    }
 }

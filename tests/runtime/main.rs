@@ -3,6 +3,7 @@
 #[path = "../contract/bank.rs"]
 mod bank;
 
+mod cache;
 mod codec;
 mod faulty_store;
 mod idempotency;

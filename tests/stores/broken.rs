@@ -5,7 +5,7 @@ use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
 use crate::faults::{
-    Deaf, Doubles, FenceUnchecked, ForgottenKey, NarrowVersions, NewestSnapshot,
+    Deaf, Doubles, FenceUnchecked, ForgottenKey, ForgottenReaders, NarrowVersions, NewestSnapshot,
     NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
 };
 
@@ -56,6 +56,11 @@ async fn no_concurrency_check() {
 #[tokio::test(start_paused = true)]
 async fn versions_of_32_bits() {
     check(|| NarrowVersions, &["versions_have_64_bits"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgotten_readers() {
+    check(|| ForgottenReaders, &["stored_names_come_back_as_they_were"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -10,6 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::cache::{Cache, Underway, Warm};
 use super::trial::Trial;
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
@@ -19,7 +21,7 @@ use crate::context::Context;
 use crate::event::EventEnum;
 use crate::metadata::Metadata;
 use crate::receipt::Receipt;
-use crate::repository::{Replayed, Until, replay, take_snapshot};
+use crate::repository::{Last, Replayed, Until, replay, take_snapshot};
 use crate::store::{Append, Conflict, KeyClaim, NewEvent, StoreError, WriteError};
 use crate::stream::{Expected, StreamHead, StreamId};
 
@@ -86,12 +88,111 @@ impl<A: Aggregate> Attempt for Job<A> {
     }
 
     async fn attempt(&self, bus: &CommandBus, terms: &Terms) -> Answer {
-        let (stores, settings) = (&bus.inner.stores, &bus.inner.settings);
+        match &bus.inner.settings.cache {
+            Some(cache) => self.attempt_warm(bus, terms, cache).await,
+            None => self.attempt_cold(bus, terms).await,
+        }
+    }
+}
+
+impl<A: Aggregate> Job<A> {
+    async fn load(&self, bus: &CommandBus) -> Result<Replayed<A>, DispatchError<Rejected>> {
+        Ok(replay::<A>(&bus.inner.stores, &self.id, &self.stream_id, Until::Head).await?)
+    }
+
+    /// Loads, decides, appends.
+    async fn attempt_cold(&self, bus: &CommandBus, terms: &Terms) -> Answer {
+        let replayed = self.load(bus).await?;
+        let (version, last) = (replayed.version(), replayed.last);
+        match self.decide(bus, terms, &replayed).await? {
+            None => self.receipt_of_nothing(bus, last.map(Last::head)).await,
+            Some(events) => {
+                let (append, _) = self.prepare(bus, terms, &events, replayed)?;
+                let receipt = bus.append(append).await?;
+                self.snapshot_if_due(bus, version, &receipt, &events);
+                Ok(receipt)
+            }
+        }
+    }
+
+    /// Decides on the aggregate as the command before has left it, and lets the next decide while the events are on their
+    /// way.
+    async fn attempt_warm(&self, bus: &CommandBus, terms: &Terms, cache: &Cache) -> Answer {
+        let place = cache.place::<A>(&self.stream_id);
+        loop {
+            let mut kept = place.lock().await;
+            let warm = kept
+                .take()
+                .filter(|warm| !warm.underway.as_ref().is_some_and(Underway::has_failed));
+            let Warm { replayed, underway } = match warm {
+                Some(warm) => warm,
+                None => Warm { replayed: self.load(bus).await?, underway: None },
+            };
+            let (version, last) = (replayed.version(), replayed.last);
+            let events = match self.decide(bus, terms, &replayed).await {
+                Ok(Some(events)) => events,
+                decided => {
+                    // Nothing has changed: the next may begin here too.
+                    *kept = Some(Warm { replayed, underway: underway.clone() });
+                    drop(kept);
+                    let head = match underway {
+                        None => last.map(Last::head),
+                        // What was decided on events that never came is decided again.
+                        Some(underway) => match underway.ended().await {
+                            Some(receipt) => Some(receipt.head()),
+                            None => continue,
+                        },
+                    };
+                    decided?;
+                    return self.receipt_of_nothing(bus, head).await;
+                }
+            };
+            let (append, outcome) = match self.prepare(bus, terms, &events, replayed) {
+                Ok(prepared) => prepared,
+                Err(unfit) => match underway {
+                    Some(underway) if underway.clone().ended().await.is_none() => continue,
+                    _ => return Err(unfit),
+                },
+            };
+            let appended = append.events.len() as u64;
+            let mut appending = Box::pin(bus.append(append));
+            // It takes its place in the store's queue before the next command decides.
+            let mut answer = futures::poll!(&mut appending);
+            let (tell, underway) = Underway::new();
+            if let Some(replayed) = outcome {
+                *kept = Some(Warm { replayed, underway: Some(underway) });
+                drop(kept);
+            } else {
+                // The next has to load what only the store knows of these.
+                if answer.is_pending() {
+                    answer = Poll::Ready((&mut appending).await);
+                }
+                drop(kept);
+            }
+            let receipt = match answer {
+                Poll::Ready(answer) => answer?,
+                Poll::Pending => appending.await?,
+            };
+            // The key of another try may have answered: then these events were not stored.
+            if receipt.stream_version == version + appended && receipt.events == appended {
+                tell.stored(receipt.clone());
+            }
+            self.snapshot_if_due(bus, version, &receipt, &events);
+            return Ok(receipt);
+        }
+    }
+
+    /// Decides the command on a state; `None` if there is nothing to store.
+    async fn decide(
+        &self,
+        bus: &CommandBus,
+        terms: &Terms,
+        replayed: &Replayed<A>,
+    ) -> Result<Option<Vec<A::Event>>, DispatchError<Rejected>> {
+        let settings = &bus.inner.settings;
         let services = (settings.services.get::<A>())
             .ok_or_else(|| SetupError::missing_services(std::any::type_name::<A>()))?;
-        let stream_id = &self.stream_id;
-        let replayed = replay::<A>(stores, &self.id, stream_id, Until::Head).await?;
-        let version = replayed.version();
+        let (stream_id, version) = (&self.stream_id, replayed.version());
         if let Some(expected) = terms.expected_version
             && expected != version
         {
@@ -106,26 +207,33 @@ impl<A: Aggregate> Attempt for Job<A> {
         let events = decided
             .map_err(|misfit| misfit_error(misfit, stream_id))?
             .map_err(DispatchError::Rejected)?;
-        if events.is_empty() && terms.key.is_none() {
-            return self.receipt_of_nothing(bus, &replayed).await;
-        }
-        let mut trial = Trial::new(self.id.clone(), stream_id, replayed, cx.now());
-        let sealed = self.seal(bus, &events, &terms.metadata, &mut trial)?;
-        let mut append = Append::new(stream_id.clone(), Expected::at(version), sealed);
-        append.key.clone_from(&terms.key);
-        let receipt = bus.append(append).await?;
-        self.snapshot_if_due(bus, version, &receipt, &events);
-        Ok(receipt)
+        Ok((!events.is_empty() || terms.key.is_some()).then_some(events))
     }
-}
 
-impl<A: Aggregate> Job<A> {
-    async fn receipt_of_nothing(&self, bus: &CommandBus, replayed: &Replayed<A>) -> Answer {
-        let head = if let Some(last) = replayed.last {
-            StreamHead::new(last.stream_version, last.position, last.recorded_at)
-        } else {
-            let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
-            head.map_err(DispatchError::Store)?
+    /// Makes the append of what was decided, and tries it out; gives back what it leads to, unless only the store knows.
+    fn prepare(
+        &self,
+        bus: &CommandBus,
+        terms: &Terms,
+        events: &[A::Event],
+        replayed: Replayed<A>,
+    ) -> Result<(Append, Option<Replayed<A>>), DispatchError<Rejected>> {
+        let expected = Expected::at(replayed.version());
+        let now = bus.inner.settings.clock.now();
+        let mut trial = Trial::new(self.id.clone(), &self.stream_id, replayed, now);
+        let sealed = self.seal(bus, events, &terms.metadata, &mut trial)?;
+        let mut append = Append::new(self.stream_id.clone(), expected, sealed);
+        append.key.clone_from(&terms.key);
+        Ok((append, trial.outcome()))
+    }
+
+    async fn receipt_of_nothing(&self, bus: &CommandBus, head: Option<StreamHead>) -> Answer {
+        let head = match head {
+            Some(head) => head,
+            None => {
+                let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
+                head.map_err(DispatchError::Store)?
+            }
         };
         Ok(Receipt::new(self.stream_id.clone(), head, 0))
     }

@@ -3,11 +3,13 @@
 use std::any::TypeId;
 use std::collections::HashSet;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use super::cache::Cache;
 use super::interceptor::Interceptor;
 use super::routes::Routes;
 use super::services::{self, Services};
@@ -43,6 +45,7 @@ pub(super) struct Settings {
     pub(super) clock: Box<dyn Clock>,
     pub(super) ids: Box<dyn IdSource>,
     pub(super) key_lifetime: Duration,
+    pub(super) cache: Option<Cache>,
     registered: Option<Registered>,
 }
 
@@ -66,6 +69,7 @@ impl CommandBusBuilder {
             clock: Box::new(SystemClock),
             ids: Box::new(UuidV7),
             key_lifetime: KEY_LIFETIME,
+            cache: None,
             registered: None,
         };
         Self { stores, settings }
@@ -120,6 +124,19 @@ impl CommandBusBuilder {
     /// Sets how long callers' idempotency keys are kept; 24 hours unless set.
     pub fn key_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.key_lifetime = lifetime;
+        self
+    }
+
+    /// Keeps the aggregates that were used last in memory, this many at most; by default none.
+    ///
+    /// A command for one of them needs no load. What is kept is only where it begins: the append checks the version all
+    /// the same, and after a conflict the aggregate is loaded again. Commands of this program for one aggregate take
+    /// turns instead of meeting in the store.
+    ///
+    /// An aggregate whose `#[apply]` asks for an event's instant or position, which only the store knows, is loaded
+    /// each time.
+    pub fn cache(mut self, aggregates: usize) -> Self {
+        self.settings.cache = NonZeroUsize::new(aggregates).map(Cache::new);
         self
     }
 

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod builder;
+mod cache;
 mod dispatch;
 mod error;
 mod execute;

@@ -8,7 +8,7 @@ use crate::context::EventContext;
 use crate::event::{EventEnum, EventName};
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
-use crate::repository::Replayed;
+use crate::repository::{Last, Replayed};
 use crate::store::NewEvent;
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -20,9 +20,7 @@ use crate::upcast::Stored;
 pub(super) struct Trial<A: Aggregate> {
     id: A::Id,
     stream_id: StreamId,
-    state: Option<A>,
-    stream_version: u64,
-    position: Position,
+    replayed: Replayed<A>,
     now: Timestamp,
     cx: Option<EventContext<A>>,
 }
@@ -34,16 +32,8 @@ impl<A: Aggregate> Trial<A> {
         replayed: Replayed<A>,
         now: Timestamp,
     ) -> Self {
-        let last = replayed.last;
-        Self {
-            id,
-            stream_id: stream_id.clone(),
-            state: replayed.state,
-            stream_version: last.map_or(0, |last| last.stream_version),
-            position: last.map_or(Position::START, |last| last.position),
-            now: last.map_or(now, |last| now.max(last.recorded_at)),
-            cx: None,
-        }
+        let now = replayed.last.map_or(now, |last| now.max(last.recorded_at));
+        Self { id, stream_id: stream_id.clone(), replayed, now, cx: None }
     }
 
     /// Reads an event back from what was written of it.
@@ -69,10 +59,12 @@ impl<A: Aggregate> Trial<A> {
         event: &A::Event,
         new: &NewEvent,
     ) -> Result<(), DispatchError<Rejected>> {
-        self.stream_version += 1;
-        self.position = Position::from(self.position.get() + 1);
-        let head = StreamHead::new(self.stream_version, self.position, self.now);
+        let last = self.replayed.last;
+        let position = last.map_or(Position::START, |last| last.position);
+        let position = Position::from(position.get() + 1);
+        let head = StreamHead::new(self.replayed.version() + 1, position, self.now);
         let recorded = RecordedEvent::new(new.clone(), self.stream_id.clone(), head);
+        self.replayed.last = Some(Last::of(&recorded));
         let cx = match &mut self.cx {
             Some(cx) => {
                 cx.advance(recorded);
@@ -80,7 +72,7 @@ impl<A: Aggregate> Trial<A> {
             }
             none => none.insert(EventContext::new(self.id.clone(), recorded)),
         };
-        let applied = A::apply(&mut self.state, event, cx);
+        let applied = A::apply(&mut self.replayed.state, event, cx);
         applied.map_err(|misfit| {
             let reason = match misfit {
                 Misfit::Exists => "it creates, but the state exists",
@@ -88,6 +80,13 @@ impl<A: Aggregate> Trial<A> {
             };
             self.unfit(event.event_type(), reason)
         })
+    }
+
+    /// What the events lead to; `None` if a reader may find something else, since an apply has asked for what only the
+    /// store knows.
+    pub(super) fn outcome(self) -> Option<Replayed<A>> {
+        let is_guessed = self.cx.as_ref().is_some_and(EventContext::has_asked_store);
+        (!is_guessed).then_some(self.replayed)
     }
 
     pub(super) fn unfit(

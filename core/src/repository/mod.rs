@@ -16,7 +16,7 @@ pub use self::error::{EventError, LoadError};
 use self::load::stream_of;
 pub use self::load::{Load, Loaded};
 use self::replay::decode;
-pub(crate) use self::replay::{Replayed, Until, replay};
+pub(crate) use self::replay::{Last, Replayed, Until, replay};
 pub(crate) use self::snapshot::take_snapshot;
 use crate::aggregate::Aggregate;
 use crate::aggregate_id::ToId;

@@ -11,7 +11,7 @@ use crate::event::EventEnum;
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{ReadStream, Stores};
-use crate::stream::StreamId;
+use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
 
 /// How far a stream is folded.
@@ -39,13 +39,20 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    fn of(event: &RecordedEvent) -> Self {
+    pub(crate) fn of(event: &RecordedEvent) -> Self {
         Self {
             event_id: event.id,
             stream_version: event.stream_version,
             position: event.position,
             recorded_at: event.recorded_at,
         }
+    }
+}
+
+impl Last {
+    /// Where the stream ends with it.
+    pub(crate) fn head(self) -> StreamHead {
+        StreamHead::new(self.stream_version, self.position, self.recorded_at)
     }
 }
 
