@@ -15,7 +15,7 @@ pub enum Kind {
     Lost,
     /// An event that was told refused is there.
     Refused,
-    /// Of the events of one call, some are there and some are not.
+    /// Of the events of one call and its row, some are there and some are not.
     InPart,
     /// An event is there that nobody sent.
     Unsent,
@@ -144,6 +144,13 @@ impl<'a> Checker<'a> {
         if !stored.is_empty() && stored.len() < sent {
             let what = format!("{} of {sent} events of {} are there", stored.len(), tell(call));
             self.found(Kind::InPart, what);
+        }
+        if let Some(row) = &call.row
+            && sent > 0
+            && self.history.rows.contains(row) == stored.is_empty()
+        {
+            let what = format!("{} of {sent} events of {} are there", stored.len(), tell(call));
+            self.found(Kind::InPart, format!("{what}, and of its row the opposite"));
         }
         let is_told_stored = call.told.iter().any(|told| matches!(told, Told::Stored(_)));
         if is_told_stored && stored.len() < sent {
@@ -376,7 +383,7 @@ fn show(entry: &Entry) -> String {
 }
 
 fn tell(call: &Call) -> String {
-    let Call { writer, sent, told } = call;
+    let Call { writer, sent, told, row } = call;
     let sent: Vec<String> = sent
         .iter()
         .map(|sent| {
@@ -386,5 +393,6 @@ fn tell(call: &Call) -> String {
             format!("{count} events{key} at {expected} of {stream_id:?}, the first {first:?}")
         })
         .collect();
-    format!("writer {writer} sent [{}] and was told {told:?}", sent.join("; "))
+    let with = if row.is_some() { " with a row" } else { "" };
+    format!("writer {writer} sent [{}]{with} and was told {told:?}", sent.join("; "))
 }

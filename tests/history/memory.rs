@@ -56,6 +56,15 @@ async fn found_with<F: Planted<MemoryStore>>(fault: F) -> Vec<Kind> {
     kinds
 }
 
+/// With units of work, which a store with a fault does not pass on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_units_in_memory() {
+    let store = MemoryStore::new();
+    let history = storm("units", Weather::of_the_day(), store.clone(), async || store).await;
+    assert_sound(&history);
+    assert!(!history.rows.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_in_memory() {
     let store = Faulty::new(MemoryStore::new(), RoundTrips);

@@ -1,5 +1,7 @@
 //! A sound history is accepted, and each fault that is planted in it is found.
 
+use std::collections::HashSet;
+
 use annals::{Conflict, Expected, Position, Receipt, StreamHead, StreamId, Timestamp};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ fn sent(name: &str, expected: Expected, events: &[u128]) -> Sent {
 }
 
 fn call(sent: impl Into<Vec<Sent>>, told: impl Into<Vec<Told>>) -> Call {
-    Call { writer: 0, sent: sent.into(), told: told.into() }
+    Call { writer: 0, sent: sent.into(), row: None, told: told.into() }
 }
 
 /// The instant of a position.
@@ -108,6 +110,7 @@ fn sound() -> History {
         readings: vec![reading("one", 0), reading("other", 2)],
         streams: vec![events_of("a"), events_of("b")],
         keys: vec![(stream("b"), "k".to_owned(), Some(receipt("b", 2, 6, 1)))],
+        rows: HashSet::from(["there".to_owned()]),
         log,
     }
 }
@@ -199,6 +202,18 @@ fn an_event_there_and_told_another_refusal() {
 fn a_call_there_in_part() {
     plant(|history| add(history, 92, "a", 5), &[Kind::InPart]);
     plant(|history| remove(history, 4), &[Kind::Lost, Kind::InPart, Kind::Gap]);
+}
+
+#[test]
+fn a_row_without_its_events_and_events_without_their_row() {
+    let write = |call: usize, row: &str| {
+        let row = row.to_owned();
+        move |history: &mut History| history.calls[call].row = Some(row)
+    };
+    plant(write(TWICE_SENT, "there"), &[]);
+    plant(write(FAILED, "not there"), &[]);
+    plant(write(TWICE_SENT, "not there"), &[Kind::InPart]);
+    plant(write(FAILED, "there"), &[Kind::InPart]);
 }
 
 #[test]

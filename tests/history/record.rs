@@ -1,5 +1,7 @@
 //! What is written down of a storm, without a judgement.
 
+use std::collections::HashSet;
+
 use annals::{
     Conflict, Expected, Receipt, RecordedEvent, StoreError, StreamId, Timestamp, WriteError,
 };
@@ -18,6 +20,8 @@ pub struct History {
     pub streams: Vec<(StreamId, Vec<Entry>)>,
     /// What is kept of each key that a call claimed, looked up after the end.
     pub keys: Vec<(StreamId, String, Option<Receipt>)>,
+    /// The rows that are there, of those that calls wrote.
+    pub rows: HashSet<String>,
 }
 
 /// What one writer sent, once or several times, always with the same event ids.
@@ -25,6 +29,8 @@ pub struct History {
 pub struct Call {
     pub writer: usize,
     pub sent: Vec<Sent>,
+    /// The key of the row that it wrote together with its events, if it was a unit of work.
+    pub row: Option<String>,
     /// What it was told, one answer for each time that it was sent.
     pub told: Vec<Told>,
 }

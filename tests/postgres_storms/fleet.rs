@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annals::{
     Append, EventStore, KeyEntry, LogPage, Page, Position, ReadAll, ReadStream, Receipt,
-    StoreError, StreamHead, StreamId, WriteError,
+    StoreError, StreamHead, StreamId, UnitOfWorkStore, WriteError,
 };
 use annals_postgres::PostgresStore;
 use async_trait::async_trait;
@@ -61,5 +61,9 @@ impl EventStore for Fleet {
 
     async fn wait_for_events(&self, after: Position) -> Result<(), StoreError> {
         self.any().wait_for_events(after).await
+    }
+
+    fn unit_of_work(&self) -> Option<&dyn UnitOfWorkStore> {
+        self.any().unit_of_work()
     }
 }

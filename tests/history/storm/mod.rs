@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use annals::{EventStore, EventStoreExt, Position, ReadAll, StreamId};
+use annals::{EventStore, EventStoreExt, Position, ReadAll, ReadModelStore, RowKey, StreamId};
 use fastrand::Rng;
 use futures::TryStreamExt;
 use tokio::sync::watch;
@@ -22,6 +22,9 @@ const READERS: usize = 4;
 
 /// How many streams all writers write to, beside those of their own.
 const STREAMS: usize = 8;
+
+/// The read model of the rows that are written together with events.
+const ROWS: &str = "storm";
 
 /// How many faults of a history are shown.
 const SHOWN: usize = 20;
@@ -115,6 +118,12 @@ async fn look(store: &impl EventStore, history: &mut History) {
             store.read_stream(&stream_id, ..).try_collect().await.expect("a stream is read");
         history.streams.push((stream_id, events.iter().map(Entry::from).collect()));
     }
+    if let Some(units) = store.unit_of_work() {
+        let keys = history.calls.iter().filter_map(|call| call.row.clone()).map(RowKey);
+        let keys: Vec<RowKey> = keys.collect();
+        let rows = units.rows(ROWS, &keys).await.expect("rows are read");
+        history.rows = rows.into_iter().flatten().map(|row| row.key.0).collect();
+    }
     for (stream_id, key) in keys {
         let kept = store.find_key(&stream_id, &key).await.expect("a key is looked up");
         history.keys.push((stream_id, key, kept.map(|entry| entry.receipt)));
@@ -134,12 +143,17 @@ fn summary(history: &History) -> String {
             Told::Stored(_) => "stored".to_owned(),
             Told::Conflict(_) => "conflict".to_owned(),
             Told::KeyUsed { .. } => "key in use".to_owned(),
-            Told::Failed(why) => format!("failed ({why})"),
-            Told::Unknown(why) => format!("unknown ({why})"),
+            Told::Failed(why) => format!("failed ({})", without_numbers(why)),
+            Told::Unknown(why) => format!("unknown ({})", without_numbers(why)),
             Told::Silence => "no answer".to_owned(),
         };
         *answers.entry(answer).or_default() += 1;
     }
     let again = history.calls.iter().filter(|call| call.told.len() > 1).count();
     format!("{} events; {again} calls were sent again; told {answers:#?}", history.log.len())
+}
+
+/// A message without what differs from one time to the next.
+fn without_numbers(message: &str) -> String {
+    message.replace(|sign: char| sign.is_ascii_digit(), "")
 }

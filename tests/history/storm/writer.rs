@@ -4,14 +4,15 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use annals::{
-    Append, ContentHash, EventStore, Expected, KeyClaim, KeyOwner, NewEvent, Payload, StreamId,
+    Append, ContentHash, EventStore, Expected, KeyClaim, KeyOwner, NewEvent, Payload, Row,
+    RowChange, RowKey, StreamId, UnitOfWork, UnitOfWorkStore,
 };
 use fastrand::Rng;
 use futures::future::poll_fn;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{STREAMS, Weather};
+use super::{ROWS, STREAMS, Weather};
 use crate::history::record::{Call, Sent, Told};
 
 /// In this time any store answers, through any fault of the storms.
@@ -36,9 +37,11 @@ impl Writer {
         while Instant::now() < until {
             let appends = self.decide(&store).await;
             let sent = appends.iter().map(sent).collect();
+            let row = (self.rng.u8(..3) == 0 && store.unit_of_work().is_some())
+                .then(|| Uuid::now_v7().to_string());
             let mut told = Vec::new();
             while told.len() < TRIES {
-                let answer = self.send(&store, &appends).await;
+                let answer = self.send(&store, &appends, row.as_deref()).await;
                 let goes_again = match answer {
                     Told::Unknown(_) => self.rng.u8(..4) > 0,
                     Told::Failed(_) => self.rng.bool(),
@@ -50,7 +53,7 @@ impl Writer {
                 }
                 self.pause(30).await;
             }
-            calls.push(Call { writer: self.number, sent, told });
+            calls.push(Call { writer: self.number, sent, row, told });
             self.pause(4).await;
         }
         calls
@@ -130,8 +133,16 @@ impl Writer {
     }
 
     /// Sends a call, and waits for its answer, or no longer than the weather lets it.
-    async fn send(&mut self, store: &impl EventStore, appends: &[Append]) -> Told {
-        let mut sending = store.append(appends.to_vec());
+    async fn send(
+        &mut self,
+        store: &impl EventStore,
+        appends: &[Append],
+        row: Option<&str>,
+    ) -> Told {
+        let mut sending = match (row, store.unit_of_work()) {
+            (Some(row), Some(units)) => units.commit(unit(appends, row)),
+            _ => store.append(appends.to_vec()),
+        };
         if self.rng.u8(..100) >= self.weather.dropped {
             let answer = tokio::time::timeout(PATIENCE, sending).await;
             return answer.map_or(Told::Silence, Told::from);
@@ -161,6 +172,13 @@ impl Writer {
         let pause = Duration::from_micros(self.rng.u64(..milliseconds * 1000));
         tokio::time::sleep(pause).await;
     }
+}
+
+/// A unit of work that writes a row together with events.
+fn unit(appends: &[Append], row: &str) -> UnitOfWork {
+    let row = Row { key: RowKey(row.to_owned()), data: Payload::new("{}") };
+    let unit = UnitOfWork::new().row(RowChange::Upsert { model: ROWS.to_owned(), row });
+    appends.iter().cloned().fold(unit, UnitOfWork::append)
 }
 
 fn sent(append: &Append) -> Sent {
