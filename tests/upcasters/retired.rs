@@ -72,7 +72,7 @@ async fn a_retired_event_reads_and_is_not_appended() {
     let refused = bus.dispatch(Light { lamp: "hall".into() }).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "append to stream `retiring_lamp-hall`: event Lit: it is retired: no handler may return it"
+        "append to stream `retiring_lamp-hall`: event `Lit`: it is retired: no handler may return it"
     );
     bus.dispatch(Switch { lamp: "hall".into(), on: false }).await.unwrap();
     let loaded = repository.load("hall").await.unwrap().unwrap();
