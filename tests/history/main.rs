@@ -7,5 +7,5 @@ mod history;
 mod planted;
 
 #[path = "../stores/faults.rs"]
-#[expect(dead_code, reason = "some faults are of no concern to writers and readers of events")]
+#[allow(dead_code, reason = "some faults are of no concern to writers and readers of events")]
 mod faults;

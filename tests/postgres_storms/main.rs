@@ -15,9 +15,12 @@ use annals_postgres::{PostgresStore, PostgresStoreBuilder};
 use fastrand::Rng;
 
 use self::fleet::Fleet;
+use self::history::check::{Fault, Kind, check};
 use self::history::storm::{Weather, assert_sound, storm};
 use self::proxy::{Cuts, Proxy};
-use self::sabotage::{Bystander, add_pauses, calm, kill_backends, restart};
+use self::sabotage::{
+    Bystander, add_pauses, calm, forget_appends_under_way, kill_backends, restart,
+};
 
 /// A store as a storm wants it: with few connections, so that they are shared.
 fn builder() -> PostgresStoreBuilder {
@@ -53,6 +56,40 @@ async fn a_storm_of_appends() {
     let bystander = Bystander::begin(url).await;
     let weather = Weather::of_the_day().with_dropped(15);
     let history = storm("appends", weather, fleet(url).await, async || {
+        calm(url).await;
+        end
+    })
+    .await;
+    bystander.end().await;
+    assert_sound(&history);
+}
+
+/// What the log's order is for: without it, the same storm finds events that readers pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_finds_readers_that_forget_appends_under_way() {
+    let database = TestDatabase::create().await.expect("a database");
+    let url = database.url();
+    let end = migrated(url).await;
+    add_pauses(url).await;
+    forget_appends_under_way(url).await;
+    let history = storm("forgotten appends", Weather::of_the_day(), fleet(url).await, async || {
+        calm(url).await;
+        end
+    })
+    .await;
+    let passed = |fault: &Fault| fault.kind == Kind::Passed;
+    assert!(check(&history).iter().any(passed), "no event was passed");
+}
+
+/// Without pauses: what meets, meets in microseconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_at_full_speed() {
+    let database = TestDatabase::create().await.expect("a database");
+    let url = database.url();
+    let end = migrated(url).await;
+    let bystander = Bystander::begin(url).await;
+    let weather = Weather::of_the_day().with_dropped(5);
+    let history = storm("full speed", weather, fleet(url).await, async || {
         calm(url).await;
         end
     })

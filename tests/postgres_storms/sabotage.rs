@@ -22,6 +22,18 @@ pub async fn add_pauses(url: &str) {
     connect(url).await.execute(include_str!("pauses.sql")).await.expect("triggers can be made");
 }
 
+/// Has readers take the last event that is there for the end, whoever is about to append before it.
+pub async fn forget_appends_under_way(url: &str) {
+    let forgotten = connect(url)
+        .await
+        .execute(
+            "CREATE OR REPLACE FUNCTION annals.ceiling(OUT readable bigint, OUT head bigint) LANGUAGE sql
+             AS 'SELECT coalesce(max(position), 0), coalesce(max(position), 0) FROM annals.events'",
+        )
+        .await;
+    forgotten.expect("the function is replaced");
+}
+
 /// A transaction of somebody else that has written and holds locks, and is open throughout.
 pub struct Bystander {
     connection: PgConnection,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use annals::{EventStore, EventStoreExt, Position, ReadAll, ReadModelStore, RowKey, StreamId};
+use annals::{EventStore, EventStoreExt, Position, ReadAll, RowKey, StreamId};
 use fastrand::Rng;
 use futures::TryStreamExt;
 use tokio::sync::watch;

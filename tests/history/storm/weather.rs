@@ -14,10 +14,10 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// The seed is `ANNALS_STORM_SEED`, or any; the length `ANNALS_STORM_SECONDS`, or one and a half.
+    /// The seed is `ANNALS_STORM_SEED`, or any; the length `ANNALS_STORM_SECONDS`, or one.
     pub fn of_the_day() -> Self {
         let seed = from_env("ANNALS_STORM_SEED").unwrap_or_else(|| fastrand::u64(..));
-        let seconds = from_env("ANNALS_STORM_SECONDS").unwrap_or(1.5);
+        let seconds = from_env("ANNALS_STORM_SECONDS").unwrap_or(1.0);
         Self { seed, length: Duration::from_secs_f64(seconds), dropped: 0 }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use annals::{
     Append, ContentHash, EventStore, Expected, KeyClaim, KeyOwner, NewEvent, Payload, Row,
-    RowChange, RowKey, StreamId, UnitOfWork, UnitOfWorkStore,
+    RowChange, RowKey, StreamId, UnitOfWork,
 };
 use fastrand::Rng;
 use futures::future::poll_fn;
