@@ -53,9 +53,10 @@ pub async fn a_filter_takes_types_categories_and_streams<S: EventStore + Clone>(
     let mut of_streams =
         begin(store.subscribe().streams([b.clone(), other.clone()]).page_size(2)).await;
     let mut of_types = begin(store.subscribe().event_types([RARE])).await;
-    let mut of_both =
-        begin(store.subscribe().categories(["subscribed"]).event_types([RARE]).streams([a.clone()]))
-            .await;
+    let mut of_both = begin(
+        store.subscribe().categories(["subscribed"]).event_types([RARE]).streams([a.clone()]),
+    )
+    .await;
     let filter = EventFilter::all().categories(["other"]);
     let mut of_filter = begin(store.subscribe().event_types(["Nothing"]).filter(filter)).await;
     for round in (0..40).step_by(4) {

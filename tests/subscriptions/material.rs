@@ -19,13 +19,15 @@ pub fn stream(id: &str) -> StreamId {
 
 /// Events that say these numbers.
 pub fn append(stream_id: &StreamId, name: &'static str, numbers: &[u64]) -> Append {
-    let event = |number: &u64| {
-        NewEvent::new(Uuid::now_v7(), name, 1, Payload::new(number.to_string()))
-    };
+    let event =
+        |number: &u64| NewEvent::new(Uuid::now_v7(), name, 1, Payload::new(number.to_string()));
     Append::new(stream_id.clone(), Expected::Any, numbers.iter().map(event).collect())
 }
 
-pub async fn store_numbers(store: &impl EventStore, numbers: impl IntoIterator<Item = u64>) -> Position {
+pub async fn store_numbers(
+    store: &impl EventStore,
+    numbers: impl IntoIterator<Item = u64>,
+) -> Position {
     let numbers: Vec<u64> = numbers.into_iter().collect();
     let receipts = store.append(vec![append(&stream("a"), COUNTED, &numbers)]).await.unwrap();
     receipts[0].position

@@ -18,7 +18,9 @@ pub enum SubscriptionError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The event that was acknowledged has not been delivered.
-    #[error("acknowledge position {position}: the subscription has delivered up to position {delivered} only")]
+    #[error(
+        "acknowledge position {position}: the subscription has delivered up to position {delivered} only"
+    )]
     NotDelivered {
         /// The position that was acknowledged.
         position: Position,
@@ -26,7 +28,9 @@ pub enum SubscriptionError {
         delivered: Position,
     },
     /// The subscription has no durable name under which anything could be kept.
-    #[error("acknowledge position {position}: the subscription has no name to keep it under; subscribe with `.durable(\"…\")`")]
+    #[error(
+        "acknowledge position {position}: the subscription has no name to keep it under; subscribe with `.durable(\"…\")`"
+    )]
     NotDurable {
         /// The position that was acknowledged.
         position: Position,

@@ -79,7 +79,8 @@ impl Lease {
     /// Waits until the lease is free and takes it; gives back the checkpoint, too.
     pub(super) async fn take(claim: Claim) -> Result<(Self, Option<Position>), SubscriptionError> {
         let runtime = Handle::try_current().map_err(|error| {
-            let message = format!("subscribe as `{}`: a lease is renewed in a Tokio runtime", claim.name);
+            let message =
+                format!("subscribe as `{}`: a lease is renewed in a Tokio runtime", claim.name);
             StoreError::invalid(message).with_source(error)
         })?;
         let id = CheckpointId { name: claim.name.clone(), version: 1, shard: 0 };
@@ -136,7 +137,8 @@ impl Lease {
         self.lost.poll_unpin(cx).map(|told| {
             told.unwrap_or_else(|_| {
                 let name = &self.shared.claim.name;
-                let message = format!("subscription `{name}`: the task that renews its lease has ended");
+                let message =
+                    format!("subscription `{name}`: the task that renews its lease has ended");
                 StoreError::other(message).into()
             })
         })
@@ -147,7 +149,8 @@ impl Lease {
         drop(self.stop);
         self.task.await.unwrap_or_else(|error| {
             let name = &self.shared.claim.name;
-            let message = format!("subscription `{name}`: the task that renews its lease has ended");
+            let message =
+                format!("subscription `{name}`: the task that renews its lease has ended");
             Err(StoreError::other(message).with_source(error))
         })
     }
@@ -165,7 +168,10 @@ impl Claim {
                 return Ok(fence);
             }
             if !std::mem::replace(&mut is_told, true) {
-                tracing::info!(subscription = self.name, "waits: another owner has the subscription");
+                tracing::info!(
+                    subscription = self.name,
+                    "waits: another owner has the subscription"
+                );
             }
             tokio::time::sleep((self.lifetime / 8).min(LONGEST_WAIT)).await;
         }
