@@ -1,7 +1,7 @@
 -- Each stream is read from its own part of the index, never more than a page of it. Along a stream positions rise with its
 -- versions: where to begin is found by halving, so that a page costs the same however much of a stream was read before.
-SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type, e.stream_id,
-       e.data::text AS data, e.metadata::text AS metadata
+SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
+       e.data::text AS data, e.metadata::text AS metadata, e.stream_id
   FROM unnest($4::text[]) AS asked (stream_id)
  CROSS JOIN LATERAL (
       WITH RECURSIVE halved (low, high) AS (

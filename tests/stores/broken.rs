@@ -89,6 +89,7 @@ async fn an_event_passed_at_the_tail() {
             "nothing_appears_below_a_head",
             "readers_at_the_tail_pass_nothing",
             "the_log_is_filtered_by_names_and_categories",
+            "the_log_is_filtered_by_streams",
         ],
     )
     .await;
@@ -107,6 +108,7 @@ async fn positions_out_of_the_streams_order() {
             "readers_at_the_tail_pass_nothing",
             "the_log_has_each_event_once_in_order",
             "the_log_is_filtered_by_names_and_categories",
+            "the_log_is_filtered_by_streams",
             "the_log_is_read_after_any_position",
         ],
     )
