@@ -5,7 +5,7 @@ use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
 use crate::faults::{
-    Deaf, Doubles, FenceUnchecked, ForgottenKey, NarrowVersions, NewestSnapshot,
+    Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey, NarrowVersions, NewestSnapshot,
     NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
 };
 
@@ -84,6 +84,7 @@ async fn an_event_passed_at_the_tail() {
             "nothing_appears_below_a_head",
             "readers_at_the_tail_pass_nothing",
             "the_log_is_filtered_by_names_and_categories",
+            "the_log_is_filtered_by_streams",
         ],
     )
     .await;
@@ -102,10 +103,16 @@ async fn positions_out_of_the_streams_order() {
             "readers_at_the_tail_pass_nothing",
             "the_log_has_each_event_once_in_order",
             "the_log_is_filtered_by_names_and_categories",
+            "the_log_is_filtered_by_streams",
             "the_log_is_read_after_any_position",
         ],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_takes_every_stream() {
+    check(|| EveryStream, &["the_log_is_filtered_by_streams"]).await;
 }
 
 #[tokio::test(start_paused = true)]
