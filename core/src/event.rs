@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::aggregate::Aggregate;
 use crate::codec::{DecodeError, EncodeError};
-use crate::upcast::{self, Stored, UpcastError};
+use crate::upcast::{self, Previous, Stored, UpcastError};
 
 /// A fact that a stream keeps for ever.
 ///
@@ -39,9 +39,7 @@ use crate::upcast::{self, Stored, UpcastError};
 /// An event that changed shape says what each step changes:
 ///
 /// ```
-/// use annals::event::EventName;
-/// use annals::upcast::{self, Stored, UpcastError};
-/// use annals::{DecodeError, Event};
+/// use annals::{Event, Previous, Stored, UpcastError};
 /// use serde::{Deserialize, Serialize};
 /// use serde_json::Value;
 ///
@@ -71,11 +69,7 @@ use crate::upcast::{self, Stored, UpcastError};
 /// impl Event for PriceSet {
 ///     const NAME: &'static str = "PriceSet";
 ///     const VERSION: u32 = 3;
-///     const PREVIOUS: Option<&'static EventName> = Some(&EventName::of::<PriceSetV1>());
-///
-///     fn from_previous(stored: Stored<'_>) -> Result<Self, DecodeError> {
-///         upcast::through_previous::<PriceSetV1, Self>(stored)
-///     }
+///     const PREVIOUS: Option<Previous<Self>> = Some(Previous::of::<PriceSetV1>());
 ///
 ///     fn upcast(from: u32, mut json: Value) -> Result<Value, UpcastError> {
 ///         match from {
@@ -125,10 +119,9 @@ pub trait Event: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
     /// Whether no handler may return the event any more. It is read and applied all the same.
     const RETIRED: bool = false;
 
-    /// The struct of an earlier version, under the same stored name.
-    ///
-    /// What is stored at its version or below goes through it, by [`from_previous`](Event::from_previous).
-    const PREVIOUS: Option<&'static EventName> = None;
+    /// The struct of an earlier version, under the same stored name: what is stored at its version or below goes through
+    /// it.
+    const PREVIOUS: Option<Previous<Self>> = None;
 
     /// Writes the event as JSON text.
     ///
@@ -169,16 +162,6 @@ pub trait Event: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
     fn upcast(from: u32, json: Value) -> Result<Value, UpcastError> {
         let (_, _) = (from, json);
         Err(UpcastError::no_step())
-    }
-
-    /// Reads what is stored at the version of [`PREVIOUS`](Event::PREVIOUS) or below: as the earlier struct, from which
-    /// `From` or `TryFrom` leads here. [`through_previous`](upcast::through_previous) does both.
-    ///
-    /// # Errors
-    ///
-    /// When the earlier struct cannot be read, or does not lead here.
-    fn from_previous(stored: Stored<'_>) -> Result<Self, DecodeError> {
-        Err(DecodeError::content(stored.event_type, &UpcastError::no_step()))
     }
 }
 
@@ -253,7 +236,10 @@ impl EventName {
             readable_from: E::READABLE_FROM,
             retired: E::RETIRED,
             aliases: E::ALIASES,
-            previous: E::PREVIOUS,
+            previous: match E::PREVIOUS {
+                Some(previous) => Some(previous.event),
+                None => None,
+            },
             type_name: type_name::<E>,
             type_id: TypeId::of::<E>,
         }

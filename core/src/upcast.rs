@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::codec::DecodeError;
-use crate::event::Event;
+use crate::event::{Event, EventName};
 
 /// An event as it is stored: its JSON text, and what is needed to read it.
 ///
@@ -118,12 +118,27 @@ where
     }
 }
 
-/// Reads what is stored as the earlier struct `P`, and leads it up to `E` in one go.
-///
-/// # Errors
-///
-/// When `P` cannot read it, or its `TryFrom` fails.
-pub fn through_previous<P: Event, E: Event + FromPrevious<P>>(
+/// The struct of an earlier version of the event `E`, and the way from it to `E`.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Previous<E> {
+    /// How the earlier struct is stored.
+    pub event: &'static EventName,
+    /// Reads a stored event as the earlier struct, and leads it up.
+    pub decode: fn(Stored<'_>) -> Result<E, DecodeError>,
+}
+
+impl<E: Event> Previous<E> {
+    /// The earlier struct `P`, from which `From` or `TryFrom` leads to `E` in one go.
+    pub const fn of<P: Event>() -> Self
+    where
+        E: FromPrevious<P>,
+    {
+        Self { event: const { &EventName::of::<P>() }, decode: through_previous::<P, E> }
+    }
+}
+
+fn through_previous<P: Event, E: Event + FromPrevious<P>>(
     stored: Stored<'_>,
 ) -> Result<E, DecodeError> {
     let previous = P::decode(stored).map_err(|error| {
@@ -133,8 +148,7 @@ pub fn through_previous<P: Event, E: Event + FromPrevious<P>>(
             error
         }
     })?;
-    <E as FromPrevious<P>>::from_previous(previous)
-        .map_err(|error| step_error(stored, P::VERSION, E::VERSION, &error))
+    E::from_previous(previous).map_err(|error| step_error(stored, P::VERSION, E::VERSION, &error))
 }
 
 /// Reads an event that is stored at another version than its struct's.
@@ -151,8 +165,10 @@ pub(crate) fn decode_other<E: Event>(stored: Stored<'_>) -> Result<E, DecodeErro
     if version < E::OLDEST {
         return Err(DecodeError::too_old(event_type, version, E::OLDEST));
     }
-    if E::PREVIOUS.is_some_and(|previous| version <= previous.version) {
-        return E::from_previous(stored);
+    if let Some(previous) = E::PREVIOUS
+        && version <= previous.event.version
+    {
+        return (previous.decode)(stored);
     }
     if version >= E::DIRECT_FROM {
         return serde_json::from_str(json).map_err(|error| read_error::<E>(stored, &error));

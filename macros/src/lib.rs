@@ -39,7 +39,40 @@ use crate::parse::handlers::Input;
 /// | `name = "…"` | the name under which the event is stored; by default the struct's |
 /// | `version = N` | the version of its shape, from 1 |
 /// | `alias = "…"` | a stored name of earlier releases that reads as this event; may be given again |
+/// | `upcast(from = N, with = path)` | the function that leads the JSON of version N up to the next, `fn(Value) -> Result<Value, UpcastError>`; without `with`, the step needs nothing; may be given again |
+/// | `removed(since = N, "name", …)` | fields that version N no longer has; may be given again |
+/// | `previous = Type` | the struct of an earlier version, with the same stored name, from which `From` or `TryFrom` leads here |
+/// | `oldest = N` | the oldest version that is read; by default 1, or that of `previous` |
+/// | `readable_from = N` | that readers of version N can read the event by leaving out what they do not know; by default its own version |
+/// | `retired` | that no handler may return the event any more; it is read and applied all the same |
 /// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// | Option on a field | What it says |
+/// |---|---|
+/// | `since = N` | the version in which the field was added, or changed as the others say; repeat the attribute for another version |
+/// | `default = …` | what the field is in older events: a string, by `From<&str>`; any other value; the path of a constant or a function |
+/// | `renamed_from = "…"` | the name that it had in the JSON before |
+/// | `convert_with = path` | the function from its earlier type: `fn(Old) -> New`, `fn(Old) -> Result<New, E>`, or from JSON to JSON |
+///
+/// From every version from the oldest on there is a way up to the present one, or a compile error that names the missing step:
+///
+/// ```
+/// use annals::{Event, Stored};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+/// #[event(version = 3, removed(since = 2, "fax"))]
+/// struct CustomerMoved {
+///     #[event(since = 3, renamed_from = "addr")]
+///     address: String,
+///     #[event(since = 2, default = "DE")]
+///     country: String,
+/// }
+///
+/// let moved = CustomerMoved::decode(Stored::new("CustomerMoved", 1, r#"{"addr":"1 Main St","fax":"77"}"#))?;
+/// assert_eq!(moved, CustomerMoved { address: "1 Main St".into(), country: "DE".into() });
+/// # Ok::<(), annals::DecodeError>(())
+/// ```
 ///
 /// It writes `Event`, the [`IntoEvents`] and [`Decision`] by which handlers return the event, and registers the event.
 ///
@@ -49,6 +82,11 @@ use crate::parse::handlers::Input;
 /// # Mistakes
 ///
 /// - Renaming a struct without `name` renames what is stored: history no longer reads. Give the old name.
+/// - A change of the struct without a new `version` is not seen: what was stored before no longer reads, or reads as
+///   something else.
+/// - A `default` is history: once events were read with it, another one changes what they say.
+/// - Clippy's `duplicated_attributes` takes a second `removed(since = …)` for a repetition of the first, and a second
+///   `upcast(from = …)` without a function, too. It does not see the version: allow it on the struct.
 /// - An enum is no event: write a struct for each variant, and list them in `#[aggregate(events(…))]`.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {

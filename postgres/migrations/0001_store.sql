@@ -121,15 +121,19 @@ CREATE FUNCTION {schema}.append(
     key_after bigint[], key_last_event integer[], key_events bigint[],
     OUT positions bigint[], OUT head_versions bigint[], OUT head_positions bigint[], OUT head_instants timestamptz[],
     OUT instants timestamptz[]
-) RETURNS SETOF record LANGUAGE plpgsql AS $$
+) RETURNS SETOF record LANGUAGE plpgsql
+-- Planned once: the plans do not depend on how many events there are, and planning costs more than all the rest.
+SET plan_cache_mode = force_generic_plan
+AS $$
 DECLARE
     drawn bigint;
     now_at timestamptz;
     claimed bigint;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'append in a transaction at isolation level %', current_setting('transaction_isolation')
-            USING ERRCODE = 'invalid_transaction_state', HINT = 'append at READ COMMITTED: what a snapshot hides decides the order';
+        RAISE EXCEPTION 'append at isolation level %', current_setting('transaction_isolation')
+            USING ERRCODE = 'inappropriate_isolation_level_for_branch_transaction',
+                  HINT = 'append at READ COMMITTED: what an older snapshot hides decides the order';
     END IF;
     IF cardinality(event_id) > 0 THEN
         SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO drawn FROM {schema}.positions AS s;
@@ -204,8 +208,8 @@ DECLARE
     lowest bigint;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'read of the log''s end in a transaction at isolation level %', current_setting('transaction_isolation')
-            USING ERRCODE = 'invalid_transaction_state', HINT = 'read at READ COMMITTED';
+        RAISE EXCEPTION 'the log''s end is asked for at isolation level %', current_setting('transaction_isolation')
+            USING ERRCODE = 'inappropriate_isolation_level_for_branch_transaction', HINT = 'read at READ COMMITTED';
     END IF;
     SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO below FROM {schema}.positions AS s;
     SELECT min(((held.classid::bigint & 65535) << 32) | held.objid::bigint) INTO lowest

@@ -38,7 +38,7 @@ impl Database {
 
     /// A connection beside the pool.
     pub(crate) async fn connect(&self, doing: &str) -> Result<PgConnection, StoreError> {
-        let options: Arc<PgConnectOptions> = self.pool.connect_options();
+        let options = with_read_committed((*self.pool.connect_options()).clone());
         options.connect().await.map_err(|error| store_error(doing, error))
     }
 
@@ -97,6 +97,11 @@ impl Database {
     fn tries(&self) -> Tries {
         Tries(self.pool.size().saturating_add(1))
     }
+}
+
+/// Has a connection's transactions at READ COMMITTED, whatever the database or the role has as its default.
+pub(crate) fn with_read_committed(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("default_transaction_isolation", "read committed")])
 }
 
 /// How many more connections may turn out to be dead.

@@ -102,6 +102,9 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         "28000" | "28P01" => format!("{doing}: the server refuses the user or its password"),
         "3D000" => format!("{doing}: there is no such database"),
         "2200H" => format!("{doing}: the log has reached its last position, 2^48 - 1"),
+        "25004" => format!(
+            "{doing}: the transaction is not at READ COMMITTED, which the order of the log needs"
+        ),
         "57014" => format!("{doing}: it took longer than the statement time-out"),
         "25006" => format!("{doing}: the server takes no writes: it is a stand-by"),
         "53300" => format!("{doing}: the server has no connection left"),
@@ -117,7 +120,7 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
             StoreError::unavailable(message)
         }
         code if code.starts_with("22") || code.starts_with("54") => StoreError::invalid(message),
-        "28000" | "28P01" | "3D000" | "42501" => StoreError::invalid(message),
+        "25004" | "28000" | "28P01" | "3D000" | "42501" => StoreError::invalid(message),
         _ => StoreError::other(message),
     };
     made.with_source(error)

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals::{PayloadCodec, PlainJson, StoreError};
+use annals::{Append, PayloadCodec, PlainJson, Receipt, StoreError, WriteError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Postgres, Row, Transaction};
 
-use crate::append::{Appender, Limits, micros};
-use crate::database::Database;
+use crate::append::{Appender, Limits, micros, within};
+use crate::database::{Database, with_read_committed};
 use crate::error::store_error;
 use crate::migrate;
 use crate::statements::{Schema, Statements};
@@ -98,6 +98,40 @@ impl PostgresStore {
     /// The pool, for queries of the program's own.
     pub fn pool(&self) -> &PgPool {
         &self.database().pool
+    }
+
+    /// Appends in a transaction of the program's own, for what has to be written together with something else.
+    ///
+    /// **Readers of the log stop at the append until the transaction ends**, since nobody knows yet whether its events
+    /// come: keep it short, and do nothing slow between the append and the commit. What is refused is undone by itself, and
+    /// leaves the rest of the transaction as it is. The receipts hold once the transaction has committed.
+    ///
+    /// ```no_run
+    /// # use annals::{Append, Expected, StreamId};
+    /// # async fn run(store: annals_postgres::PostgresStore, events: Vec<annals::NewEvent>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = store.pool().begin().await?;
+    /// sqlx::query("INSERT INTO audit (line) VALUES ('opened')").execute(&mut *transaction).await?;
+    /// let append = Append::new(StreamId::new("account", "ada"), Expected::NoStream, events);
+    /// store.append_in(&mut transaction, vec![append]).await?;
+    /// transaction.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`EventStore::append`](annals::EventStore::append), but never that the outcome is unknown: the commit tells. The
+    /// transaction has to be at READ COMMITTED, as it is by default.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call leaves the transaction to be rolled back.
+    pub async fn append_in(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        appends: Vec<Append>,
+    ) -> Result<Vec<Receipt>, WriteError> {
+        within::append(self.database(), transaction, &appends).await
     }
 
     /// Removes snapshots that were saved longer ago than this, and tells how many there were. They are taken anew by the
@@ -253,6 +287,7 @@ impl PostgresStoreBuilder {
         let doing = "connect";
         let mut options: PgConnectOptions =
             url.parse().map_err(|error| store_error(doing, error))?;
+        options = with_read_committed(options);
         if let Some(timeout) = self.statement_timeout {
             options = options.options([("statement_timeout", timeout.as_millis().to_string())]);
         }
@@ -265,7 +300,9 @@ impl PostgresStoreBuilder {
         self.from_pool(pool).await
     }
 
-    /// Takes a pool that the program has already; its own options for connections stay as they are.
+    /// Takes a pool that the program has already; its options stay as they are. Its connections have to be at READ
+    /// COMMITTED, as they are by default, and need no ping before each use: `test_before_acquire(false)` spares a round
+    /// trip.
     ///
     /// # Errors
     ///

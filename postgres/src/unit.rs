@@ -34,7 +34,9 @@ pub(crate) async fn commit(
     let mut outage = Outage::new(database.patience);
     let mut is_lost = false;
     loop {
-        let mut connection = database.acquire(DOING).await?;
+        let acquired = database.acquire(DOING).await;
+        let mut connection =
+            acquired.map_err(|error| unknown_or(is_lost, &work.appends, &error))?;
         let failure = match tried(database, &mut connection, &work).await {
             Ok(Tried::Done(receipts)) => return Ok(receipts),
             Ok(Tried::Fenced(fenced)) => return Err(fenced),
@@ -50,18 +52,20 @@ pub(crate) async fn commit(
             }
             Err(failure) => failure,
         };
+        let is_broken = matches!(failure, Failure::Lost(_));
         match failure {
+            Failure::Taken => {}
             Failure::Failed(error) => return Err(unknown_or(is_lost, &work.appends, &error)),
-            Failure::Undone(error) | Failure::Lost(error) if outage.is_over() => {
-                return Err(unknown_or(is_lost, &work.appends, &error));
-            }
-            failure => {
-                if matches!(failure, Failure::Lost(_)) {
+            Failure::Undone(error) | Failure::Lost(error) => {
+                if is_broken {
                     // What is broken does not go back.
                     drop(connection.detach());
                     is_lost = true;
                 } else {
                     drop(connection);
+                }
+                if outage.is_over() {
+                    return Err(unknown_or(is_lost, &work.appends, &error));
                 }
                 outage.pause().await;
             }

@@ -1,7 +1,9 @@
 //! Test databases: one for each test, gone afterwards, whatever happens to the test or its process.
 
 use std::error::Error;
+use std::fs::Permissions;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -165,13 +167,17 @@ async fn a_server_that_others_use_is_not_restarted() -> Verdict {
 
 /// Runs one test of this file in a process of its own, which is told so, on the server at an address, if there is one.
 fn child(test: &str, database_url: Option<&str>) -> io::Result<Child> {
+    command(test, database_url)?.spawn()
+}
+
+fn command(test: &str, database_url: Option<&str>) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["--exact", test, "--nocapture"]).env(CHILD, "1").stdout(Stdio::piped());
     match database_url {
         Some(url) => command.env("DATABASE_URL", url),
         None => command.env_remove("DATABASE_URL"),
     };
-    command.spawn()
+    Ok(command)
 }
 
 fn is_child() -> bool {
@@ -186,6 +192,27 @@ async fn child_holds_databases() -> Verdict {
         let own = TestDatabase::on_own_server().await?;
         println!("\n{CHILD} {}\n{CHILD} {}", shared.url(), own.url());
         thread::sleep(Duration::from_mins(1));
+    }
+    Ok(())
+}
+
+/// Also in the middle of the start of its servers.
+#[test]
+fn a_process_that_is_killed_at_any_time_leaves_nothing() -> Verdict {
+    for milliseconds in [20, 300, 1000, 2000] {
+        let folder = env::temp_dir().join(format!("a{milliseconds}-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o1777))?;
+        let mut child = command("child_holds_databases", None)?.env("TMPDIR", &folder).spawn()?;
+        thread::sleep(Duration::from_millis(milliseconds));
+        child.kill()?;
+        child.wait()?;
+        // It cannot be removed before what is in it.
+        let start = Instant::now();
+        while let Err(error) = fs::remove_dir(&folder) {
+            assert!(start.elapsed() < Duration::from_secs(30), "{}: {error}", folder.display());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
     Ok(())
 }
@@ -273,7 +300,6 @@ async fn no_password_is_told() -> Verdict {
 
 #[tokio::test]
 async fn the_folder_is_closed_to_others() -> Verdict {
-    use std::os::unix::fs::PermissionsExt;
     let database = TestDatabase::on_own_server().await?;
     let folder = folder_of(database.url()).expect("a private server");
     assert_eq!(fs::metadata(folder)?.permissions().mode() & 0o077, 0);

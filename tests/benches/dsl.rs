@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use annals::prelude::*;
 use annals::{Append, Expected, NewEvent, Payload, Stored, StreamHead};
+use serde::{Deserialize, Serialize};
 
 #[path = "../contract/bank.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the contract are not run here")]
@@ -21,6 +22,7 @@ fn main() {
     let mut bounds = Bounds::default();
     fold(&mut bounds);
     decode(&mut bounds);
+    decode_with_upcasters(&mut bounds);
     append(&mut bounds);
     dispatch();
     bounds.exit();
@@ -121,6 +123,64 @@ fn decode(bounds: &mut Bounds) {
     );
     println!("    ratio {ratio:.3} (bound: at most 1.1)");
     bounds.check("decode", ratio <= 1.1);
+}
+
+/// An event as it is today, and the same with a way up from four versions before it.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Placed {
+    order: u64,
+    currency: String,
+    note: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(version = 5, upcast(from = 2, with = same), removed(since = 4, "size"))]
+struct PlacedForYears {
+    #[event(since = 4, renamed_from = "nr")]
+    order: u64,
+    #[event(since = 2, default = "EUR")]
+    currency: String,
+    #[event(since = 5)]
+    note: Option<String>,
+}
+
+fn same(old: serde_json::Value) -> serde_json::Value {
+    old
+}
+
+/// A million events at their present version, with upcasters declared and without; and, for orientation, old ones.
+fn decode_with_upcasters(bounds: &mut Bounds) {
+    const EVENTS: usize = 1_000_000;
+    let texts: Vec<String> = (0..EVENTS)
+        .map(|number| format!(r#"{{"order":{number},"currency":"EUR","note":"number {number}"}}"#))
+        .collect();
+    let old: Vec<String> = (0..EVENTS).map(|number| format!(r#"{{"nr":{number}}}"#)).collect();
+    let with = || {
+        for json in black_box(&texts) {
+            black_box(PlacedForYears::decode(Stored::new("PlacedForYears", 5, json)).unwrap());
+        }
+    };
+    let without = || {
+        for json in black_box(&texts) {
+            black_box(Placed::decode(Stored::new("Placed", 1, json)).unwrap());
+        }
+    };
+    let (with, without) = in_turns(with, without);
+    let ratio = with.median().as_secs_f64() / without.median().as_secs_f64();
+    let ((with, spread), (without, spread_without)) =
+        (nanos_each(&with, EVENTS), nanos_each(&without, EVENTS));
+    println!("decode {EVENTS} events at their present version, ns an event");
+    println!(
+        "    with upcasters {with:.1} ±{spread:.1}   without {without:.1} ±{spread_without:.1}"
+    );
+    println!("    ratio {ratio:.3} (bound: at most 1.05)");
+    bounds.check("decode with upcasters", ratio <= 1.05);
+    let begin = Instant::now();
+    for json in &old {
+        black_box(PlacedForYears::decode(Stored::new("PlacedForYears", 1, json)).unwrap());
+    }
+    let each = begin.elapsed().as_secs_f64() * 1e9 / EVENTS as f64;
+    println!("    from version 1, by four steps: {each:.1}");
 }
 
 fn decode_by_hand(name: &str, json: &str) -> serde_json::Result<AccountEvent> {

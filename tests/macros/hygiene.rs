@@ -45,7 +45,7 @@ mod shadowed {
     pub struct Id(::std::string::String);
 
     #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize, Event)]
-    #[event(name = "ThingMade", version = 2, alias = "ThingCreated", alias = "Made")]
+    #[event(name = "ThingMade", version = 2, oldest = 2, alias = "ThingCreated", alias = "Made")]
     pub struct A;
 
     #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, Command)]
@@ -132,7 +132,7 @@ fn items_in_functions_and_raw_identifiers() {
 macro_rules! counter {
     ($state:ident, $id:ty, $command:ident, $event:ident, $amount:ty, $version:expr) => {
         #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-        #[event(version = $version)]
+        #[event(version = $version, oldest = $version)]
         pub struct $event(pub $amount);
 
         #[derive(Debug, Clone, Serialize, Deserialize, Command)]

@@ -17,7 +17,34 @@ pub struct LampId(::std::string::String);
     ::serde::Deserialize,
     ::annals::Event,
 )]
-pub struct Lit;
+#[event(version = 4, previous = LitV1, upcast(from = 2, with = same), removed(since = 4, "by"))]
+pub struct Lit {
+    #[event(since = 4, default = "white")]
+    colour: ::std::string::String,
+    #[event(since = 4)]
+    lumens: ::core::option::Option<u32>,
+}
+
+/// The first shape of the event.
+#[derive(
+    ::core::fmt::Debug,
+    ::core::clone::Clone,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::annals::Event,
+)]
+#[event(name = "Lit")]
+pub struct LitV1;
+
+impl ::core::convert::From<LitV1> for Lit {
+    fn from(_: LitV1) -> Self {
+        Self { colour: ::core::convert::From::from("red"), lumens: ::core::option::Option::None }
+    }
+}
+
+fn same(old: ::serde_json::Value) -> ::serde_json::Value {
+    old
+}
 
 #[derive(
     ::core::fmt::Debug,
@@ -47,7 +74,7 @@ pub enum Lamp {
 impl Lamp {
     #[handle(upsert)]
     fn light(_: ::core::option::Option<&Self>, _: Light) -> Lit {
-        Lit
+        white()
     }
 
     #[apply(upsert)]
@@ -56,10 +83,23 @@ impl Lamp {
     }
 }
 
+fn white() -> Lit {
+    Lit { colour: ::core::convert::From::from("white"), lumens: ::core::option::Option::None }
+}
+
 #[test]
 fn a_lamp_burns() {
     let id = <LampId as ::core::convert::From<&str>>::from("hall");
     ::core::assert_eq!(::std::string::ToString::to_string(&id), "hall");
-    let event = <LampEvent as ::core::convert::From<Lit>>::from(Lit);
+    let event = <LampEvent as ::core::convert::From<Lit>>::from(white());
     ::core::assert_eq!(event.event_type(), "Lit");
+    for (version, json, colour) in
+        [(1, "null", "red"), (2, "{}", "white"), (3, r#"{"by":1}"#, "white")]
+    {
+        let stored = ::annals::Stored::new("Lit", version, json);
+        let ::core::result::Result::Ok(lit) = <Lit as ::annals::Event>::decode(stored) else {
+            ::core::panic!("version {version}")
+        };
+        ::core::assert_eq!(lit.colour, colour);
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 struct Begun;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-#[event(name = "month closed", version = 4, alias = "MonthEnded", alias = "MonthOver")]
+#[event(name = "month closed", version = 4, oldest = 4, alias = "MonthEnded", alias = "MonthOver")]
 struct MonthClosed {
     month: u8,
 }

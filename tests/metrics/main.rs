@@ -177,13 +177,9 @@ fn loads_that_look_for_a_snapshot_tell_what_they_found() {
         deposit(&bus, "ada").await;
         let (stream_id, data) = (StreamId::new("account", "ada"), Payload::new("null"));
         let last: Vec<_> = store.read_stream(&stream_id, 2..).try_collect().await.unwrap();
-        let mut snapshot = annals::StoredSnapshot {
-            stream_id,
-            snapshot_version: 1,
-            stream_version: 2,
-            event_id: last[0].id,
-            data,
-        };
+        let shape = Account::snapshot_shape().map(|state| state.fingerprint.clone());
+        let mut snapshot =
+            annals::StoredSnapshot::new(stream_id, 2, last[0].id, data).with_shape(1, shape);
         let accounts = Repository::<Account>::new(store.clone());
         store.save_snapshot(snapshot.clone()).await.unwrap();
         accounts.load("ada").await.unwrap().unwrap();

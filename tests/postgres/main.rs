@@ -1,4 +1,11 @@
-//! The store on PostgreSQL: the rules that every store keeps, on a server.
+//! The store on PostgreSQL: the rules that every store keeps, and what only a server can show.
+
+#[path = "../contract/bank.rs"]
+mod bank;
+
+mod order;
+mod payloads;
+mod schema;
 
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;

@@ -12,10 +12,26 @@ pub struct LampId(u32);
 
 /// A lamp was lit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
-#[event(crate = chronicle, alias = "Kindled")]
+#[event(crate = chronicle, alias = "Kindled", version = 3, previous = LitV1, removed(since = 3, "by"))]
 pub struct Lit {
     /// How bright.
+    #[event(since = 3, renamed_from = "brightness", convert_with = wide, default = 1)]
     pub lumens: u16,
+}
+
+/// A lamp was lit, as the first release stored it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(crate = crate::framework, name = "Lit", retired)]
+pub struct LitV1;
+
+fn wide(lumens: u8) -> u16 {
+    lumens.into()
+}
+
+impl From<LitV1> for Lit {
+    fn from(_: LitV1) -> Self {
+        Self { lumens: 7 }
+    }
 }
 
 /// A lamp was put out.
@@ -133,9 +149,19 @@ mod tests {
 
     #[test]
     fn old_names_read() {
-        let event = LampEvent::decode(chronicle::Stored::new("Kindled", 1, r#"{"lumens":5}"#))
+        let event = LampEvent::decode(chronicle::Stored::new("Kindled", 3, r#"{"lumens":5}"#))
             .unwrap()
             .unwrap();
         assert_eq!(event.same_event(&Lit { lumens: 5 }.into()), Some(true));
+        for (version, json, lumens) in
+            [(1, "null", 7), (2, r#"{"brightness":5,"by":1}"#, 5), (2, "{}", 1)]
+        {
+            let stored = chronicle::Stored::new("Lit", version, json);
+            assert_eq!(
+                <Lit as chronicle::Event>::decode(stored),
+                Ok(Lit { lumens }),
+                "version {version}"
+            );
+        }
     }
 }

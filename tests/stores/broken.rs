@@ -5,8 +5,8 @@ use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
 use crate::faults::{
-    Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey, NarrowVersions, NewestSnapshot,
-    NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
+    Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey, ForgottenReaders, NarrowVersions,
+    NewestSnapshot, NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
 };
 
 /// Checks that a fault breaks just these rules.
@@ -56,6 +56,11 @@ async fn no_concurrency_check() {
 #[tokio::test(start_paused = true)]
 async fn versions_of_32_bits() {
     check(|| NarrowVersions, &["versions_have_64_bits"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgotten_readers() {
+    check(|| ForgottenReaders, &["stored_names_come_back_as_they_were"]).await;
 }
 
 #[tokio::test(start_paused = true)]

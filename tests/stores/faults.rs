@@ -48,6 +48,18 @@ impl<S: Sync> Fault<S> for NarrowVersions {
     }
 }
 
+/// Keeps the version of a shape, but not from which version on it can be read.
+pub struct ForgottenReaders;
+
+impl<S: Sync> Fault<S> for ForgottenReaders {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        for event in appends.iter_mut().flat_map(|append| &mut append.events) {
+            event.readable_from = event.schema_version;
+        }
+        appends
+    }
+}
+
 /// Never gives one event of the log, as a reader that passes an event does.
 pub struct SkippedEvent;
 

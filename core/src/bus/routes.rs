@@ -139,3 +139,76 @@ fn check_categories<'a>(
 fn sorted<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
     if one <= other { (one, other) } else { (other, one) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::check_events;
+    use crate::event::{Event, EventName};
+    use crate::upcast::Previous;
+
+    macro_rules! event {
+        ($name:ident, $version:literal $(, $previous:ident)?) => {
+            #[derive(Debug, Clone, Serialize, Deserialize)]
+            struct $name;
+
+            impl Event for $name {
+                const NAME: &'static str = "Chained";
+                const VERSION: u32 = $version;
+                $(const PREVIOUS: Option<Previous<Self>> = Some(Previous::of::<$previous>());)?
+            }
+
+            $(impl From<$previous> for $name {
+                fn from(_: $previous) -> Self {
+                    Self
+                }
+            })?
+        };
+    }
+
+    event!(First, 1);
+    event!(Second, 2, First);
+    event!(Third, 3, Second);
+    event!(OtherSecond, 2, First);
+    event!(Stranger, 1);
+
+    /// Checks the events in every order, as linking may have it.
+    fn check(events: &[EventName], clashes: bool) {
+        let mut orders = vec![Vec::new()];
+        for event in events {
+            orders = orders
+                .iter()
+                .flat_map(|order: &Vec<&EventName>| {
+                    (0..=order.len()).map(move |place| {
+                        let mut order = order.clone();
+                        order.insert(place, event);
+                        order
+                    })
+                })
+                .collect();
+        }
+        for order in orders {
+            let names: Vec<_> = order.iter().map(|event| (event.type_name)()).collect();
+            let checked = check_events(order.into_iter());
+            assert_eq!(checked.is_err(), clashes, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn earlier_structs_share_the_name_by_right() {
+        let [first, second, third] =
+            [EventName::of::<First>(), EventName::of::<Second>(), EventName::of::<Third>()];
+        check(&[first, second, third], false);
+        check(&[first, third], false);
+    }
+
+    #[test]
+    fn nobody_else_shares_it() {
+        let [first, second, third] =
+            [EventName::of::<First>(), EventName::of::<Second>(), EventName::of::<Third>()];
+        check(&[first, second, third, EventName::of::<OtherSecond>()], true);
+        check(&[first, second, third, EventName::of::<Stranger>()], true);
+        check(&[second, EventName::of::<OtherSecond>()], true);
+    }
+}

@@ -3,7 +3,7 @@
 use syn::ext::IdentExt;
 
 use crate::check::item::Refusals;
-use crate::check::{item, stored_name};
+use crate::check::{item, stored_name, upcast};
 use crate::errors::Errors;
 use crate::model::Event;
 
@@ -22,8 +22,9 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         stored_name::check(name, "a stored name", errors);
     }
     // #[event(version = 0)]
-    if let Some(version) = options.version.take_if(|version| version.base10_digits() == "0") {
-        errors.on(version, "versions begin at 1");
+    if let Some(version) = options.version.take_if(|version| version.value == 0) {
+        errors.at(version.span, "versions begin at 1");
+        event.versions_refused = true;
     }
     let name = match &options.name {
         Some(name) => name.value(),
@@ -41,4 +42,5 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         known.push(text);
         !again
     });
+    upcast::check(event, errors);
 }

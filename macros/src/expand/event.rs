@@ -5,15 +5,17 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse_quote;
 
-use crate::expand::{assuming, impl_at, registration};
+use crate::expand::{assuming, impl_at, registration, upcast};
 use crate::model::Event;
 use crate::model::item::Kind;
 
 /// Expands to:
 ///
 /// ```text
-/// impl Event for MoneyDeposited { const NAME = "MoneyDeposited"; const VERSION = 1; const ALIASES = &[]; }
+/// impl Event for MoneyDeposited { const NAME = "MoneyDeposited"; const VERSION = 1; const ALIASES = &[]; … }
+/// const _: () = assert_optional::<Option<String>>();
 /// impl<A: Aggregate> IntoEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// impl<A: Aggregate> ReturnedEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> {}
 /// impl<A: Aggregate> Decision<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
 /// inventory::submit! { EventRegistration::of::<MoneyDeposited>() }
 /// ```
@@ -32,7 +34,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
     let version = event
         .options
         .version
-        .as_ref()
+        .map(|version| version.value)
         .map(|version| quote!(const VERSION: ::core::primitive::u32 = #version;));
     let aliases = (!aliases.is_empty()).then(
         || quote!(const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];),
@@ -43,6 +45,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
         assuming(item, &quote!(#annals::EventData))
     };
     let (impl_generics, of_type, bounds) = generics.split_for_impl();
+    let (versions, assertions) = (upcast::items(event), upcast::assertions(event));
     let returned = returned(event);
     let registration =
         item.can_expand().then(|| registration(annals, &quote!(EventRegistration::of::<#ident>())));
@@ -53,7 +56,10 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             #version
             #aliases
+            #versions
         }
+
+        #assertions
 
         #returned
 
@@ -65,8 +71,11 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
 ///
 /// ```text
 /// impl<A: Aggregate> IntoEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
+/// impl<A: Aggregate> ReturnedEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> {}
 /// impl<A: Aggregate> Decision<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }
 /// ```
+///
+/// Of a retired event the last two ask what is never true, and say so.
 fn returned(event: &Event) -> TokenStream {
     let annals = &event.options.crate_path;
     let ident = &event.item.ident;
@@ -76,7 +85,15 @@ fn returned(event: &Event) -> TokenStream {
     generics.params.push(parse_quote!(__A: #annals::Aggregate));
     let listed = parse_quote!(#ident #of_type: #annals::EventOf<__A>);
     generics.make_where_clause().predicates.push(listed);
-    let (impl_generics, _, bounds) = generics.split_for_impl();
+    let (_, _, bounds) = generics.split_for_impl();
+    let mut returnable = generics.clone();
+    if event.options.retired.is_some() {
+        // A bound that no lifetime makes general would be an error here, not where a handler returns the event.
+        let refused =
+            parse_quote!(for<'__a> #annals::Handlers: #annals::MayReturn<#ident #of_type>);
+        returnable.make_where_clause().predicates.push(refused);
+    }
+    let (impl_generics, _, returnable) = returnable.split_for_impl();
     // As if the user had written them: of what a derive writes, the compiler would advise against the bound.
     let span = ident.span();
     let annals_here = annals.at(span);
@@ -95,7 +112,7 @@ fn returned(event: &Event) -> TokenStream {
     );
     let decision = impl_at(
         span,
-        &quote_spanned!(span=> #impl_generics #annals_here::Decision<__A> for #ident #of_type #bounds),
+        &quote_spanned!(span=> #impl_generics #annals_here::Decision<__A> for #ident #of_type #returnable),
         quote! {
             type Error = ::core::convert::Infallible;
 
@@ -112,7 +129,7 @@ fn returned(event: &Event) -> TokenStream {
     );
     let returned_events = impl_at(
         span,
-        &quote_spanned!(span=> #impl_generics #annals_here::ReturnedEvents<__A> for #ident #of_type #bounds),
+        &quote_spanned!(span=> #impl_generics #annals_here::ReturnedEvents<__A> for #ident #of_type #returnable),
         TokenStream::new(),
     );
     quote! {

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod event_enum;
 pub(crate) mod handlers;
 pub(crate) mod mark;
+pub(crate) mod upcast;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};

@@ -11,6 +11,8 @@ pub(crate) struct Item {
     /// Where `struct`, `enum` or `union` stands.
     pub(crate) keyword: Span,
     pub(crate) generics: Generics,
+    /// Whether it is a struct in braces, so that its fields have names, if there are any.
+    pub(crate) braced: bool,
     /// The fields of a struct; none for an enum or a union.
     pub(crate) fields: Vec<Field>,
 }

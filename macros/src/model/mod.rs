@@ -9,6 +9,8 @@ pub(crate) mod crate_path;
 pub(crate) mod event;
 pub(crate) mod handlers;
 pub(crate) mod item;
+pub(crate) mod serde;
+pub(crate) mod upcast;
 
 pub(crate) use crate::model::aggregate::Aggregate;
 pub(crate) use crate::model::aggregate_id::AggregateId;
@@ -17,3 +19,4 @@ pub(crate) use crate::model::crate_path::CratePath;
 pub(crate) use crate::model::event::Event;
 pub(crate) use crate::model::handlers::Handlers;
 pub(crate) use crate::model::item::Item;
+pub(crate) use crate::model::serde::Serde;

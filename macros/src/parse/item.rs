@@ -29,6 +29,7 @@ pub(crate) fn parse(input: DeriveInput) -> (Item, Attributes) {
         Data::Union(data) => (Kind::Union, data.union_token.span(), Fields::Unit),
     };
     let members: Vec<_> = fields.members().collect();
+    let braced = matches!((kind, &fields), (Kind::Struct, Fields::Named(_)));
     let (fields, above_fields) = fields
         .into_iter()
         .zip(members)
@@ -40,6 +41,7 @@ pub(crate) fn parse(input: DeriveInput) -> (Item, Attributes) {
         kind,
         keyword,
         generics: input.generics,
+        braced,
         fields,
     };
     (item, Attributes { item: input.attrs, fields: above_fields, variants })

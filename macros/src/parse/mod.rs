@@ -10,4 +10,5 @@ pub(crate) mod handlers;
 pub(crate) mod item;
 pub(crate) mod method;
 pub(crate) mod options;
+pub(crate) mod serde;
 pub(crate) mod value;

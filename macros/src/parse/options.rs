@@ -23,7 +23,7 @@ pub(crate) struct Spec<M> {
     times: Times,
     /// What it takes, with an example: "a whole number, as in `version = 3`".
     takes: &'static str,
-    read: Read<M>,
+    read: fn(&mut M, &Value<'_>) -> Result<()>,
 }
 
 /// What was given, but refused, so that nobody misses it again.
@@ -68,12 +68,6 @@ enum Times {
     Many,
 }
 
-enum Read<M> {
-    Now(fn(&mut M, &Value<'_>) -> Result<()>),
-    /// Not there yet, with what will bring it.
-    Later(&'static str),
-}
-
 impl<M> Spec<M> {
     /// An option that is given at most once.
     pub(crate) const fn once(
@@ -82,7 +76,7 @@ impl<M> Spec<M> {
         takes: &'static str,
         read: fn(&mut M, &Value<'_>) -> Result<()>,
     ) -> Self {
-        Self { name, place, times: Times::Once, takes, read: Read::Now(read) }
+        Self { name, place, times: Times::Once, takes, read }
     }
 
     /// An option that may be given again and again.
@@ -92,12 +86,7 @@ impl<M> Spec<M> {
         takes: &'static str,
         read: fn(&mut M, &Value<'_>) -> Result<()>,
     ) -> Self {
-        Self { name, place, times: Times::Many, takes, read: Read::Now(read) }
-    }
-
-    /// A word that a later release gives a meaning to.
-    pub(crate) const fn later(name: &'static str, place: Place, why: &'static str) -> Self {
-        Self { name, place, times: Times::Many, takes: "", read: Read::Later(why) }
+        Self { name, place, times: Times::Many, takes, read }
     }
 }
 
@@ -147,7 +136,7 @@ impl<M> Table<M> {
         let names: Vec<&str> = self
             .options
             .iter()
-            .filter(|option| option.place == place && matches!(option.read, Read::Now(_)))
+            .filter(|option| option.place == place)
             .map(|option| option.name)
             .collect();
         if names.is_empty() {
@@ -219,23 +208,16 @@ impl<'a, M> Reader<'a, M> {
         let Some(option) = found.or_else(|| self.refuse_unknown(name, &word)) else {
             return false;
         };
-        let read = match option.read {
-            Read::Now(read) => read,
-            // #[event(upcast(from = 1, with = split))]
-            Read::Later(why) => {
-                self.errors.on(name, format_args!("`{word}` is not there yet: {why}"));
-                return false;
-            }
-        };
         if option.times == Times::Once && self.seen.contains(&option.name) {
             // #[event(version = 2, version = 3)]
             self.errors.on(name, format_args!("`{word}` is given twice; leave one out"));
+            self.refused.options.push(option.name);
             return false;
         }
         self.seen.push(option.name);
         let missing = input.is_empty() || input.peek(Token![,]);
         let value = Value { input, name, errors: self.errors };
-        if let Err(error) = read(self.model, &value) {
+        if let Err(error) = (option.read)(self.model, &value) {
             // #[event(version = "three")]
             let span = if missing { name.span() } else { error.span() };
             self.errors.at(span, format_args!("`{}` takes {}", option.name, option.takes));

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
+use syn::{Expr, Ident, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
 
 use crate::errors::Errors;
-use crate::parse::options::Table;
+use crate::parse::options::{Refused, Table};
 
 /// The value of an option, ready to be read as what the option takes.
 pub(crate) struct Value<'a> {
@@ -75,11 +75,25 @@ impl Value<'_> {
 
     /// `(option = …, …)`
     pub(crate) fn options<M: Default>(&self, table: &Table<M>) -> Result<M> {
+        self.options_or_refused(table).map(|(model, _)| model)
+    }
+
+    /// `(option = …, …)`, and which of them were refused.
+    pub(crate) fn options_or_refused<M: Default>(&self, table: &Table<M>) -> Result<(M, Refused)> {
         let content;
         parenthesized!(content in self.input);
         let mut model = M::default();
-        table.read_tokens(content.parse()?, &mut model, self.errors);
-        Ok(model)
+        let refused = table.read_tokens(content.parse()?, &mut model, self.errors);
+        Ok((model, refused))
+    }
+
+    /// `= expression`, without the invisible group that a `macro_rules!` leaves around `$default:expr`
+    pub(crate) fn expr(&self) -> Result<Expr> {
+        let mut expr: Expr = self.assigned()?;
+        while let Expr::Group(group) = expr {
+            expr = *group.expr;
+        }
+        Ok(expr)
     }
 
     fn assigned<T: Parse>(&self) -> Result<T> {

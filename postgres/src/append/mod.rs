@@ -7,6 +7,7 @@ mod batch;
 mod known;
 mod outage;
 mod settle;
+pub(crate) mod within;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

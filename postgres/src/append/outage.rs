@@ -47,20 +47,23 @@ pub(crate) fn unknown_or(is_lost: bool, appends: &[Append], error: &StoreError) 
     }
 }
 
-/// The same error for one more caller: its cause is told in words.
+/// The same error for one more caller: its causes are told in words.
 fn again(error: &StoreError) -> StoreError {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if error.is_unavailable() {
+    let message = error.to_string();
+    let told = if error.is_unavailable() {
         StoreError::unavailable(message)
     } else if error.is_invalid() {
         StoreError::invalid(message)
     } else {
         StoreError::other(message)
+    };
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
     }
+    // Some say at their own level what their cause says too.
+    causes.dedup_by(|below, above| above.contains(&**below));
+    if causes.is_empty() { told } else { told.with_source(causes.join(": ")) }
 }

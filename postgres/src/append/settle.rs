@@ -50,6 +50,7 @@ pub(super) async fn settle(
             },
             Err(failure) => failure,
         };
+        let is_lost = matches!(failure, Failure::Lost(_));
         match failure {
             // What the database refuses, it refuses for the sake of one of them: each goes alone.
             Failure::Failed(_) if group.calls.len() > 1 && tries <= TRIES => {
@@ -59,16 +60,15 @@ pub(super) async fn settle(
             }
             Failure::Failed(error) => group.fail_all(&error),
             Failure::Taken => groups.push_front(group),
-            Failure::Undone(error) | Failure::Lost(error) if outage.is_over() => {
-                group.fail_all(&error);
-            }
-            failure => {
-                if let Failure::Lost(error) = failure {
-                    tracing::warn!(%error, "appends are sent again over another connection");
-                    group.is_lost = true;
+            Failure::Undone(error) | Failure::Lost(error) => {
+                group.is_lost |= is_lost;
+                if outage.is_over() {
+                    group.fail_all(&error);
+                } else {
+                    tracing::warn!(%error, "appends are sent again");
+                    outage.pause().await;
+                    groups.push_front(group);
                 }
-                outage.pause().await;
-                groups.push_front(group);
             }
         }
     }

@@ -21,6 +21,7 @@
 //! runs as the user `postgres` or `nobody`. It ends with the process, however that ends, and its folder is removed.
 //!
 //! The private server runs without `fsync`: what it keeps survives a crash of the server, but not one of the machine.
+//! Most of a test's time goes into the files of its database; `TMPDIR=/dev/shm` keeps them in memory.
 //!
 //! This module makes no tables: that is what the store's `migrate` is for.
 

@@ -48,7 +48,8 @@ clean_up() {
 
 server=
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+# PIPE: whoever waits for an answer may be gone.
+trap 'exit 1' HUP INT PIPE TERM
 
 "$binaries/initdb" --pgdata="$folder/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync \
     </dev/null >>"$folder/log" 2>&1 || give_up

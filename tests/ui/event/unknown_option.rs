@@ -2,7 +2,7 @@ use annals::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-#[event(verison = 3)]
+#[event(verison = 1)]
 struct Opened;
 
 fn main() {}

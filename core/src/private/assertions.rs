@@ -1,0 +1,287 @@
+//! What the macros know of types only: checked in constants, so that a mistake stops the compiler.
+
+use crate::event::EventName;
+
+/// Stops the compiler if the last of the events that `types` names is stored under a name of one before it.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_new_name(events: &[EventName], types: &[&str]) {
+    let last = types.len() - 1;
+    let mut index = 0;
+    while index < last {
+        if let Some(name) = shared_name(&events[index], &events[last]) {
+            clash(types[index], types[last], name);
+        }
+        index += 1;
+    }
+}
+
+/// A name under which both are read.
+const fn shared_name(a: &EventName, b: &EventName) -> Option<&'static str> {
+    if same(a.name, b.name) || contains(b.aliases, a.name) {
+        return Some(a.name);
+    }
+    if contains(a.aliases, b.name) {
+        return Some(b.name);
+    }
+    let mut index = 0;
+    while index < a.aliases.len() {
+        if contains(b.aliases, a.aliases[index]) {
+            return Some(a.aliases[index]);
+        }
+        index += 1;
+    }
+    None
+}
+
+/// Panics with a message that formatting would write, if it could be done while compiling.
+#[track_caller]
+const fn clash(a: &str, b: &str, name: &str) -> ! {
+    Message::new()
+        .and("`")
+        .and(a)
+        .and("` and `")
+        .and(b)
+        .and("` are both stored as `")
+        .and(name)
+        .and("`; give one of them another `#[event(name = …)]`")
+        .panic()
+}
+
+/// Stops the compiler if the earlier struct of an event is none: it has another stored name, or no lower version.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_previous(event: &EventName, ty: &str, previous_ty: &str) {
+    let Some(previous) = event.previous else { return };
+    if !same(previous.name, event.name) {
+        Message::new()
+            .and("`")
+            .and(previous_ty)
+            .and("` is stored as `")
+            .and(previous.name)
+            .and("`, `")
+            .and(ty)
+            .and("` as `")
+            .and(event.name)
+            .and("`: they are one event; write `#[event(name = \"")
+            .and(event.name)
+            .and("\")]` on `")
+            .and(previous_ty)
+            .and("`")
+            .panic()
+    }
+    if previous.version >= event.version {
+        Message::new()
+            .and("`")
+            .and(previous_ty)
+            .and("` is at version ")
+            .and_number(previous.version)
+            .and(", `")
+            .and(ty)
+            .and("` at version ")
+            .and_number(event.version)
+            .and(": an earlier struct has a lower version; write `version = ")
+            .and_number(previous.version + 1)
+            .and("` on `")
+            .and(ty)
+            .and("`")
+            .panic()
+    }
+}
+
+/// Stops the compiler if a version above that of the earlier struct has no way up; `steps` are those above, in order.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_steps(event: &EventName, previous_ty: &str, steps: &[u32]) {
+    let Some(previous) = event.previous else { return };
+    let mut next = previous.version + 1;
+    let mut index = 0;
+    while index < steps.len() {
+        // Those below are reported by `assert_step`.
+        if steps[index] > next {
+            missing(next, previous_ty);
+        }
+        if steps[index] == next {
+            next += 1;
+        }
+        index += 1;
+    }
+    if next < event.version {
+        missing(next, previous_ty);
+    }
+}
+
+#[track_caller]
+const fn missing(from: u32, previous_ty: &str) -> ! {
+    Message::new()
+        .and("no way up from version ")
+        .and_number(from)
+        .and(" to ")
+        .and_number(from + 1)
+        .and(": `")
+        .and(previous_ty)
+        .and("` covers the versions below; say what changed with `#[event(since = ")
+        .and_number(from + 1)
+        .and(", …)]` on a field or `upcast(from = ")
+        .and_number(from)
+        .and(", with = function)`, or that nothing has to be done with `upcast(from = ")
+        .and_number(from)
+        .and(")`")
+        .panic()
+}
+
+/// Stops the compiler if a step is never taken, since the earlier struct covers its version.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_step(event: &EventName, previous_ty: &str, from: u32) {
+    let Some(previous) = event.previous else { return };
+    if from <= previous.version && previous.version < event.version {
+        Message::new()
+            .and("the step from version ")
+            .and_number(from)
+            .and(" to ")
+            .and_number(from + 1)
+            .and(" is never taken: what is stored up to version ")
+            .and_number(previous.version)
+            .and(" is read as `")
+            .and(previous_ty)
+            .and("`, from which `From` leads to the present struct; leave this out")
+            .panic()
+    }
+}
+
+/// Stops the compiler if the earlier struct of an event is never used, since no version that it covers is read.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_oldest(event: &EventName, previous_ty: &str) {
+    let Some(previous) = event.previous else { return };
+    if event.oldest > previous.version {
+        Message::new()
+            .and("no version before ")
+            .and_number(event.oldest)
+            .and(" is read, and `")
+            .and(previous_ty)
+            .and("` covers those up to ")
+            .and_number(previous.version)
+            .and("; leave `previous` out, or lower `oldest`")
+            .panic()
+    }
+}
+
+/// Stops the compiler if readers of an earlier struct's version are said to read the event.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_readable_from(event: &EventName, previous_ty: &str) {
+    let Some(previous) = event.previous else { return };
+    if event.readable_from <= previous.version && previous.version < event.version {
+        Message::new()
+            .and("readers of version ")
+            .and_number(event.readable_from)
+            .and(" cannot read the event: `")
+            .and(previous_ty)
+            .and("` of version ")
+            .and_number(previous.version)
+            .and(" has another shape; write `readable_from = ")
+            .and_number(previous.version + 1)
+            .and("` or above")
+            .panic()
+    }
+}
+
+/// A type whose value may be absent from a JSON object.
+#[diagnostic::on_unimplemented(
+    message = "the field has no `default`, and what was stored before does not have it",
+    label = "`{Self}` is not an `Option`",
+    note = "write `#[event(since = …, default = …)]`, or make the field an `Option`, which is `None` where it is absent"
+)]
+pub trait Optional {}
+
+impl<T> Optional for Option<T> {}
+
+/// Stops the compiler if a type is not an `Option`.
+pub const fn assert_optional<T: Optional>() {}
+
+/// A text that is put together while compiling.
+struct Message {
+    bytes: [u8; 1024],
+    length: usize,
+}
+
+impl Message {
+    const fn new() -> Self {
+        Self { bytes: [0; 1024], length: 0 }
+    }
+
+    const fn and(mut self, piece: &str) -> Self {
+        let bytes = piece.as_bytes();
+        // A piece that does not fit is left out whole, so that no letter is cut.
+        if self.length + bytes.len() > self.bytes.len() {
+            return self;
+        }
+        let mut index = 0;
+        while index < bytes.len() {
+            self.bytes[self.length] = bytes[index];
+            self.length += 1;
+            index += 1;
+        }
+        self
+    }
+
+    const fn and_number(self, number: u32) -> Self {
+        const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        let front = if number >= 10 { self.and_number(number / 10) } else { self };
+        front.and(DIGITS[(number % 10) as usize])
+    }
+
+    #[track_caller]
+    const fn panic(&self) -> ! {
+        match std::str::from_utf8(self.bytes.split_at(self.length).0) {
+            Ok(message) => panic!("{}", message),
+            Err(_) => panic!("bug in annals: a message is not UTF-8"),
+        }
+    }
+}
+
+const fn contains(names: &[&str], name: &str) -> bool {
+    let mut index = 0;
+    while index < names.len() {
+        if same(names[index], name) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}

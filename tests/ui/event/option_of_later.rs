@@ -1,8 +1,0 @@
-use annals::prelude::*;
-use serde::{Deserialize, Serialize};
-
-#[derive(Debug, Clone, Serialize, Deserialize, Event)]
-#[event(version = 2, upcast(from = 1))]
-struct Opened;
-
-fn main() {}

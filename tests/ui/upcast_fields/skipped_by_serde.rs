@@ -1,0 +1,13 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(version = 2)]
+struct Placed {
+    order: String,
+    #[event(since = 2)]
+    #[serde(skip)]
+    price: Option<i64>,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+fn split(old: String) -> String {
+    old
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(version = 2, upcast(from = 1, with = split))]
+struct Placed {
+    order: String,
+}
+
+fn main() {}
