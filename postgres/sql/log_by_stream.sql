@@ -1,14 +1,16 @@
--- Each stream is read from its own part of the index, never more than a page of it. Along a stream positions rise with its
--- versions: where to begin is found by halving, so that a page costs the same however much of a stream was read before.
+-- Each stream is read from its own part of the index, never more than a page of it, whatever the planner makes of it: along
+-- a stream versions have no gaps and positions rise with them, so that the page is a range of versions. Where it begins is
+-- found by halving; at the stream's end, by one look.
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
        e.data::text AS data, e.metadata::text AS metadata, e.stream_id
   FROM unnest($4::text[]) AS asked (stream_id)
  CROSS JOIN LATERAL (
       WITH RECURSIVE halved (low, high) AS (
-          SELECT 0::bigint,
-                 coalesce((SELECT max(head.stream_version)
-                             FROM {schema}.events AS head
-                            WHERE head.stream_id = asked.stream_id), 0)
+          (SELECT CASE WHEN head.position <= $1 THEN head.stream_version ELSE 0 END, head.stream_version
+             FROM {schema}.events AS head
+            WHERE head.stream_id = asked.stream_id
+            ORDER BY head.stream_version DESC
+            LIMIT 1)
            UNION ALL
           SELECT CASE WHEN middle.is_read THEN middle.version ELSE halved.low END,
                  CASE WHEN middle.is_read THEN halved.high ELSE middle.version - 1 END
@@ -22,17 +24,15 @@ SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.record
            WHERE halved.low < halved.high
       )
       SELECT halved.low AS version FROM halved WHERE halved.low >= halved.high
- ) AS read
+ ) AS last_read
  CROSS JOIN LATERAL (
       SELECT *
         FROM {schema}.events AS of_stream
        WHERE of_stream.stream_id = asked.stream_id
-         AND of_stream.stream_version > read.version
-         AND of_stream.position > $1 AND of_stream.position <= $2
-         AND ($5::text[] IS NULL OR of_stream.event_type = ANY ($5))
-         AND ($6::text[] IS NULL OR of_stream.category = ANY ($6))
+         AND of_stream.stream_version > last_read.version AND of_stream.stream_version <= last_read.version + $3
        ORDER BY of_stream.stream_version
        LIMIT $3
-  ) AS e
+ ) AS e
+ WHERE e.position <= $2
  ORDER BY e.position
  LIMIT $3

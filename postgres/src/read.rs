@@ -69,13 +69,13 @@ pub(crate) async fn log_page(
             continue;
         }
         let read = ReadAll::after(reached).filter(read.filter.clone()).limit(limit - events.len());
-        events.extend(log_part(database, &read, readable).await?);
-        if events.len() < limit {
+        let part = log_part(database, &read, readable).await?;
+        events.extend(part.events);
+        let Some(cut) = part.cut else {
             reached = readable;
             continue;
-        }
-        // A full page may end anywhere.
-        reached = events.last().map_or(readable, |last: &RecordedEvent| last.position);
+        };
+        reached = cut;
         if reached == readable && !is_fresh {
             readable = wake.ceiling(database).await?.readable;
         }
@@ -83,53 +83,87 @@ pub(crate) async fn log_page(
     }
 }
 
+/// Events of the log up to a position.
+struct Part {
+    events: Vec<RecordedEvent>,
+    /// Where it ends, if that is before the position, since it is full.
+    cut: Option<Position>,
+}
+
 /// Reads events of the log up to a position.
-async fn log_part(
-    database: &Database,
-    read: &ReadAll,
-    to: Position,
-) -> Result<Vec<RecordedEvent>, StoreError> {
+async fn log_part(database: &Database, read: &ReadAll, to: Position) -> Result<Part, StoreError> {
+    if let Some(streams) = &read.filter.streams {
+        return streams_part(database, read, streams, to).await;
+    }
     let doing = "read the log";
     let statements = &database.statements;
     let types = read.filter.event_types.as_deref().map(texts);
     let categories = read.filter.categories.as_deref().map(texts);
-    let streams = read.filter.streams.as_deref().map(stream_names);
     let bounds = (bounded(read.after.get()), bounded(to.get()), bounded(read.limit as u64));
     let rows = database
         .fetch_all(doing, || {
-            let statement = match (&streams, &types, &categories) {
-                (Some(_), ..) => statements.log_by_stream(),
-                (None, Some(_), _) => statements.log_by_type(),
-                (None, None, Some(_)) => statements.log_by_category(),
-                (None, None, None) => statements.log_all(),
+            let statement = match (&types, &categories) {
+                (Some(_), _) => statements.log_by_type(),
+                (None, Some(_)) => statements.log_by_category(),
+                (None, None) => statements.log_all(),
             };
             let query = sqlx::query(statement).bind(bounds.0).bind(bounds.1).bind(bounds.2);
-            match (&streams, &types, &categories) {
-                (Some(streams), types, categories) => {
-                    query.bind(streams).bind(types.as_ref()).bind(categories.as_ref())
-                }
-                (None, Some(types), categories) => query.bind(types).bind(categories.as_ref()),
-                (None, None, Some(categories)) => query.bind(categories),
-                (None, None, None) => query,
+            match (&types, &categories) {
+                (Some(types), categories) => query.bind(types).bind(categories.as_ref()),
+                (None, Some(categories)) => query.bind(categories),
+                (None, None) => query,
             }
         })
         .await?;
+    part(&rows, read.limit).map_err(|error| store_error(doing, error))
+}
+
+/// Reads events of some streams. Their types are looked at here: the database reads a page of each stream at most, which it
+/// could not promise if it had to look for rare ones.
+async fn streams_part(
+    database: &Database,
+    read: &ReadAll,
+    streams: &[StreamId],
+    to: Position,
+) -> Result<Part, StoreError> {
+    let doing = "read the log";
+    let mut any_type = read.filter.clone();
+    any_type.event_types = None;
+    let mut names: Vec<&str> = (streams.iter())
+        .filter(|stream_id| any_type.matches("", stream_id))
+        .map(StreamId::as_str)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let rows = database
+        .fetch_all(doing, || {
+            sqlx::query(database.statements.log_by_stream())
+                .bind(bounded(read.after.get()))
+                .bind(bounded(to.get()))
+                .bind(bounded(read.limit as u64).min(LARGEST_PAGE))
+                .bind(&names)
+        })
+        .await?;
+    let mut part = part(&rows, read.limit).map_err(|error| store_error(doing, error))?;
+    part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
+    Ok(part)
+}
+
+/// More than a page can hold, and little enough to be added to a version.
+const LARGEST_PAGE: i64 = 1 << 40;
+
+fn part(rows: &[PgRow], limit: usize) -> Result<Part, sqlx::Error> {
     let mut made = Rows::default();
-    let events: Result<Vec<_>, _> = rows.iter().map(|row| made.recorded(row, None)).collect();
-    events.map_err(|error| store_error(doing, error))
+    let events: Vec<_> =
+        rows.iter().map(|row| made.recorded(row, None)).collect::<Result<_, _>>()?;
+    // A full page may end anywhere.
+    let cut = events.last().map(|last| last.position).filter(|_| events.len() >= limit);
+    Ok(Part { events, cut })
 }
 
 /// The names of a filter, each once: a name that is asked for twice would be found twice.
 fn texts(names: &[std::borrow::Cow<'static, str>]) -> Vec<String> {
     let mut names: Vec<String> = names.iter().map(|name| name.clone().into_owned()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The names of the streams of a filter, each once.
-fn stream_names(streams: &[StreamId]) -> Vec<&str> {
-    let mut names: Vec<&str> = streams.iter().map(StreamId::as_str).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -5,8 +5,8 @@ use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
 use crate::faults::{
-    Deaf, Doubles, FenceUnchecked, ForgottenKey, ForgottenReaders, NarrowVersions, NewestSnapshot,
-    NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
+    Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey, ForgottenReaders, NarrowVersions,
+    NewestSnapshot, NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
 };
 
 /// Checks that a fault breaks just these rules.
@@ -113,6 +113,11 @@ async fn positions_out_of_the_streams_order() {
         ],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_takes_every_stream() {
+    check(|| EveryStream, &["the_log_is_filtered_by_streams"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,6 +120,21 @@ impl<S: Sync> Fault<S> for OutOfOrder {
     }
 }
 
+/// Filters by names and categories only.
+pub struct EveryStream;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for EveryStream {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut read = read.clone();
+        read.filter.streams = None;
+        store.log_page(&read).await
+    }
+}
+
 /// Forgets the idempotency keys.
 pub struct ForgottenKey;
 

@@ -1,6 +1,7 @@
 //! Subscriptions, on each store: what is delivered, what is acknowledged, who owns a name; and what they bear when the store
 //! has faults.
 
+mod cost;
 mod delivery;
 mod durable;
 mod faults;
