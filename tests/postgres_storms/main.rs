@@ -15,7 +15,7 @@ use annals_postgres::{PostgresStore, PostgresStoreBuilder};
 use fastrand::Rng;
 
 use self::fleet::Fleet;
-use self::history::check::{Fault, Kind, check};
+use self::history::check::{Kind, check};
 use self::history::storm::{Weather, assert_sound, storm};
 use self::proxy::{Cuts, Proxy};
 use self::sabotage::{
@@ -72,13 +72,19 @@ async fn a_storm_finds_readers_that_forget_appends_under_way() {
     let end = migrated(url).await;
     add_pauses(url).await;
     forget_appends_under_way(url).await;
-    let history = storm("forgotten appends", Weather::of_the_day(), fleet(url).await, async || {
-        calm(url).await;
-        end
-    })
-    .await;
-    let passed = |fault: &Fault| fault.kind == Kind::Passed;
-    assert!(check(&history).iter().any(passed), "no event was passed");
+    // On a machine with no time to spare, one storm may find none.
+    for _ in 0..20 {
+        let (fleet, end) = (fleet(url).await, end.clone());
+        let history = storm("forgotten appends", Weather::of_the_day(), fleet, async || {
+            calm(url).await;
+            end
+        })
+        .await;
+        if check(&history).iter().any(|fault| fault.kind == Kind::Passed) {
+            return;
+        }
+    }
+    panic!("no event was passed");
 }
 
 /// Without pauses: what meets, meets in microseconds.

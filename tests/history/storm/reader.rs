@@ -34,35 +34,47 @@ impl Reader {
         mut end: watch::Receiver<Option<u64>>,
     ) -> Reading {
         tokio::time::sleep(self.start).await;
-        while end.borrow_and_update().is_none() {
-            tokio::select! {
-                () = self.step(&store) => {}
-                // The step is cut off, which must lose nothing.
-                _ = end.changed() => {}
-            }
-        }
-        let end = end.borrow().unwrap_or_default();
-        let rest = async {
-            while self.reading.reached < end {
-                self.step(&store).await;
-            }
+        let mut told = end.clone();
+        let late = async {
+            // The other end is there as long as anybody waits for this reader.
+            _ = told.wait_for(Option::is_some).await;
+            tokio::time::sleep(PATIENCE).await;
         };
-        // Who does not come to the end tells so by where it is.
-        _ = tokio::time::timeout(PATIENCE, rest).await;
+        tokio::select! {
+            () = self.follow(&store, &mut end) => {}
+            // Where it is then tells that it did not come to the end.
+            () = late => {}
+        }
         self.reading
     }
 
-    /// Reads a page, and waits for more at the end.
-    async fn step(&mut self, store: &impl EventStore) {
-        let after = Position::from(self.reading.reached);
-        let read = ReadAll::after(after).limit(self.rng.usize(1..300));
-        let Ok(page) = store.log_page(&read).await else {
-            return tokio::time::sleep(AGAIN).await;
-        };
-        self.reading.seen.extend(page.events.iter().map(Entry::from));
-        self.reading.reached = page.reached.get().max(self.reading.reached);
-        if !page.more && store.wait_for_events(page.reached).await.is_err() {
-            tokio::time::sleep(AGAIN).await;
+    async fn follow(&mut self, store: &impl EventStore, end: &mut watch::Receiver<Option<u64>>) {
+        loop {
+            let after = Position::from(self.reading.reached);
+            let read = ReadAll::after(after).limit(self.rng.usize(1..300));
+            let Ok(page) = store.log_page(&read).await else {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
+            self.reading.seen.extend(page.events.iter().map(Entry::from));
+            self.reading.reached = page.reached.get().max(self.reading.reached);
+            if page.more {
+                continue;
+            }
+            // Who waits before the end must be woken up; who is there waits for nothing but to be told so.
+            let reached = self.reading.reached;
+            tokio::select! {
+                woken = store.wait_for_events(page.reached) => {
+                    if woken.is_err() {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+                () = told_that_the_end_is(reached, end) => return,
+            }
         }
     }
+}
+
+async fn told_that_the_end_is(reached: u64, end: &mut watch::Receiver<Option<u64>>) {
+    _ = end.wait_for(|end| end.is_some_and(|end| end <= reached)).await;
 }
