@@ -39,7 +39,7 @@ async fn fleet(url: &str) -> Fleet {
     for builder in [
         builder(),
         builder().wake_up(false),
-        builder().batch_calls(1),
+        builder().batch_calls(1).max_connections(1),
         builder().patience(Duration::ZERO),
     ] {
         stores.push(builder.connect(url).await.expect("the server can be reached"));
