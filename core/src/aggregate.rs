@@ -7,6 +7,7 @@ use crate::aggregate_id::AggregateId;
 use crate::codec::{DecodeError, EncodeError};
 use crate::context::{EventContext, Subject};
 use crate::event::{EventEnum, EventOf};
+use crate::shape::StateShape;
 
 /// A state that is the fold of the events of one stream.
 ///
@@ -56,6 +57,13 @@ pub trait Aggregate:
     /// Reads a state from a snapshot's JSON text; `None` if the aggregate has no snapshots.
     fn decode_snapshot(json: &str) -> Option<Result<Self, DecodeError>> {
         let _ = json;
+        None
+    }
+
+    /// The shape of the state in snapshots; `None` if it has none, or none is known.
+    ///
+    /// A snapshot of another shape counts as none, so that a version that somebody forgot to raise does no harm.
+    fn snapshot_shape() -> Option<&'static StateShape> {
         None
     }
 

@@ -2,6 +2,9 @@
 //!
 //! A user annotates plain structs and impls; the macros write the event enum, the dispatch of events to the methods
 //! that apply them, and the routes of commands; this crate runs them.
+//!
+//! The feature `schema` has registrations carry the shapes of events and commands. Only the schema test asks for them:
+//! `annals-testing` turns it on, and a program without it compiles faster.
 
 pub mod aggregate;
 pub mod aggregate_id;
@@ -21,6 +24,7 @@ pub mod receipt;
 pub mod recorded_event;
 pub mod registry;
 pub mod repository;
+pub mod shape;
 pub mod store;
 pub mod stream;
 pub mod timestamp;

@@ -1,32 +1,71 @@
 //! What the program registers about itself while it is linked.
 //!
-//! The macros submit one entry for each event, aggregate and route; builders read them. Nothing here runs anything.
+//! The macros submit one entry for each event, aggregate and route; builders read them. Nothing here runs anything. With the
+//! feature `schema`, which annals-testing turns on, the entries of events and commands know their shapes.
 
 use std::any::{TypeId, type_name};
 
-use crate::aggregate::Aggregate;
+#[cfg(feature = "schema")]
+use serde_json::Value;
+
+use crate::aggregate::{Aggregate, SnapshotPolicy};
 use crate::bus::Route;
+#[cfg(feature = "schema")]
+use crate::codec::DecodeError;
 use crate::command::HandledBy;
 use crate::event::{Event, EventEnum, EventName};
+use crate::shape::StateShape;
+#[cfg(feature = "schema")]
+use crate::shape::Traced;
+#[cfg(feature = "schema")]
+use crate::upcast::Stored;
 
 /// A type of event that the program links.
 #[derive(Debug, Clone, Copy)]
-pub struct EventRegistration(pub EventName);
+#[non_exhaustive]
+pub struct EventRegistration {
+    /// How it is stored.
+    pub event: EventName,
+    /// Finds its shape.
+    #[cfg(feature = "schema")]
+    pub trace: fn() -> Traced,
+    /// Reads it, and says only whether it can be read.
+    #[cfg(feature = "schema")]
+    pub read: fn(Stored<'_>) -> Result<(), DecodeError>,
+}
 
 impl EventRegistration {
+    /// All events that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of an event.
     pub const fn of<E: Event>() -> Self {
-        Self(EventName::of::<E>())
+        Self {
+            event: EventName::of::<E>(),
+            #[cfg(feature = "schema")]
+            trace: schema::trace_event::<E>,
+            #[cfg(feature = "schema")]
+            read: schema::read_event::<E>,
+        }
     }
 }
 
 /// A type of aggregate that the program links.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct AggregateRegistration {
     /// The first part of its streams' names.
     pub category: &'static str,
     /// Its events.
     pub events: &'static [EventName],
+    /// Stored names of events in its streams that it passes over.
+    pub ignored: &'static [&'static str],
+    /// When its snapshots are taken, if it has any.
+    pub snapshot: Option<SnapshotPolicy>,
+    /// Finds the shape of its state in snapshots, if it has any.
+    pub snapshot_shape: fn() -> Option<&'static StateShape>,
     /// The name of its Rust type, with its path.
     pub type_name: fn() -> &'static str,
     /// Its Rust type.
@@ -34,11 +73,19 @@ pub struct AggregateRegistration {
 }
 
 impl AggregateRegistration {
+    /// All aggregates that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of an aggregate.
     pub const fn of<A: Aggregate>() -> Self {
         Self {
             category: A::CATEGORY,
             events: A::Event::EVENTS,
+            ignored: A::IGNORED,
+            snapshot: A::SNAPSHOT,
+            snapshot_shape: A::snapshot_shape,
             type_name: type_name::<A>,
             type_id: TypeId::of::<A>,
         }
@@ -47,6 +94,7 @@ impl AggregateRegistration {
 
 /// A handler that the program links: a command by its name, and the aggregate that handles it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct CommandRegistration {
     /// The name of the command.
     pub command: &'static str,
@@ -56,10 +104,21 @@ pub struct CommandRegistration {
     pub aggregate_name: fn() -> &'static str,
     /// The aggregate's Rust type.
     pub aggregate: fn() -> TypeId,
+    /// Finds the command's shape.
+    #[cfg(feature = "schema")]
+    pub trace: fn() -> Traced,
+    /// Reads the command, and says only whether it can be read.
+    #[cfg(feature = "schema")]
+    pub read: fn(&Value) -> Result<(), DecodeError>,
     pub(crate) route: Route,
 }
 
 impl CommandRegistration {
+    /// All handlers that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
     /// Makes the entry of a handler.
     pub const fn of<A: Aggregate, C: HandledBy<A>>() -> Self {
         Self {
@@ -67,6 +126,10 @@ impl CommandRegistration {
             type_name: type_name::<C>,
             aggregate_name: type_name::<A>,
             aggregate: TypeId::of::<A>,
+            #[cfg(feature = "schema")]
+            trace: schema::trace_command::<C>,
+            #[cfg(feature = "schema")]
+            read: schema::read_command::<C>,
             route: Route::of::<A, C>(),
         }
     }
@@ -75,3 +138,35 @@ impl CommandRegistration {
 inventory::collect!(EventRegistration);
 inventory::collect!(AggregateRegistration);
 inventory::collect!(CommandRegistration);
+
+/// What the schema test asks of events and commands.
+#[cfg(feature = "schema")]
+mod schema {
+    use serde_json::Value;
+
+    use crate::codec::DecodeError;
+    use crate::command::Command;
+    use crate::event::Event;
+    use crate::shape::Traced;
+    use crate::upcast::Stored;
+
+    pub(super) fn trace_event<E: Event>() -> Traced {
+        Traced::checked_by::<E>(|sample| {
+            E::decode(Stored::new(E::NAME, E::VERSION, &sample.to_string())).is_ok()
+        })
+    }
+
+    pub(super) fn read_event<E: Event>(stored: Stored<'_>) -> Result<(), DecodeError> {
+        E::decode(stored).map(drop)
+    }
+
+    pub(super) fn trace_command<C: Command>() -> Traced {
+        Traced::checked_by::<C>(|sample| read_command::<C>(sample).is_ok())
+    }
+
+    pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
+        C::deserialize(content)
+            .map(drop)
+            .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
+    }
+}

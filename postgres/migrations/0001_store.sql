@@ -121,7 +121,10 @@ CREATE FUNCTION {schema}.append(
     key_after bigint[], key_last_event integer[], key_events bigint[],
     OUT positions bigint[], OUT head_versions bigint[], OUT head_positions bigint[], OUT head_instants timestamptz[],
     OUT instants timestamptz[]
-) RETURNS SETOF record LANGUAGE plpgsql AS $$
+) RETURNS SETOF record LANGUAGE plpgsql
+-- Planned once: the plans do not depend on how many events there are, and planning costs more than all the rest.
+SET plan_cache_mode = force_generic_plan
+AS $$
 DECLARE
     drawn bigint;
     now_at timestamptz;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use annals::shape::Fingerprint;
 use annals::{
     Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
     OutgoingCommand, Page, Payload, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
@@ -130,13 +131,12 @@ impl SnapshotStore for PostgresStore {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let snapshot = || -> Result<StoredSnapshot, sqlx::Error> {
-            Ok(StoredSnapshot {
-                stream_id: stream_id.clone(),
-                snapshot_version,
-                stream_version: unsigned(row.try_get("stream_version")?),
-                event_id: row.try_get("event_id")?,
-                data: Payload::new(row.try_get::<&str, _>("data")?),
-            })
+            let stream_version = unsigned(row.try_get("stream_version")?);
+            let data = Payload::new(row.try_get::<&str, _>("data")?);
+            let fingerprint: Option<String> = row.try_get("fingerprint")?;
+            let event_id = row.try_get("event_id")?;
+            Ok(StoredSnapshot::new(stream_id.clone(), stream_version, event_id, data)
+                .with_shape(snapshot_version, fingerprint.map(Fingerprint::new)))
         };
         snapshot().map(Some).map_err(|error| store_error(doing, error))
     }
@@ -149,7 +149,7 @@ impl SnapshotStore for PostgresStore {
                     .bind(i64::from(snapshot.snapshot_version))
                     .bind(bounded(snapshot.stream_version))
                     .bind(snapshot.event_id)
-                    .bind(None::<&str>)
+                    .bind(snapshot.fingerprint.as_ref().map(Fingerprint::as_str))
                     .bind(snapshot.data.as_str())
             })
             .await

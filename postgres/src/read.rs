@@ -37,8 +37,9 @@ pub(crate) async fn stream_page(
         })
         .await?;
     let more = rows.len() > limit;
+    let mut made = Rows::default();
     let events: Result<Vec<_>, _> =
-        rows.iter().take(limit).map(|row| recorded(row, Some(&read.stream_id))).collect();
+        rows.iter().take(limit).map(|row| made.recorded(row, Some(&read.stream_id))).collect();
     Ok(Page::new(events.map_err(|error| store_error(doing, error))?, more))
 }
 
@@ -108,7 +109,8 @@ async fn log_part(
             }
         })
         .await?;
-    let events: Result<Vec<_>, _> = rows.iter().map(|row| recorded(row, None)).collect();
+    let mut made = Rows::default();
+    let events: Result<Vec<_>, _> = rows.iter().map(|row| made.recorded(row, None)).collect();
     events.map_err(|error| store_error(doing, error))
 }
 
@@ -146,30 +148,55 @@ pub(crate) async fn stream_head(
     head().map_err(|error| store_error(doing, error))
 }
 
-/// Makes an event of a row; the stream's name is in it unless it is known.
-fn recorded(row: &PgRow, stream_id: Option<&StreamId>) -> Result<RecordedEvent, sqlx::Error> {
-    let schema_version = version(row.try_get("schema_version")?)?;
-    let readable_from = version(row.try_get("readable_from")?)?;
-    let event_type: String = row.try_get("event_type")?;
-    let data: &str = row.try_get("data")?;
-    let metadata: &str = row.try_get("metadata")?;
-    let metadata: Metadata =
-        serde_json::from_str(metadata).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let event =
-        NewEvent::new(row.try_get("event_id")?, event_type, schema_version, Payload::new(data))
-            .with_readable_from(readable_from)
-            .with_metadata(Arc::new(metadata));
-    let stream_id = match stream_id {
-        Some(stream_id) => stream_id.clone(),
-        None => StreamId::from_name(row.try_get::<&str, _>("stream_id")?),
-    };
-    let recorded_at: Instant = row.try_get("recorded_at")?;
-    let head = StreamHead::new(
-        unsigned(row.try_get("stream_version")?),
-        Position::from(unsigned(row.try_get("position")?)),
-        recorded_at.0,
-    );
-    Ok(RecordedEvent::new(event, stream_id, head))
+/// Makes events of rows.
+///
+/// Events of one command, and often of a whole stream, have the same metadata: it is read once, and shared.
+#[derive(Default)]
+struct Rows {
+    metadata: Option<(String, Arc<Metadata>)>,
+}
+
+impl Rows {
+    /// Makes an event of a row; the stream's name is in it unless it is known.
+    fn recorded(
+        &mut self,
+        row: &PgRow,
+        stream_id: Option<&StreamId>,
+    ) -> Result<RecordedEvent, sqlx::Error> {
+        let data: &str = row.try_get(7)?;
+        let event = NewEvent::new(
+            row.try_get(5)?,
+            row.try_get::<String, _>(6)?,
+            version(row.try_get(2)?)?,
+            Payload::new(data),
+        )
+        .with_readable_from(version(row.try_get(3)?)?)
+        .with_metadata(self.metadata(row.try_get(8)?)?);
+        let stream_id = match stream_id {
+            Some(stream_id) => stream_id.clone(),
+            None => StreamId::from_name(row.try_get::<&str, _>(9)?),
+        };
+        let recorded_at: Instant = row.try_get(4)?;
+        let head = StreamHead::new(
+            unsigned(row.try_get(1)?),
+            Position::from(unsigned(row.try_get(0)?)),
+            recorded_at.0,
+        );
+        Ok(RecordedEvent::new(event, stream_id, head))
+    }
+
+    fn metadata(&mut self, text: &str) -> Result<Arc<Metadata>, sqlx::Error> {
+        if let Some((last, metadata)) = &self.metadata
+            && last == text
+        {
+            return Ok(metadata.clone());
+        }
+        let metadata: Metadata =
+            serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let metadata = Arc::new(metadata);
+        self.metadata = Some((text.to_owned(), metadata.clone()));
+        Ok(metadata)
+    }
 }
 
 fn version(kept: i64) -> Result<u32, sqlx::Error> {

@@ -6,6 +6,7 @@ use annals::{Aggregate, Handle, HandledBy, HandlerError, IntoEvents, Metadata, T
 
 use crate::commands::IntoCommands;
 use crate::scenario::Scenario;
+use crate::stored::StoredEvent;
 use crate::when::When;
 
 /// Begins a test of an aggregate whose stream has these events.
@@ -61,6 +62,51 @@ pub fn given_nothing<A: Aggregate>() -> Given<A> {
     Given { scenario: Scenario::new(), services: NoServices }
 }
 
+/// Begins a test of an aggregate whose stream has these events as they are stored: of earlier versions, under earlier names.
+///
+/// ```
+/// # use annals::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Debug, Clone, Serialize, Deserialize, AggregateId)]
+/// # struct TaskId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+/// # #[event(alias = "TaskCreated")]
+/// # struct TaskAdded;
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+/// # struct TaskDone;
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// # struct Finish {
+/// #     #[command(id)]
+/// #     task: TaskId,
+/// # }
+/// # #[derive(Aggregate)]
+/// # #[aggregate(id = TaskId, events(TaskAdded, TaskDone))]
+/// # struct Task;
+/// # #[handlers]
+/// # impl Task {
+/// #     #[apply]
+/// #     fn added(_: &TaskAdded) -> Self {
+/// #         Self
+/// #     }
+/// #     #[handle]
+/// #     fn finish(&self, _: Finish) -> TaskDone {
+/// #         TaskDone
+/// #     }
+/// #     #[apply]
+/// #     fn done(&mut self, _: &TaskDone) {}
+/// # }
+/// use annals_testing::{given_stored, stored};
+/// use serde_json::json;
+///
+/// given_stored::<Task>([stored("TaskCreated", 1, json!(null))])
+///     .when(Finish { task: "t-1".into() })
+///     .then(TaskDone);
+/// ```
+#[track_caller]
+pub fn given_stored<A: Aggregate>(events: impl IntoIterator<Item = StoredEvent>) -> Given<A> {
+    given_nothing().and_given_stored(events)
+}
+
 /// Begins a test of an aggregate that has done these commands: an array or a `Vec` of one type, or a tuple.
 ///
 /// They are decided when the first `.when(…)` comes, by the services that are given until then; one that is refused
@@ -89,6 +135,13 @@ impl<A: Aggregate, S> Given<A, S> {
     #[track_caller]
     pub fn and_given(mut self, events: impl IntoEvents<A>) -> Self {
         self.scenario.add_events(events);
+        self
+    }
+
+    /// Adds events to the stream as they are stored.
+    #[track_caller]
+    pub fn and_given_stored(mut self, events: impl IntoIterator<Item = StoredEvent>) -> Self {
+        self.scenario.add_stored(events);
         self
     }
 

@@ -12,11 +12,14 @@ mod property;
 mod report;
 mod runtime;
 mod scenario;
+pub mod schema;
+mod stored;
 mod when;
 
 pub use crate::commands::{AnyCommand, IntoCommands};
 pub use crate::given::{
-    Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing,
+    Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing, given_stored,
 };
 pub use crate::property::{Sequences, sequences, sequences_with};
+pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
 pub use crate::when::When;

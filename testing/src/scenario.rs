@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::commands::AnyCommand;
 use crate::runtime::block_on;
+use crate::stored::StoredEvent;
 use crate::{checks, report};
 
 /// 2000-01-01T00:00:00Z.
@@ -32,6 +33,7 @@ pub(crate) struct Scenario<A: Aggregate> {
 
 enum Pending<A: Aggregate> {
     Event(A::Event, Timestamp),
+    Stored(StoredEvent, Timestamp),
     Command(AnyCommand<A>, Timestamp, Arc<Metadata>),
 }
 
@@ -88,6 +90,16 @@ impl<A: Aggregate> Scenario<A> {
         events.extend_into(&mut given);
         for event in given {
             self.pending.push(Pending::Event(event, self.instant));
+        }
+        if self.id.is_some() {
+            self.bring_forward(None);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn add_stored(&mut self, events: impl IntoIterator<Item = StoredEvent>) {
+        for event in events {
+            self.pending.push(Pending::Stored(event, self.instant));
         }
         if self.id.is_some() {
             self.bring_forward(None);
@@ -168,6 +180,10 @@ impl<A: Aggregate> Scenario<A> {
                     self.story.push(format!("given  {}", report::event(&event)));
                     self.record(&event, instant);
                 }
+                (Pending::Stored(event, instant), _) => {
+                    self.story.push(format!("stored {event}"));
+                    self.take_stored(&event, instant);
+                }
                 (Pending::Command(command, instant, metadata), Some(services)) => {
                     (self.instant, self.metadata) = (instant, metadata);
                     if let Err(refusal) = command.decide(self, services) {
@@ -183,17 +199,56 @@ impl<A: Aggregate> Scenario<A> {
     /// Stores an event as a store would, checks that it can be read back, and applies it.
     #[track_caller]
     fn record(&mut self, event: &A::Event, instant: Timestamp) {
-        let stream_version = self.history.len() as u64 + 1;
         let stored = event.stored();
-        let id = uuid::Uuid::from_u128(u128::from(stream_version));
-        let data = Payload::new(checks::event(event));
-        let new = NewEvent::new(id, stored.name, stored.version, data)
-            .with_readable_from(stored.readable_from)
-            .with_metadata(self.metadata.clone());
+        let new = NewEvent::new(
+            self.next_event_id(),
+            stored.name,
+            stored.version,
+            Payload::new(checks::event(event)),
+        );
+        let recorded = self.recorded(new.with_readable_from(stored.readable_from), instant);
+        self.apply(Some(event), recorded);
+    }
+
+    /// Takes an event as it is stored, and applies it.
+    #[track_caller]
+    fn take_stored(&mut self, stored: &StoredEvent, instant: Timestamp) {
+        let new = stored.to_new_event(self.next_event_id());
+        let recorded = self.recorded(new, instant);
+        let event = match A::Event::decode(recorded.stored(recorded.data.as_str())) {
+            Some(Ok(event)) => Some(event),
+            Some(Err(error)) => {
+                panic!(
+                    "{}\n\nstored event {stored} cannot be read: {error}",
+                    report::story(&self.story)
+                )
+            }
+            None if A::IGNORED.contains(&&*recorded.event_type) => None,
+            None => panic!(
+                "{}\n\nstored event {stored} is not an event of `{}`: list it in `events(…)`, or pass it over by `ignore(…)`",
+                report::story(&self.story),
+                std::any::type_name::<A>()
+            ),
+        };
+        self.apply(event.as_ref(), recorded);
+    }
+
+    fn next_event_id(&self) -> uuid::Uuid {
+        uuid::Uuid::from_u128(self.history.len() as u128 + 1)
+    }
+
+    fn recorded(&self, event: NewEvent, instant: Timestamp) -> RecordedEvent {
+        let stream_version = self.history.len() as u64 + 1;
         let head = StreamHead::new(stream_version, Position::from(stream_version), instant);
-        let recorded = RecordedEvent::new(new, self.stream(), head);
+        RecordedEvent::new(event.with_metadata(self.metadata.clone()), self.stream(), head)
+    }
+
+    /// Applies an event, unless it is one that the aggregate ignores, and takes it into the history.
+    #[track_caller]
+    fn apply(&mut self, event: Option<&A::Event>, recorded: RecordedEvent) {
         let cx = EventContext::<A>::new(self.id().clone(), recorded.clone());
-        if let Err(misfit) = A::apply(&mut self.state, event, &cx) {
+        let applied = event.map_or(Ok(()), |event| A::apply(&mut self.state, event, &cx));
+        if let Err(misfit) = applied {
             let why = match misfit {
                 Misfit::Exists => "it creates, but the aggregate exists",
                 Misfit::Missing => "it needs the aggregate, which does not exist",
@@ -201,7 +256,7 @@ impl<A: Aggregate> Scenario<A> {
             panic!(
                 "{}\n\nevent {} cannot be applied: {why}",
                 report::story(&self.story),
-                report::event(event)
+                event.map(report::event).unwrap_or_default()
             );
         }
         self.history.push(recorded);

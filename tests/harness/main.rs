@@ -10,4 +10,5 @@ mod failure;
 mod given;
 mod orders;
 mod sequences;
+mod stored;
 mod then;

@@ -1,6 +1,7 @@
 //! Snapshots make loading shorter, and can make nothing wrong.
 
 use annals::prelude::*;
+use annals::shape::Fingerprint;
 use annals::{Payload, StoredSnapshot, Stores};
 use serde::{Deserialize, Serialize};
 
@@ -75,13 +76,17 @@ async fn meter(stores: impl Into<Stores>) -> CommandBus {
 async fn telltale(store: &MemoryStore, stream_version: u64) -> StoredSnapshot {
     let page = store.log_page(&ReadAll::after(Position::START)).await.unwrap();
     let index = usize::try_from(stream_version.min(page.events.len() as u64)).unwrap() - 1;
-    StoredSnapshot {
-        stream_id: stream(),
-        snapshot_version: 3,
-        stream_version,
-        event_id: page.events[index].id,
-        data: Payload::new(r#"{"units":1000}"#),
-    }
+    let data = Payload::new(r#"{"units":1000}"#);
+    let fingerprint = Meter::snapshot_shape().map(|state| state.fingerprint.clone());
+    StoredSnapshot::new(stream(), stream_version, page.events[index].id, data)
+        .with_shape(3, fingerprint)
+}
+
+/// The same snapshot, but for one thing.
+fn but(snapshot: &StoredSnapshot, change: impl FnOnce(&mut StoredSnapshot)) -> StoredSnapshot {
+    let mut changed = snapshot.clone();
+    change(&mut changed);
+    changed
 }
 
 async fn units(store: &MemoryStore) -> u64 {
@@ -105,6 +110,8 @@ async fn one_is_taken_every_so_many_events() {
     assert_eq!(snapshot.stream_version, 100);
     let state: Account = serde_json::from_str(snapshot.data.as_str()).unwrap();
     assert_eq!(state.balance, 99, "each event once");
+    let fingerprint = annals::shape::Shape::of::<Account>().fingerprint();
+    assert_eq!(snapshot.fingerprint, Some(fingerprint), "by the state's shape");
 }
 
 #[tokio::test]
@@ -141,16 +148,15 @@ async fn a_bad_one_counts_as_none_and_is_overwritten_later() {
     let bus = meter(store.clone()).await;
     let good = telltale(&store, 2).await;
     let bad = [
-        ("broken", StoredSnapshot { data: Payload::new("{\"units\":"), ..good.clone() }),
-        ("of another shape", StoredSnapshot { data: Payload::new("\"seven\""), ..good.clone() }),
-        ("of another version", StoredSnapshot { snapshot_version: 2, ..good.clone() }),
+        ("broken", but(&good, |it| it.data = Payload::new("{\"units\":"))),
+        ("not its state", but(&good, |it| it.data = Payload::new("\"seven\""))),
+        ("of another version", but(&good, |it| it.snapshot_version = 2)),
+        ("of another shape", but(&good, |it| it.fingerprint = Some(Fingerprint::new("0")))),
+        ("of a shape unknown", but(&good, |it| it.fingerprint = None)),
         ("ahead of its stream", telltale(&store, 4).await),
         ("far ahead", telltale(&store, u64::MAX).await),
-        ("at version 0", StoredSnapshot { stream_version: 0, ..good.clone() }),
-        (
-            "of another history",
-            StoredSnapshot { event_id: uuid::Uuid::from_u128(1), ..good.clone() },
-        ),
+        ("at version 0", but(&good, |it| it.stream_version = 0)),
+        ("of another history", but(&good, |it| it.event_id = uuid::Uuid::from_u128(1))),
     ];
     for (what, snapshot) in bad {
         store.save_snapshot(snapshot).await.unwrap();

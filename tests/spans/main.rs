@@ -118,6 +118,33 @@ async fn an_event_that_stops_its_reader_is_told_by_name_and_place() {
     );
 }
 
+#[tokio::test]
+async fn a_snapshot_of_another_shape_is_told_and_what_to_do() {
+    let store = MemoryStore::new();
+    let bus = CommandBus::new(store.clone());
+    bus.dispatch(OpenAccount { account: "ada".into(), owner: "Ada".into() }).await.unwrap();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.snapshot("ada").await.unwrap();
+    let stream = annals::StreamId::new("account", "ada");
+    let mut snapshot = store.load_snapshot(&stream, 1).await.unwrap().unwrap();
+    snapshot.fingerprint = Some(annals::shape::Fingerprint::new("of yesterday"));
+    store.save_snapshot(snapshot).await.unwrap();
+
+    record();
+    accounts.load("ada").await.unwrap();
+    assert_eq!(
+        seen(),
+        [
+            "WARN message=the snapshot counts as none: the whole stream is replayed stream_id=account-ada \
+          reason=\"the state changed its shape since version 1 of the snapshot; raise it: `snapshot(…, version = 2)`\""
+        ]
+    );
+    accounts.snapshot("ada").await.unwrap();
+    seen();
+    accounts.load("ada").await.unwrap();
+    assert!(seen().is_empty(), "overwritten, it is used again");
+}
+
 /// Waits once in the middle of each dispatch.
 struct Slow;
 

@@ -228,12 +228,11 @@ impl<A: Aggregate> Job<A> {
     }
 
     async fn receipt_of_nothing(&self, bus: &CommandBus, head: Option<StreamHead>) -> Answer {
-        let head = match head {
-            Some(head) => head,
-            None => {
-                let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
-                head.map_err(DispatchError::Store)?
-            }
+        let head = if let Some(head) = head {
+            head
+        } else {
+            let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
+            head.map_err(DispatchError::Store)?
         };
         Ok(Receipt::new(self.stream_id.clone(), head, 0))
     }

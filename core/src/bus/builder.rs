@@ -176,7 +176,7 @@ impl Settings {
             return Routes::of(
                 all_routes.into_iter(),
                 inventory::iter::<AggregateRegistration>.into_iter(),
-                inventory::iter::<EventRegistration>.into_iter().map(|event| &event.0),
+                inventory::iter::<EventRegistration>.into_iter().map(|event| &event.event),
             );
         };
         for (aggregate, are_given) in &registered.needs {

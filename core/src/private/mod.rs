@@ -21,6 +21,7 @@ pub use crate::context::{
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
 
+pub use crate::shape::StateShape;
 pub use crate::upcast::{Previous, Stored, UpcastError};
 
 use std::fmt::{self, Debug};
@@ -205,6 +206,10 @@ pub trait SnapshotState: Sized {
     /// Reads the state.
     #[doc(hidden)]
     fn decode_state(name: &'static str, json: &str) -> Result<Self, DecodeError>;
+
+    /// Finds the shape of the state.
+    #[doc(hidden)]
+    fn state_shape() -> StateShape;
 }
 
 #[diagnostic::do_not_recommend]
@@ -215,6 +220,10 @@ impl<A: Serialize + DeserializeOwned> SnapshotState for A {
 
     fn decode_state(name: &'static str, json: &str) -> Result<Self, DecodeError> {
         serde_json::from_str(json).map_err(|error| DecodeError::content(name, &error))
+    }
+
+    fn state_shape() -> StateShape {
+        StateShape::of::<A>()
     }
 }
 

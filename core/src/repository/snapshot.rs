@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{LoadError, Until, replay};
 use crate::aggregate::Aggregate;
 use crate::codec::PayloadOf;
+use crate::shape::Fingerprint;
 use crate::store::{StoredSnapshot, Stores};
 use crate::stream::StreamId;
 
@@ -33,6 +34,14 @@ pub(super) async fn restore<A: Aggregate>(
         }
     };
     if snapshot.stream_version > to || snapshot.snapshot_version != policy.version() {
+        return None;
+    }
+    if snapshot.fingerprint.as_ref() != fingerprint::<A>() {
+        unusable(format!(
+            "the state changed its shape since version {} of the snapshot; raise it: `snapshot(…, version = {})`",
+            policy.version(),
+            policy.version() + 1
+        ));
         return None;
     }
     let of = PayloadOf::Snapshot { stream: stream_id.as_str() };
@@ -68,13 +77,12 @@ pub(crate) async fn take_snapshot<A: Aggregate>(
     let of = PayloadOf::Snapshot { stream: stream_id.as_str() };
     let data =
         stores.events.codec().seal(of, json).map_err(|error| impossible(error.to_string()))?;
-    let snapshot = StoredSnapshot {
-        stream_id,
-        snapshot_version: policy.version(),
-        stream_version: last.stream_version,
-        event_id: last.event_id,
-        data,
-    };
+    let snapshot = StoredSnapshot::new(stream_id, last.stream_version, last.event_id, data)
+        .with_shape(policy.version(), fingerprint::<A>().cloned());
     stores.snapshots.save_snapshot(snapshot).await?;
     Ok(Some(last.stream_version))
+}
+
+fn fingerprint<A: Aggregate>() -> Option<&'static Fingerprint> {
+    A::snapshot_shape().map(|state| &state.fingerprint)
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::codec::Payload;
+use crate::shape::Fingerprint;
 use crate::stream::StreamId;
 
 /// Keeps the newest snapshot of each stream and snapshot version. It may be another store than the events'.
@@ -49,15 +50,39 @@ impl<S: SnapshotStore + ?Sized> SnapshotStore for Arc<S> {
 
 /// The state of a stream at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredSnapshot {
     /// The stream.
     pub stream_id: StreamId,
     /// The version of the state's shape.
     pub snapshot_version: u32,
+    /// The state's shape in few letters, if it is known: a snapshot of another shape counts as none.
+    pub fingerprint: Option<Fingerprint>,
     /// The version of the last event that the state contains.
     pub stream_version: u64,
     /// The id of that event: a snapshot of another history counts as none.
     pub event_id: Uuid,
     /// The state, as the store's codec sealed it.
     pub data: Payload,
+}
+
+impl StoredSnapshot {
+    /// Makes a snapshot of the state after the event `event_id`, which is the stream's event number `stream_version`. Its
+    /// shape is at version 1 and has no fingerprint.
+    pub const fn new(
+        stream_id: StreamId,
+        stream_version: u64,
+        event_id: Uuid,
+        data: Payload,
+    ) -> Self {
+        Self { stream_id, snapshot_version: 1, fingerprint: None, stream_version, event_id, data }
+    }
+
+    /// Says which shape the state has.
+    #[must_use]
+    pub fn with_shape(mut self, snapshot_version: u32, fingerprint: Option<Fingerprint>) -> Self {
+        self.snapshot_version = snapshot_version;
+        self.fingerprint = fingerprint;
+        self
+    }
 }

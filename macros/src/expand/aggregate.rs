@@ -166,6 +166,10 @@ fn apply_nothing(aggregate: &Aggregate) -> TokenStream {
 /// const SNAPSHOT: Option<SnapshotPolicy> = Some(SnapshotPolicy::every(100).with_version(1));
 /// fn encode_snapshot(&self) -> Option<Result<String, EncodeError>> { Some(SnapshotState::encode_state(self, "Account")) }
 /// fn decode_snapshot(json: &str) -> Option<Result<Self, DecodeError>> { Some(SnapshotState::decode_state("Account", json)) }
+/// fn snapshot_shape() -> Option<&'static StateShape> {
+///     static SHAPE: OnceLock<StateShape> = OnceLock::new();
+///     Some(SHAPE.get_or_init(|| <Self as SnapshotState>::state_shape()))
+/// }
 /// ```
 fn snapshot_items(aggregate: &Aggregate, snapshot: &Snapshot) -> TokenStream {
     let annals = &aggregate.options.crate_path;
@@ -182,7 +186,7 @@ fn snapshot_items(aggregate: &Aggregate, snapshot: &Snapshot) -> TokenStream {
         });
         quote!(.with_events(&[#(#names),*]))
     });
-    // Both name the trait at one place: the compiler then says once that it is missing.
+    // All name the trait at one place: the compiler then says once that it is missing.
     let span = snapshot.word;
     let annals_here = annals.at(span);
     let state = quote_spanned!(span=> <Self as #annals_here::SnapshotState>);
@@ -202,6 +206,11 @@ fn snapshot_items(aggregate: &Aggregate, snapshot: &Snapshot) -> TokenStream {
             json: &::core::primitive::str,
         ) -> ::core::option::Option<::core::result::Result<Self, #annals::DecodeError>> {
             ::core::option::Option::Some(#state::decode_state(#name, json))
+        }
+
+        fn snapshot_shape() -> ::core::option::Option<&'static #annals::StateShape> {
+            static SHAPE: ::std::sync::OnceLock<#annals::StateShape> = ::std::sync::OnceLock::new();
+            ::core::option::Option::Some(SHAPE.get_or_init(|| #state::state_shape()))
         }
     }
 }

@@ -224,6 +224,8 @@ macro_rules! __conformance_table {
             a_snapshot_of_another_history_counts_as_none
             /// A snapshot of another version of the state's shape counts as none (7).
             a_snapshot_of_another_version_counts_as_none
+            /// A snapshot of another shape of the state, by its fingerprint, counts as none (7).
+            a_snapshot_of_another_shape_counts_as_none
             /// A snapshot that cannot be kept fails no command (7).
             a_snapshot_that_cannot_be_kept_fails_no_command
         }

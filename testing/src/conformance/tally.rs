@@ -23,7 +23,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::OnceLock;
 
+use annals::shape::StateShape;
 use annals::{
     Aggregate, Apply, Command, Context, DecodeError, EncodeError, Event, EventContext, EventEnum,
     EventName, EventOf, HandledBy, IntoEvents, Misfit, ReturnedEvents, SnapshotPolicy, Stored,
@@ -75,6 +77,11 @@ impl Aggregate for Tally {
     fn decode_snapshot(json: &str) -> Option<Result<Self, DecodeError>> {
         let state = serde_json::from_str(json);
         Some(state.map_err(|error| DecodeError::content("Tally", &error)))
+    }
+
+    fn snapshot_shape() -> Option<&'static StateShape> {
+        static SHAPE: OnceLock<StateShape> = OnceLock::new();
+        Some(SHAPE.get_or_init(StateShape::of::<Self>))
     }
 
     fn same_state(&self, other: &Self) -> Option<bool> {

@@ -1,5 +1,6 @@
 //! Snapshots as the store keeps them.
 
+use annals::shape::Fingerprint;
 use annals::{Payload, SnapshotStore, StoredSnapshot, StreamId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -65,13 +66,10 @@ fn snapshot(
     stream_version: u64,
     content: &Value,
 ) -> StoredSnapshot {
-    StoredSnapshot {
-        stream_id: stream_id.clone(),
-        snapshot_version,
-        stream_version,
-        event_id: Uuid::now_v7(),
-        data: Payload::new(content.to_string()),
-    }
+    let data = Payload::new(content.to_string());
+    let fingerprint = Fingerprint::new(format!("{stream_version:x}"));
+    StoredSnapshot::new(stream_id.clone(), stream_version, Uuid::now_v7(), data)
+        .with_shape(snapshot_version, Some(fingerprint))
 }
 
 async fn ensure_kept(store: &impl SnapshotStore, saved: &StoredSnapshot) -> Verdict {
@@ -89,6 +87,7 @@ async fn ensure_kept(store: &impl SnapshotStore, saved: &StoredSnapshot) -> Verd
         (stream_id, version),
         "whose snapshot it is"
     );
+    ensure_eq!(kept.fingerprint, saved.fingerprint, "the fingerprint of its shape");
     let [is, was] =
         [&kept.data, &saved.data].map(|data| serde_json::from_str::<Value>(data.as_str()));
     ensure!(is? == was?, "the state in the snapshot of `{stream_id}` was changed");

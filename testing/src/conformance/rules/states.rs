@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use annals::shape::Fingerprint;
 use annals::{
-    Append, EventStore, Expected, Payload, Repository, SnapshotStore, StoreError, StoredSnapshot,
-    Stores,
+    Aggregate, Append, EventStore, Expected, Payload, Repository, SnapshotStore, StoreError,
+    StoredSnapshot, Stores,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -83,13 +84,13 @@ where
     let states =
         ["{}", "null", "[1,2]", "\"c2VhbGVk\"", r#"{"total":"three","added":3,"trail":1}"#];
     for state in states {
-        store.save_snapshot(StoredSnapshot { event_id, ..forged(3, state) }).await?;
+        store.save_snapshot(forged_after(event_id, state)).await?;
         ensure_tally(&store, "a", [1, 2, 3]).await?;
         ensure_overwritten(&store, 4).await?;
     }
     // Not JSON at all: a store may refuse it, but not serve it as a state.
     for state in ["", "{\"total\":", "\u{1}"] {
-        store.save_snapshot(StoredSnapshot { event_id, ..forged(3, state) }).await.ok();
+        store.save_snapshot(forged_after(event_id, state)).await.ok();
         ensure_tally(&store, "a", [1, 2, 3]).await?;
     }
     ensure_overwritten(&store, 4).await
@@ -131,13 +132,38 @@ where
     store_history(&store, "a", [1, 2, 3]).await?;
     let event_id = events_of(&store, &stream_of("a")).await?[2].id;
     for snapshot_version in [0, SHAPE + 1, 99] {
-        let other = StoredSnapshot { snapshot_version, event_id, ..forged(3, &lie()?) };
+        let other = forged_after(event_id, &lie()?).with_shape(snapshot_version, fingerprint());
         store.save_snapshot(other.clone()).await?;
         ensure_tally(&store, "a", [1, 2, 3]).await?;
         // A release that still reads that version keeps its own snapshot.
         ensure_overwritten(&store, 4).await?;
         let kept = store.load_snapshot(&stream_of("a"), snapshot_version).await?;
         ensure_eq!(kept.map(|kept| kept.event_id), Some(event_id), "the other version's snapshot");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_snapshot_of_another_shape_counts_as_none<S>(store: S) -> Verdict
+where
+    S: EventStore + SnapshotStore + Clone,
+{
+    store_history(&store, "a", [1, 2, 3]).await?;
+    let event_id = events_of(&store, &stream_of("a")).await?[2].id;
+    // One of the right shape is used: it is the shape that makes the difference.
+    store.save_snapshot(forged_after(event_id, &lie()?)).await?;
+    let loaded = Repository::<Tally>::new(store.clone()).load("a").await?;
+    ensure_eq!(
+        loaded.map(|loaded| loaded.state.total),
+        Some(3),
+        "the total by a snapshot of the right shape, which says 0, and the one amount after it"
+    );
+    for fingerprint in
+        [None, Some(Fingerprint::new("")), Some(Fingerprint::new("0123456789abcdef"))]
+    {
+        let other = forged_after(event_id, &lie()?).with_shape(SHAPE, fingerprint);
+        store.save_snapshot(other).await?;
+        ensure_tally(&store, "a", [1, 2, 3]).await?;
+        ensure_overwritten(&store, 4).await?;
     }
     Ok(())
 }
@@ -168,13 +194,19 @@ fn lie() -> Result<String, Found> {
 
 /// A snapshot of tally `a` that no stream of its has led to.
 fn forged(stream_version: u64, state: &str) -> StoredSnapshot {
-    StoredSnapshot {
-        stream_id: stream_of("a"),
-        snapshot_version: SHAPE,
-        stream_version,
-        event_id: Uuid::now_v7(),
-        data: Payload::new(state),
-    }
+    StoredSnapshot::new(stream_of("a"), stream_version, Uuid::now_v7(), Payload::new(state))
+        .with_shape(SHAPE, fingerprint())
+}
+
+/// A snapshot of tally `a` after its third event, with a state that it has not led to.
+fn forged_after(event_id: Uuid, state: &str) -> StoredSnapshot {
+    let mut forged = forged(3, state);
+    forged.event_id = event_id;
+    forged
+}
+
+fn fingerprint() -> Option<Fingerprint> {
+    Tally::snapshot_shape().map(|state| state.fingerprint.clone())
 }
 
 /// Ends the rule unless the next snapshot takes the place of what is there.

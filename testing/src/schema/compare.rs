@@ -1,0 +1,100 @@
+//! A program held against what earlier releases have stored.
+
+use std::fmt;
+
+use super::file::SchemaFile;
+use super::finding::Finding;
+use super::program::Schema;
+use super::{aggregates, commands, events, names};
+
+/// What a program has to say to its schema file.
+///
+/// It is empty, by [`is_unchanged`](Self::is_unchanged), if the two fit each other as they are.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// What breaks history.
+    pub findings: Vec<Finding>,
+    /// What is new and breaks nothing, a line each: to be accepted.
+    pub additions: Vec<String>,
+    /// The file with the additions, and with all that it has kept.
+    pub accepted: SchemaFile,
+}
+
+impl Comparison {
+    /// Whether there is nothing to say.
+    pub fn is_unchanged(&self) -> bool {
+        self.findings.is_empty() && self.additions.is_empty()
+    }
+
+    /// Whether history breaks. What only waits for a sample breaks none.
+    pub fn breaks_history(&self) -> bool {
+        self.findings.iter().any(|finding| !finding.kind.waits_for_a_sample())
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.findings.iter().enumerate() {
+            let gap = if index == 0 { "" } else { "\n\n" };
+            write!(f, "{gap}{finding}")?;
+        }
+        if self.additions.is_empty() {
+            return Ok(());
+        }
+        let gap = if self.findings.is_empty() { "" } else { "\n\n" };
+        write!(f, "{gap}new, and not in the file:")?;
+        for addition in &self.additions {
+            write!(f, "\n    {addition}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Schema {
+    /// Holds the program against a file.
+    ///
+    /// ```
+    /// use annals::prelude::*;
+    /// use annals_testing::schema::{FindingKind, Schema};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    /// #[event(name = "MoneyDeposited")]
+    /// struct BeforeTheChange {
+    ///     amount: u32,
+    /// }
+    ///
+    /// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    /// struct MoneyDeposited {
+    ///     cents: u32,
+    /// }
+    ///
+    /// let file = Schema::new().with_event::<BeforeTheChange>().to_file();
+    /// let comparison = Schema::new().with_event::<MoneyDeposited>().held_against(&file);
+    /// assert_eq!(comparison.findings[0].kind, FindingKind::ShapeChanged);
+    /// assert_eq!(
+    ///     comparison.findings[0].write,
+    ///     [
+    ///         "#[event(version = 2)] on `MoneyDeposited`",
+    ///         "#[event(since = 2, renamed_from = \"amount\")] on the field `cents`",
+    ///     ]
+    /// );
+    /// ```
+    pub fn held_against(&self, file: &SchemaFile) -> Comparison {
+        let mut comparison =
+            Comparison { findings: Vec::new(), additions: Vec::new(), accepted: file.clone() };
+        let program = self.to_file();
+        names::compare(self, &mut comparison);
+        events::compare(self, &program, file, &mut comparison);
+        aggregates::compare(self, &program, file, &mut comparison);
+        commands::compare(self, &program, file, &mut comparison);
+        comparison
+    }
+}
+
+/// The name of a type without its path: where an annotation goes.
+pub(super) fn short(type_name: &str) -> &str {
+    let path = type_name.split('<').next().unwrap_or(type_name);
+    path.rsplit("::").next().unwrap_or(path)
+}

@@ -1,0 +1,195 @@
+//! The schema file: what every release so far has stored, by name and version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fs, process};
+
+use annals::shape::Shape;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The format of the file. A reader of another refuses it.
+const FORMAT: u32 = 1;
+
+/// What a schema file keeps.
+///
+/// It is sorted, and written one thing a line, so that a pull request shows what changes in what is stored. It may be edited by
+/// hand: samples that really were stored are better than those that were made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SchemaFile {
+    /// The format of the file.
+    pub format: u32,
+    /// Aggregates by their categories.
+    pub aggregates: BTreeMap<String, KeptAggregate>,
+    /// Commands by their names.
+    pub commands: BTreeMap<String, KeptCommand>,
+    /// Events by their stored names.
+    pub events: BTreeMap<String, KeptEvent>,
+}
+
+/// What is kept of an aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptAggregate {
+    /// The stored names of its events.
+    pub events: BTreeSet<String>,
+    /// Its snapshots, if it has any whose shape is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<KeptSnapshot>,
+}
+
+/// What is kept of an aggregate's snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptSnapshot {
+    /// The version of the state's shape.
+    pub version: u32,
+    /// The state's shape.
+    pub shape: Shape,
+}
+
+/// What is kept of a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptCommand {
+    /// Its shape.
+    pub shape: Shape,
+    /// JSON that it has to read.
+    pub samples: Vec<Value>,
+}
+
+/// What is kept of an event.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptEvent {
+    /// Other names under which it is stored.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<String>,
+    /// Every version that was ever accepted.
+    pub versions: BTreeMap<u32, KeptVersion>,
+}
+
+/// What is kept of one version of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptVersion {
+    /// Its shape.
+    pub shape: Shape,
+    /// JSON of this version, which every later release has to read: made, or given by hand.
+    pub samples: Vec<Value>,
+}
+
+impl Default for SchemaFile {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            aggregates: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            events: BTreeMap::new(),
+        }
+    }
+}
+
+impl SchemaFile {
+    /// Reads a file; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is no schema file.
+    pub fn read(path: impl AsRef<Path>) -> Result<Option<Self>, FileError> {
+        let path = path.as_ref();
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                Self::parse(&text).map(Some).map_err(|why| FileError::new("read", path, &why))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FileError::new("read", path, &error)),
+        }
+    }
+
+    /// Reads the text of a file.
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<<")) {
+            return Err(format!(
+                "a merge conflict is left at line {}; keep both sides, since each was accepted",
+                line + 1
+            ));
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let format = value.get("format").and_then(Value::as_u64);
+        if format != Some(FORMAT.into()) {
+            let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
+            return Err(format!("this annals-testing reads format {FORMAT}, the file has {found}"));
+        }
+        // Once more from the text, so that an error names its line.
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// The text of the file.
+    ///
+    /// # Panics
+    ///
+    /// By a bug of annals-testing only.
+    pub fn to_json(&self) -> String {
+        let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| {
+            panic!("bug in annals-testing: a schema cannot be written: {error}")
+        });
+        text + "\n"
+    }
+
+    /// Writes the file as a whole: who reads it at the same time sees the old one or the new one.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        replace(path, &self.to_json()).map_err(|error| FileError::new("write", path, &error))
+    }
+}
+
+/// Puts a new file in the place of what is there.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // Beside it, since a rename does not cross file systems; of this writer alone, since tests run at the same time.
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}-{number}.tmp", process::id()));
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, text)
+        .and_then(|()| fs::rename(&beside, path))
+        .inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+/// A schema file that could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    message: String,
+}
+
+impl FileError {
+    fn new(what: &str, path: &Path, why: &dyn fmt::Display) -> Self {
+        Self { message: format!("{what} schema file `{}`: {why}", path.display()) }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for FileError {}

@@ -1,0 +1,103 @@
+//! What a schema test says: what changed, which history it breaks, and what to write.
+
+use std::fmt;
+
+/// What is wrong with a program, held against its schema file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What kind of thing is wrong.
+    pub kind: FindingKind,
+    /// What it is about, in a line.
+    pub headline: String,
+    /// What changed, a line each.
+    pub changed: Vec<String>,
+    /// What no longer works with what is stored.
+    pub breaks: String,
+    /// What to write, a line each, and where.
+    pub write: Vec<String>,
+}
+
+/// A kind of [`Finding`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// The shape of an event changed, and its version did not.
+    ShapeChanged,
+    /// A sample of an earlier version, or of this one, does not read.
+    NoWayUp,
+    /// An event is at a lower version than before.
+    VersionFell,
+    /// An event is not there any more, under its stored name or an alias.
+    EventVanished,
+    /// An event has another stored name.
+    EventRenamed,
+    /// An event has lost an alias.
+    AliasVanished,
+    /// Two types have one stored name.
+    NameClash,
+    /// An aggregate does not list an event that its streams have.
+    EventUnlisted,
+    /// An aggregate's category is not there any more.
+    CategoryVanished,
+    /// An aggregate has another category.
+    CategoryRenamed,
+    /// The shape of an aggregate's state changed, and the version of its snapshots did not.
+    SnapshotChanged,
+    /// A command is not there any more.
+    CommandVanished,
+    /// A command has another name.
+    CommandRenamed,
+    /// A command does not read what it read before.
+    CommandChanged,
+    /// No sample can be made of a version, and none is given.
+    NoSample,
+}
+
+impl FindingKind {
+    /// Whether only a person can help, by a sample in the file: accepting writes the file, and then says so.
+    pub(super) const fn waits_for_a_sample(self) -> bool {
+        matches!(self, Self::NoSample)
+    }
+}
+
+impl Finding {
+    pub(super) fn new(kind: FindingKind, headline: impl Into<String>) -> Self {
+        let headline = headline.into();
+        Self { kind, headline, changed: Vec::new(), breaks: String::new(), write: Vec::new() }
+    }
+
+    pub(super) fn changed(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.changed.extend(lines);
+        self
+    }
+
+    pub(super) fn breaks(mut self, what: impl Into<String>) -> Self {
+        self.breaks = what.into();
+        self
+    }
+
+    pub(super) fn write(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.write.extend(lines);
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline)?;
+        let breaks = (!self.breaks.is_empty()).then(|| self.breaks.clone());
+        let parts = [
+            ("changed", self.changed.clone()),
+            ("breaks", breaks.into_iter().collect()),
+            ("write", self.write.clone()),
+        ];
+        for (word, lines) in parts {
+            for (index, line) in lines.iter().enumerate() {
+                let word = if index == 0 { format!("{word}:") } else { String::new() };
+                write!(f, "\n    {word:<9}{line}")?;
+            }
+        }
+        Ok(())
+    }
+}

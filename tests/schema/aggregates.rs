@@ -1,0 +1,151 @@
+//! Categories, what the streams of an aggregate have, and snapshots.
+
+use annals::prelude::*;
+use annals_testing::schema::{FindingKind, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::{check, check_adds};
+
+#[derive(Debug, Clone, Serialize, Deserialize, AggregateId)]
+pub struct MeterId(String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct MeterRead {
+    units: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct MeterSealed;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "MeterClosed", alias = "MeterSealed")]
+pub struct MeterClosed;
+
+/// A meter of one release: its events with the methods that apply them, the options of its attribute, and its state.
+macro_rules! meter {
+    ($module:ident $name:ident { $($event:ident $method:ident),* } [$($option:tt)*] { $($field:tt)* }) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+            #[aggregate(id = MeterId, events($($event),*), category = "meter", $($option)*)]
+            pub struct $name {
+                $($field)*
+            }
+
+            #[handlers]
+            impl $name {
+                $(
+                    #[apply(upsert)]
+                    fn $method(state: Option<Self>, _: &$event) -> Self {
+                        state.unwrap_or_default()
+                    }
+                )*
+            }
+        }
+    };
+}
+
+meter!(before Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10)] { units: u64 });
+meter!(state_changed Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10)] { units: u64, sealed: bool });
+meter!(version_raised Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10, version = 2)] { units: u64, sealed: bool });
+meter!(unlisted Meter { MeterRead read } [snapshot(every = 10)] { units: u64 });
+meter!(ignoring Meter { MeterRead read } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
+meter!(by_alias Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
+
+mod moved {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead, MeterSealed))]
+    pub struct Counter;
+
+    #[handlers]
+    impl Counter {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
+            Self
+        }
+
+        #[apply(upsert)]
+        fn sealed(_: Option<Self>, _: &MeterSealed) -> Self {
+            Self
+        }
+    }
+}
+
+fn one<A: Aggregate>() -> Schema {
+    Schema::new().with_aggregate::<A>()
+}
+
+#[test]
+fn a_state_that_changed_under_the_same_version() {
+    check(
+        &one::<before::Meter>(),
+        &one::<state_changed::Meter>(),
+        FindingKind::SnapshotChanged,
+        "aggregate `meter`: its state changed, and the version of its snapshots is still 1
+    changed: `$.sealed` is new, and has to be there: bool
+    breaks:  no history, but each snapshot counts as none, and two releases at once overwrite each other's
+    write:   #[aggregate(snapshot(…, version = 2))] on `Meter`",
+    );
+    check_adds(
+        &one::<before::Meter>(),
+        &one::<version_raised::Meter>(),
+        &["aggregate `meter`: what it lists or snapshots"],
+    );
+}
+
+#[test]
+fn an_event_that_is_not_listed_any_more() {
+    check(
+        &one::<before::Meter>(),
+        &one::<unlisted::Meter>(),
+        FindingKind::EventUnlisted,
+        "aggregate `meter` does not list event `MeterSealed` any more
+    breaks:  a stream `meter-…` that has one cannot be loaded
+    write:   the event again in #[aggregate(events(…))] on `Meter`
+             or #[aggregate(ignore(\"MeterSealed\"))] on `Meter`, if the state does not depend on it",
+    );
+    let addition = &["aggregate `meter`: what it lists or snapshots"];
+    check_adds(&one::<before::Meter>(), &one::<ignoring::Meter>(), addition);
+    check_adds(&one::<before::Meter>(), &one::<by_alias::Meter>(), addition);
+}
+
+#[test]
+fn a_struct_renamed_without_pinning_the_category() {
+    check(
+        &one::<before::Meter>(),
+        &one::<moved::Counter>(),
+        FindingKind::CategoryRenamed,
+        "aggregate `meter` is not there any more; `schema::aggregates::moved::Counter` looks like it
+    changed: the category was `meter`, is `counter`
+    breaks:  nothing finds the streams `meter-…`
+    write:   #[aggregate(category = \"meter\")] on `Counter`",
+    );
+}
+
+#[test]
+fn an_aggregate_that_is_gone_and_one_that_is_new() {
+    check(
+        &one::<before::Meter>(),
+        &Schema::new(),
+        FindingKind::CategoryVanished,
+        "aggregate `meter` is not there any more
+    breaks:  nothing finds the streams `meter-…`
+    write:   the aggregate again, with #[aggregate(category = \"meter\")]",
+    );
+    check_adds(&Schema::new(), &one::<before::Meter>(), &["aggregate `meter`"]);
+}
+
+#[test]
+fn two_aggregates_of_one_category() {
+    let schema = one::<before::Meter>().with_aggregate::<unlisted::Meter>();
+    let comparison = schema.held_against(&one::<before::Meter>().to_file());
+    assert_eq!(comparison.findings[0].kind, FindingKind::NameClash);
+    assert_eq!(
+        comparison.findings[0].headline,
+        "the category `meter` stands for both `schema::aggregates::before::Meter` and \
+         `schema::aggregates::unlisted::Meter`"
+    );
+}

@@ -1,0 +1,121 @@
+//! Commands: they have no version, and have to read what they read before.
+
+use annals::prelude::*;
+use annals_testing::schema::{FindingKind, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::{check, check_adds};
+
+#[derive(Debug, Clone, Serialize, Deserialize, AggregateId)]
+pub struct DoorId(String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct DoorMoved;
+
+#[derive(Debug, Clone, PartialEq, Aggregate)]
+#[aggregate(id = DoorId, events(DoorMoved))]
+pub struct Door;
+
+/// A command of one release: its name, and its fields beside the id.
+macro_rules! command {
+    ($method:ident $module:ident $name:ident { $($field:tt)* }) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+            pub struct $name {
+                #[command(id)]
+                pub door: DoorId,
+                $($field)*
+            }
+        }
+
+        #[handlers]
+        impl Door {
+            #[handle(upsert)]
+            fn $method(_: Option<&Self>, _: $module::$name) -> DoorMoved {
+                DoorMoved
+            }
+        }
+    };
+}
+
+command!(before before Move { pub by: u32 });
+command!(required required Move { pub by: u32, pub speed: u32 });
+command!(optional optional Move { pub by: u32, pub speed: Option<u32> });
+command!(renamed renamed Push { pub by: u32 });
+
+#[handlers]
+impl Door {
+    #[apply(upsert)]
+    fn moved(_: Option<Self>, _: &DoorMoved) -> Self {
+        Self
+    }
+}
+
+fn one<C: HandledBy<Door>>() -> Schema {
+    Schema::new().with_command::<Door, C>()
+}
+
+#[test]
+fn a_field_that_callers_do_not_send() {
+    check(
+        &one::<before::Move>(),
+        &one::<required::Move>(),
+        FindingKind::CommandChanged,
+        "command `Move` does not read what it read before
+    changed: `$.speed` is new, and has to be there: u32
+    breaks:  {\"by\":1,\"door\":\"a\"} does not read: Move: missing field `speed`
+    write:   #[serde(default)] on a field that is new, #[serde(alias = \"…\")] on one that is renamed
+             or a new command beside it, under another name",
+    );
+}
+
+#[test]
+fn a_field_that_need_not_be_sent() {
+    check_adds(
+        &one::<before::Move>(),
+        &one::<optional::Move>(),
+        &["command `Move`: what it reads"],
+    );
+    let accepted = one::<optional::Move>().held_against(&one::<before::Move>().to_file()).accepted;
+    assert_eq!(accepted.commands["Move"].samples.len(), 2, "the kept one, and one with all");
+}
+
+#[test]
+fn a_struct_renamed_without_pinning_the_name() {
+    check(
+        &one::<before::Move>(),
+        &one::<renamed::Push>(),
+        FindingKind::CommandRenamed,
+        "command `Move` is not there any more; `schema::commands::renamed::Push` looks like it
+    changed: the name was `Move`, is `Push`
+    breaks:  who sends `Move` is refused; so is what waits in a queue
+    write:   #[command(name = \"Move\")] on `Push`",
+    );
+}
+
+#[test]
+fn a_command_that_is_gone_and_one_that_is_new() {
+    check(
+        &one::<before::Move>(),
+        &Schema::new(),
+        FindingKind::CommandVanished,
+        "nothing handles command `Move` any more
+    breaks:  who sends `Move` is refused; so is what waits in a queue
+    write:   a #[handle] for it again, with #[command(name = \"Move\")]",
+    );
+    check_adds(&Schema::new(), &one::<before::Move>(), &["command `Move`"]);
+}
+
+#[test]
+fn two_commands_of_one_name() {
+    let schema = one::<before::Move>().with_command::<Door, optional::Move>();
+    let comparison = schema.held_against(&schema.to_file());
+    assert_eq!(
+        comparison.to_string(),
+        "the name of command `Move` stands for both `schema::commands::before::Move` and `schema::commands::optional::Move`
+    breaks:  what is stored as `Move` may be read as either
+    write:   #[command(name = \"…\")] on the one that was stored under another name"
+    );
+}

@@ -1,0 +1,210 @@
+//! The file: how it looks, what is wrong with it, and how it is written.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process, thread};
+
+use annals::prelude::*;
+use annals_testing::schema::{Mode, Schema, SchemaFile};
+use serde::{Deserialize, Serialize};
+
+/// A folder of a test's own.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = path.join(format!("schema-{name}-{}-{number}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.0.join(file)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let files = fs::read_dir(&self.0).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 10, oldest = 9, upcast(from = 9), alias = "Sold")]
+struct ItemSold {
+    item: String,
+    price: Option<u32>,
+}
+
+fn schema() -> Schema {
+    Schema::new().with_event::<ItemSold>()
+}
+
+#[test]
+fn it_is_sorted_and_a_line_for_each_thing() {
+    let mut file = schema().to_file();
+    let event = file.events.get_mut("ItemSold").unwrap();
+    let tenth = event.versions[&10].clone();
+    event.versions.insert(9, tenth);
+    assert_eq!(
+        file.to_json(),
+        r#"{
+  "format": 1,
+  "aggregates": {},
+  "commands": {},
+  "events": {
+    "ItemSold": {
+      "aliases": [
+        "Sold"
+      ],
+      "versions": {
+        "9": {
+          "shape": {
+            "struct": {
+              "item": "string",
+              "price": {
+                "optional": true,
+                "shape": {
+                  "option": "u32"
+                }
+              }
+            }
+          },
+          "samples": [
+            {
+              "item": "a",
+              "price": 1
+            },
+            {
+              "item": "a"
+            }
+          ]
+        },
+        "10": {
+          "shape": {
+            "struct": {
+              "item": "string",
+              "price": {
+                "optional": true,
+                "shape": {
+                  "option": "u32"
+                }
+              }
+            }
+          },
+          "samples": [
+            {
+              "item": "a",
+              "price": 1
+            },
+            {
+              "item": "a"
+            }
+          ]
+        }
+      }
+    }
+  }
+}
+"#
+    );
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = Folder::new("read");
+    let path = folder.path("deep/er/schema.json");
+    assert_eq!(SchemaFile::read(&path).unwrap(), None);
+    schema().to_file().write(&path).unwrap();
+    assert_eq!(SchemaFile::read(&path).unwrap(), Some(schema().to_file()));
+}
+
+#[test]
+fn a_missing_file_says_how_to_make_it() {
+    let folder = Folder::new("missing");
+    let path = folder.path("schema.json");
+    let message = schema().check(&path, Mode::Check).unwrap_err();
+    assert_eq!(
+        message,
+        format!(
+            "there is no schema file `{}` in {}; make it: ANNALS_SCHEMA=accept cargo test",
+            path.display(),
+            env::current_dir().unwrap().display()
+        )
+    );
+    schema().check(&path, Mode::Accept).unwrap();
+    schema().check(&path, Mode::Check).unwrap();
+    assert_eq!(folder.files(), ["schema.json"]);
+}
+
+/// Checks what is said of a file with this text, in either mode, and that it stays as it is.
+#[track_caller]
+fn check_broken(text: &str, expected: &str) {
+    let folder = Folder::new("broken");
+    let path = folder.path("schema.json");
+    fs::write(&path, text).unwrap();
+    for mode in [Mode::Check, Mode::Accept] {
+        let message = schema().check(&path, mode).unwrap_err();
+        assert_eq!(message, format!("read schema file `{}`: {expected}", path.display()));
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_broken_file_says_where() {
+    check_broken("", "EOF while parsing a value at line 1 column 0");
+    check_broken("{}", "this annals-testing reads format 1, the file has none");
+    check_broken("{ \"format\": 2 }", "this annals-testing reads format 1, the file has 2");
+    check_broken(
+        "{\n  \"format\": 1,\n<<<<<<< HEAD\n  \"events\": {}\n=======\n>>>>>>> other\n}",
+        "a merge conflict is left at line 3; keep both sides, since each was accepted",
+    );
+    check_broken(
+        "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": {}, \"event\": {} }",
+        "unknown field `event`, expected one of `format`, `aggregates`, `commands`, `events` at line 1 column 70",
+    );
+    check_broken(
+        "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": { \"A\": { \"versions\": { \"1\": { \"shape\": \"strin\", \"samples\": [] } } } } }",
+        "unknown variant `strin`, expected one of `bool`, `i8`, `i16`, `i32`, `i64`, `i128`, `u8`, `u16`, `u32`, `u64`, `u128`, `f32`, `f64`, `char`, `string`, `bytes`, `unit`, `any`, `opaque`, `option`, `seq`, `tuple`, `array`, `map`, `struct`, `flattened`, `enum`, `tagged`, `recursive` at line 1 column 105",
+    );
+}
+
+#[test]
+fn who_reads_while_it_is_written_sees_a_whole_file() {
+    let folder = Folder::new("parallel");
+    let path = folder.path("schema.json");
+    let (small, mut large) = (schema().to_file(), schema().to_file());
+    let event = large.events["ItemSold"].clone();
+    large.events.extend((0..200).map(|number| (format!("Event{number}"), event.clone())));
+    small.write(&path).unwrap();
+    thread::scope(|scope| {
+        for file in [&small, &large] {
+            scope.spawn(|| (0..50).for_each(|_| file.write(&path).unwrap()));
+        }
+        scope.spawn(|| {
+            for _ in 0..200 {
+                let read = SchemaFile::read(&path).unwrap().unwrap();
+                assert!(read == small || read == large);
+            }
+        });
+    });
+    assert_eq!(folder.files(), ["schema.json"], "nothing is left beside it");
+}
+
+#[test]
+fn what_cannot_be_written_is_said() {
+    let folder = Folder::new("unwritable");
+    let path = folder.path("taken");
+    fs::create_dir_all(path.join("by-a-folder")).unwrap();
+    let message = schema().to_file().write(&path).unwrap_err().to_string();
+    assert!(message.starts_with(&format!("write schema file `{}`: ", path.display())), "{message}");
+    assert_eq!(folder.files(), ["taken"], "nothing is left beside it");
+}
