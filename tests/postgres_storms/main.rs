@@ -8,8 +8,9 @@ mod sabotage;
 mod steps;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use annals::{EventStore, Position, StoreError};
 use annals_postgres::testing::TestDatabase;
 use annals_postgres::{PostgresStore, PostgresStoreBuilder};
 use fastrand::Rng;
@@ -177,4 +178,38 @@ async fn a_storm_of_restarts() {
     })
     .await;
     assert_sound(&history);
+}
+
+/// Processes that start at once migrate one schema after the other, and their sessions are killed meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_migrations() {
+    let database = TestDatabase::create().await.expect("a database");
+    let url = database.url();
+    let weather = Weather::of_the_day();
+    let until = Instant::now() + weather.length;
+    let migrations = async {
+        for number in 0.. {
+            if number > 0 && Instant::now() >= until {
+                break;
+            }
+            let schema = format!("schema_{number}");
+            let migrated = (0..6).map(async |_| {
+                // A session that was killed is begun again, as a process is.
+                while let Err(error) = migrate(url, &schema).await {
+                    assert!(error.is_unavailable(), "{error:?}");
+                }
+            });
+            futures::future::join_all(migrated).await;
+            let store = builder().schema(&schema).connect(url).await.expect("a store");
+            assert_eq!(store.head().await.expect("a whole schema"), Position::START);
+        }
+    };
+    tokio::select! {
+        () = migrations => {}
+        () = kill_backends(url, Rng::with_seed(weather.seed)) => {}
+    }
+}
+
+async fn migrate(url: &str, schema: &str) -> Result<(), StoreError> {
+    builder().schema(schema).connect(url).await?.migrate().await
 }
