@@ -16,6 +16,7 @@ pub mod context;
 pub mod event;
 pub mod memory;
 pub mod metadata;
+pub mod metrics;
 pub mod position;
 pub mod prelude;
 #[doc(hidden)]
@@ -27,6 +28,7 @@ pub mod repository;
 pub mod shape;
 pub mod store;
 pub mod stream;
+pub mod subscription;
 pub mod timestamp;
 pub mod upcast;
 
@@ -59,5 +61,6 @@ pub use crate::recorded_event::RecordedEvent;
 pub use crate::repository::{EventError, Load, LoadError, Loaded, Repository};
 pub use crate::store::*;
 pub use crate::stream::{Expected, StreamHead, StreamId};
+pub use crate::subscription::{Subscribe, Subscription, SubscriptionError};
 pub use crate::timestamp::{Timestamp, TimestampError};
 pub use crate::upcast::{FromPrevious, Previous, Stored, UpcastError};

@@ -7,6 +7,6 @@ pub use crate::{
     DispatchError, DomainError, Event, EventContext, EventEnum, EventFilter, EventStore,
     EventStoreExt, Handle, HandledBy, Interceptor, LoadError, Loaded, ManualClock, MemoryStore,
     Metadata, Position, ReadAll, Receipt, RecordedEvent, Refusal, Repository, RetryPolicy,
-    SetupError, SnapshotStore, StoreError, Stores, StreamId, SystemClock, Timestamp, UpcastError,
-    apply, deadline, handle, handlers, on, rejected, step,
+    SetupError, SnapshotStore, StoreError, Stores, StreamId, Subscription, SubscriptionError,
+    SystemClock, Timestamp, UpcastError, apply, deadline, handle, handlers, on, rejected, step,
 };

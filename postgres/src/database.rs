@@ -1,8 +1,9 @@
 //! The way to the database: the pool, the statements, and how long an outage is borne.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use annals::metrics::POOL_WAIT_SECONDS;
 use annals::{PayloadCodec, StoreError};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
@@ -29,7 +30,10 @@ impl Database {
         &self,
         doing: &str,
     ) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(|error| store_error(doing, error))
+        let begun = Instant::now();
+        let acquired = self.pool.acquire().await;
+        metrics::histogram!(POOL_WAIT_SECONDS).record(begun.elapsed());
+        acquired.map_err(|error| store_error(doing, error))
     }
 
     /// A connection beside the pool.

@@ -93,19 +93,24 @@ async fn log_part(
     let statements = &database.statements;
     let types = read.filter.event_types.as_deref().map(texts);
     let categories = read.filter.categories.as_deref().map(texts);
+    let streams = read.filter.streams.as_deref().map(stream_names);
     let bounds = (bounded(read.after.get()), bounded(to.get()), bounded(read.limit as u64));
     let rows = database
         .fetch_all(doing, || {
-            let statement = match (&types, &categories) {
-                (Some(_), _) => statements.log_by_type(),
-                (None, Some(_)) => statements.log_by_category(),
-                (None, None) => statements.log_all(),
+            let statement = match (&streams, &types, &categories) {
+                (Some(_), ..) => statements.log_by_stream(),
+                (None, Some(_), _) => statements.log_by_type(),
+                (None, None, Some(_)) => statements.log_by_category(),
+                (None, None, None) => statements.log_all(),
             };
             let query = sqlx::query(statement).bind(bounds.0).bind(bounds.1).bind(bounds.2);
-            match (&types, &categories) {
-                (Some(types), categories) => query.bind(types).bind(categories.as_ref()),
-                (None, Some(categories)) => query.bind(categories),
-                (None, None) => query,
+            match (&streams, &types, &categories) {
+                (Some(streams), types, categories) => {
+                    query.bind(streams).bind(types.as_ref()).bind(categories.as_ref())
+                }
+                (None, Some(types), categories) => query.bind(types).bind(categories.as_ref()),
+                (None, None, Some(categories)) => query.bind(categories),
+                (None, None, None) => query,
             }
         })
         .await?;
@@ -117,6 +122,14 @@ async fn log_part(
 /// The names of a filter, each once: a name that is asked for twice would be found twice.
 fn texts(names: &[std::borrow::Cow<'static, str>]) -> Vec<String> {
     let mut names: Vec<String> = names.iter().map(|name| name.clone().into_owned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The names of the streams of a filter, each once.
+fn stream_names(streams: &[StreamId]) -> Vec<&str> {
+    let mut names: Vec<&str> = streams.iter().map(StreamId::as_str).collect();
     names.sort_unstable();
     names.dedup();
     names

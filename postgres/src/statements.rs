@@ -95,6 +95,7 @@ statements! {
     lease_release
     log_all
     log_by_category
+    log_by_stream
     log_by_type
     outgoing
     outgoing_add

@@ -302,7 +302,7 @@ impl Pair {
 
     fn read_log(&self, read: ReadAll) {
         let after = usize::try_from(read.after.get()).unwrap();
-        let matches = |event: &&Kept| read.filter.matches(&event.name, event.stream.category());
+        let matches = |event: &&Kept| read.filter.matches(&event.name, &event.stream);
         let expected: Vec<Kept> = self.model.log[after..].iter().filter(matches).cloned().collect();
         let found: Vec<RecordedEvent> =
             block_on(self.store.read_all(read.clone()).try_collect()).unwrap();

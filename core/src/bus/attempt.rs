@@ -4,6 +4,7 @@ use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -20,6 +21,7 @@ use crate::command::{Decision, HandledBy};
 use crate::context::Context;
 use crate::event::EventEnum;
 use crate::metadata::Metadata;
+use crate::metrics;
 use crate::receipt::Receipt;
 use crate::repository::{Last, Replayed, Until, replay, take_snapshot};
 use crate::store::{Append, Conflict, KeyClaim, NewEvent, StoreError, WriteError};
@@ -36,6 +38,9 @@ type Decided<A> = Result<Result<Vec<<A as Aggregate>::Event>, Rejected>, Misfit>
 
 /// A command for one aggregate, whatever its type.
 pub(super) trait AnyCommand<A: Aggregate>: Send + Sync {
+    /// The command's name.
+    fn name(&self) -> &'static str;
+
     /// The command as JSON.
     fn content(&self) -> Result<Value, serde_json::Error>;
 
@@ -44,6 +49,10 @@ pub(super) trait AnyCommand<A: Aggregate>: Send + Sync {
 }
 
 impl<A: Aggregate, C: HandledBy<A>> AnyCommand<A> for C {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
     fn content(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(self)
     }
@@ -65,6 +74,9 @@ pub(super) struct Terms {
 /// A command and its aggregate, as the bus sees them: without their types.
 #[async_trait]
 pub(super) trait Attempt: Send + Sync {
+    /// The command's name, and the category of its aggregate.
+    fn names(&self) -> (&'static str, &'static str);
+
     /// The command as JSON.
     fn content(&self) -> Result<Value, serde_json::Error>;
 
@@ -83,6 +95,10 @@ pub(super) struct Job<A: Aggregate> {
 
 #[async_trait]
 impl<A: Aggregate> Attempt for Job<A> {
+    fn names(&self) -> (&'static str, &'static str) {
+        (self.command.name(), A::CATEGORY)
+    }
+
     fn content(&self) -> Result<Value, serde_json::Error> {
         self.content.clone().map_or_else(|| self.command.content(), Ok)
     }
@@ -108,7 +124,7 @@ impl<A: Aggregate> Job<A> {
             None => self.receipt_of_nothing(bus, last.map(Last::head)).await,
             Some(events) => {
                 let (append, _) = self.prepare(bus, terms, &events, replayed)?;
-                let receipt = bus.append(append).await?;
+                let receipt = bus.append(A::CATEGORY, append).await?;
                 self.snapshot_if_due(bus, version, &receipt, &events);
                 Ok(receipt)
             }
@@ -155,7 +171,7 @@ impl<A: Aggregate> Job<A> {
                 },
             };
             let appended = append.events.len() as u64;
-            let mut appending = Box::pin(bus.append(append));
+            let mut appending = Box::pin(bus.append(A::CATEGORY, append));
             // It takes its place in the store's queue before the next command decides.
             let mut answer = futures::poll!(&mut appending);
             let (tell, underway) = Underway::new();
@@ -321,9 +337,12 @@ impl CommandBus {
     }
 
     /// Appends, and tells a used key apart from a conflict.
-    async fn append(&self, append: Append) -> Answer {
+    async fn append(&self, aggregate: &'static str, append: Append) -> Answer {
         let key = append.key.clone();
-        match self.append_until_known(append).await {
+        let begun = Instant::now();
+        let appended = self.append_until_known(append).await;
+        metrics::append(aggregate, begun.elapsed());
+        match appended {
             Ok(mut receipts) => receipts.pop().ok_or_else(|| {
                 let message = "the store answered an append without its receipt";
                 DispatchError::Store(StoreError::other(message))

@@ -11,6 +11,7 @@ use super::interceptor::{CommandCall, Failure, Outcome};
 use super::{CommandBus, DispatchError, Origin, Refusal};
 use crate::aggregate::Aggregate;
 use crate::command::HandledBy;
+use crate::metrics;
 use crate::store::{ContentHash, KeyClaim, KeyEntry, KeyOwner};
 use crate::stream::StreamId;
 
@@ -44,6 +45,18 @@ impl CommandBus {
     }
 
     async fn execute_job(
+        &self,
+        name: &'static str,
+        stream_id: StreamId,
+        job: &dyn Attempt,
+        options: Options,
+    ) -> Answer {
+        let answer = self.execute_in_span(name, stream_id, job, options).await;
+        metrics::command(name, job.names().1, answer.as_ref().err().map(Failure::of));
+        answer
+    }
+
+    async fn execute_in_span(
         &self,
         name: &'static str,
         stream_id: StreamId,
@@ -178,18 +191,21 @@ impl CommandBus {
 
     /// Does the command, again after each conflict.
     async fn retried(&self, job: &dyn Attempt, terms: &Terms) -> Answer {
+        let (command, aggregate) = job.names();
         let mut retry = 0;
         loop {
             let conflict = match job.attempt(self, terms).await {
                 Err(DispatchError::Conflict(conflict)) => conflict,
                 answer => return answer,
             };
+            metrics::conflict(command, aggregate);
             retry += 1;
             let pause = match self.inner.settings.retry.pause_before(retry) {
                 Some(pause) if terms.expected_version.is_none() => pause,
                 _ => return Err(DispatchError::Conflict(conflict)),
             };
             tracing::debug!(retry, %conflict, "decides again");
+            metrics::retry(command, aggregate);
             tokio::time::sleep(pause).await;
         }
     }

@@ -142,6 +142,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The kind in snake case, as a label of a metric has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Refused => "refused",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::Fault => "fault",
+        }
+    }
+
     pub(super) fn of<E>(error: &DispatchError<E>) -> Self {
         match error {
             DispatchError::Rejected(_) => Self::Rejected,

@@ -91,7 +91,7 @@ impl Log {
         let mut next = first;
         while next < end && events.len() < read.limit.max(1) {
             let event = self.get(next);
-            if read.filter.matches(&event.event_type, event.stream_id.category()) {
+            if read.filter.matches(&event.event_type, &event.stream_id) {
                 events.push(event.clone());
             }
             next += 1;

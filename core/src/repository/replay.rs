@@ -1,5 +1,7 @@
 //! The fold of a stream into a state, from a snapshot where there is a good one.
 
+use std::time::Instant;
+
 use uuid::Uuid;
 
 use super::snapshot::{self, Restored};
@@ -8,6 +10,7 @@ use crate::aggregate::Aggregate;
 use crate::codec::{PayloadCodec, PayloadOf};
 use crate::context::EventContext;
 use crate::event::EventEnum;
+use crate::metrics::{self, SnapshotLoad};
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{ReadStream, Stores};
@@ -75,6 +78,7 @@ pub(crate) async fn replay<A: Aggregate>(
         Until::Head | Until::Instant(_) => u64::MAX,
     };
     let whole = ReadStream::new(stream_id.clone()).to(to);
+    let begun = Instant::now();
     let codec = stores.events.codec();
     if let Some(restored) = snapshot::restore::<A>(stores, stream_id, to).await {
         let version = restored.stream_version;
@@ -84,24 +88,27 @@ pub(crate) async fn replay<A: Aggregate>(
         let mut events = page.events.into_iter();
         match restored.check(events.next().as_ref(), until) {
             Ok((state, last)) => {
-                let mut fold =
-                    Fold { id, codec, until, state: Some(state), last: Some(last), cx: None };
+                metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Hit);
+                let mut fold = Fold::new(id, codec, until, begun);
+                (fold.state, fold.last) = (Some(state), Some(last));
                 return match fold.apply_all(events)? {
                     Reached::Until => Ok(fold.done()),
                     Reached::End => fold.run(stores, rest).await,
                 };
             }
-            Err(NoUse::TooYoung) => {}
-            Err(NoUse::Bad(reason)) => tracing::warn!(
-                %stream_id,
-                stream_version = version,
-                reason,
-                "the snapshot counts as none: the whole stream is replayed"
-            ),
+            Err(NoUse::TooYoung) => metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Miss),
+            Err(NoUse::Bad(reason)) => {
+                metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Unusable);
+                tracing::warn!(
+                    %stream_id,
+                    stream_version = version,
+                    reason,
+                    "the snapshot counts as none: the whole stream is replayed"
+                );
+            }
         }
     }
-    let fold = Fold { id, codec, until, state: None, last: None, cx: None };
-    fold.run(stores, Some(whole)).await
+    Fold::new(id, codec, until, begun).run(stores, Some(whole)).await
 }
 
 /// A fold under way.
@@ -112,9 +119,15 @@ struct Fold<'a, A: Aggregate> {
     state: Option<A>,
     last: Option<Last>,
     cx: Option<EventContext<A>>,
+    begun: Instant,
+    events: u64,
 }
 
-impl<A: Aggregate> Fold<'_, A> {
+impl<'a, A: Aggregate> Fold<'a, A> {
+    fn new(id: &'a A::Id, codec: &'a dyn PayloadCodec, until: Until, begun: Instant) -> Self {
+        Self { id, codec, until, state: None, last: None, cx: None, begun, events: 0 }
+    }
+
     /// Folds the pages of `next` and of what follows it.
     async fn run(
         mut self,
@@ -145,6 +158,7 @@ impl<A: Aggregate> Fold<'_, A> {
     }
 
     fn done(self) -> Replayed<A> {
+        metrics::replay(A::CATEGORY, self.events, self.begun.elapsed());
         Replayed { state: self.state, last: self.last }
     }
 
@@ -154,6 +168,7 @@ impl<A: Aggregate> Fold<'_, A> {
             return Err(EventError::new(&event, Reason::Gap { expected }));
         }
         self.last = Some(Last::of(&event));
+        self.events += 1;
         let Some(decoded) = decode::<A>(self.codec, &event)? else { return Ok(()) };
         let cx = match &mut self.cx {
             Some(cx) => {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{LoadError, Until, replay};
 use crate::aggregate::Aggregate;
 use crate::codec::PayloadOf;
+use crate::metrics::{self, SnapshotLoad};
 use crate::shape::Fingerprint;
 use crate::store::{StoredSnapshot, Stores};
 use crate::stream::StreamId;
@@ -24,17 +25,23 @@ pub(super) async fn restore<A: Aggregate>(
 ) -> Option<Restored<A>> {
     let policy = A::SNAPSHOT?;
     let unusable = |reason: String| {
+        metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Unusable);
         tracing::warn!(%stream_id, reason, "the snapshot counts as none: the whole stream is replayed");
     };
+    let missed = || {
+        metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Miss);
+        None
+    };
     let snapshot = match stores.snapshots.load_snapshot(stream_id, policy.version()).await {
-        Ok(snapshot) => snapshot?,
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => return missed(),
         Err(error) => {
             unusable(error.to_string());
             return None;
         }
     };
     if snapshot.stream_version > to || snapshot.snapshot_version != policy.version() {
-        return None;
+        return missed();
     }
     if snapshot.fingerprint.as_ref() != fingerprint::<A>() {
         unusable(format!(

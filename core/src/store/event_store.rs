@@ -15,6 +15,7 @@ use crate::position::Position;
 use crate::receipt::Receipt;
 use crate::recorded_event::RecordedEvent;
 use crate::stream::{StreamHead, StreamId};
+use crate::subscription::Subscribe;
 
 /// Keeps events in streams, and all of them in one order.
 ///
@@ -190,6 +191,26 @@ pub trait EventStoreExt: EventStore {
         versions: impl RangeBounds<u64>,
     ) -> BoxStream<'_, Result<RecordedEvent, StoreError>> {
         pages(self, versions_of(stream_id, versions).backwards())
+    }
+
+    /// Subscribes to the log: what is stored already, then what comes, once it is awaited.
+    ///
+    /// ```
+    /// use annals::prelude::*;
+    ///
+    /// # async fn run(store: MemoryStore) -> Result<(), SubscriptionError> {
+    /// let mut deposits = store.subscribe().event_types(["Deposited"]).await?;
+    /// while let Some(event) = deposits.next().await {
+    ///     println!("{}", event?.data);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn subscribe(&self) -> Subscribe
+    where
+        Self: Clone,
+    {
+        Subscribe::new(Arc::new(self.clone()))
     }
 
     /// Decodes an event of this store as one of an aggregate's event enum; `None` if it is of another aggregate.

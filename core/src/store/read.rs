@@ -110,11 +110,13 @@ impl Page {
 /// Which events of the log are read.
 ///
 /// ```
-/// use annals::EventFilter;
+/// use annals::{EventFilter, StreamId};
 ///
+/// let ada = StreamId::new("account", "ada");
 /// let filter = EventFilter::all().event_types(["AccountOpened"]);
-/// assert!(filter.matches("AccountOpened", "account"));
-/// assert!(!filter.matches("AccountClosed", "account"));
+/// assert!(filter.matches("AccountOpened", &ada));
+/// assert!(!filter.matches("AccountClosed", &ada));
+/// assert!(!filter.streams([StreamId::new("account", "bob")]).matches("AccountOpened", &ada));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,6 +125,8 @@ pub struct EventFilter {
     pub event_types: Option<Vec<Cow<'static, str>>>,
     /// The categories of their streams; `None` for all.
     pub categories: Option<Vec<Cow<'static, str>>>,
+    /// The streams; `None` for all.
+    pub streams: Option<Vec<StreamId>>,
 }
 
 impl EventFilter {
@@ -151,12 +155,24 @@ impl EventFilter {
         self
     }
 
-    /// Whether an event of this name in a stream of this category is taken.
-    pub fn matches(&self, event_type: &str, category: &str) -> bool {
+    /// Takes only events in these streams.
+    ///
+    /// A store looks each of them up for each page: for many streams of one category, take the
+    /// [category](Self::categories).
+    #[must_use]
+    pub fn streams(mut self, streams: impl IntoIterator<Item = StreamId>) -> Self {
+        self.streams = Some(streams.into_iter().collect());
+        self
+    }
+
+    /// Whether an event of this name in this stream is taken.
+    pub fn matches(&self, event_type: &str, stream_id: &StreamId) -> bool {
         let takes = |names: &Option<Vec<Cow<'static, str>>>, name: &str| {
             names.as_ref().is_none_or(|names| names.iter().any(|known| known == name))
         };
-        takes(&self.event_types, event_type) && takes(&self.categories, category)
+        takes(&self.event_types, event_type)
+            && takes(&self.categories, stream_id.category())
+            && self.streams.as_ref().is_none_or(|streams| streams.contains(stream_id))
     }
 }
 

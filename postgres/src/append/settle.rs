@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use annals::metrics::{BATCH_CALLS, BATCH_EVENTS};
 use annals::{Append, Receipt, StoreError};
 use sqlx::postgres::PgConnection;
 
@@ -93,6 +94,13 @@ impl Group {
         self.calls.iter().flat_map(|call| &call.appends)
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a statement has far fewer than 2^52 events")]
+    fn measure(&self) {
+        let events: usize = self.calls.iter().map(Call::events).sum();
+        metrics::histogram!(BATCH_CALLS).record(self.calls.len() as f64);
+        metrics::histogram!(BATCH_EVENTS).record(events as f64);
+    }
+
     async fn send(
         &self,
         database: &Database,
@@ -100,6 +108,7 @@ impl Group {
     ) -> Result<Sent, Failure> {
         let batch = Batch::of(self.appends()).map_err(unwritable)?;
         let mut connection = connection(database, writer).await?;
+        self.measure();
         let query = batch.query(&database.statements);
         let row = query.fetch_optional(&mut connection).await;
         let row = row.map_err(|error| Failure::of(DOING, error));

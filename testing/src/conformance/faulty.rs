@@ -86,6 +86,24 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
         store.write_rows(rows, checkpoint).await
     }
 
+    /// Takes or renews a lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadModelStore::claim_lease`].
+    async fn claim_lease(
+        &self,
+        store: &S,
+        id: &CheckpointId,
+        owner: &str,
+        lifetime: Duration,
+    ) -> Result<Option<Fence>, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        store.claim_lease(id, owner, lifetime).await
+    }
+
     /// Reads a page of a stream.
     ///
     /// # Errors
@@ -265,7 +283,7 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
         owner: &str,
         lifetime: Duration,
     ) -> Result<Option<Fence>, StoreError> {
-        self.store.claim_lease(id, owner, lifetime).await
+        self.fault.claim_lease(&self.store, id, owner, lifetime).await
     }
 
     async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {

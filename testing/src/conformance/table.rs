@@ -138,6 +138,8 @@ macro_rules! __conformance_table {
             the_log_is_read_after_any_position
             /// The log is filtered by stored names, by categories and by both, each exactly (9).
             the_log_is_filtered_by_names_and_categories
+            /// The log is filtered by streams, alone and beside names and categories, from any position (9).
+            the_log_is_filtered_by_streams
             /// `reached` moves on past what does not match, so that readers of rare events come on too (9).
             reached_moves_on_past_what_does_not_match
             /// A reader ahead of the log gets an error, not a silent wait (9).

@@ -107,11 +107,57 @@ pub(super) async fn the_log_is_filtered_by_names_and_categories<S: EventStore>(
     for filter in filters {
         let expected: Vec<RecordedEvent> = all
             .iter()
-            .filter(|event| filter.matches(&event.event_type, event.stream_id.category()))
+            .filter(|event| filter.matches(&event.event_type, &event.stream_id))
             .cloned()
             .collect();
         let found = filtered(&store, filter.clone()).await?;
         ensure_events(format_args!("the log through {filter:?}"), &found, &expected)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn the_log_is_filtered_by_streams<S: EventStore>(store: S) -> Verdict {
+    let (a, long) = (stream("a"), stream("long"));
+    let other = StreamId::new("conformance_b", "a");
+    let alike = ["A", "a-1", "a%", "long' or true --"].map(stream);
+    for round in 0..20 {
+        store_numbers(&store, &long, round * 3..round * 3 + 3).await?;
+        if round % 4 == 0 {
+            store_one(&store, Append::new(a.clone(), Expected::Any, vec![named(RARE, round)]))
+                .await?;
+            store_numbers(&store, &other, [round]).await?;
+            store_numbers(&store, &alike[round as usize / 4 % 4], [round]).await?;
+        }
+    }
+    let all = log_of(&store).await?;
+    let nobody = stream("nobody stored");
+    let filters = [
+        EventFilter::all().streams([a.clone()]),
+        EventFilter::all().streams([long.clone()]),
+        EventFilter::all().streams([long.clone(), a.clone(), nobody.clone(), a.clone()]),
+        EventFilter::all().streams([nobody.clone()]),
+        EventFilter::all().streams([]),
+        EventFilter::all().streams(alike),
+        EventFilter::all().streams([a.clone(), long.clone()]).event_types([RARE]),
+        EventFilter::all().streams([a.clone(), other.clone()]).categories(["conformance_b"]),
+        EventFilter::all().streams([other]).categories(["conformance"]),
+        EventFilter::all().streams([a, long]).event_types([COUNTED]).categories(["conformance"]),
+    ];
+    for filter in filters {
+        let expected: Vec<RecordedEvent> = (all.iter())
+            .filter(|event| filter.matches(&event.event_type, &event.stream_id))
+            .cloned()
+            .collect();
+        let starts = std::iter::once(Position::START).chain(all.iter().map(|event| event.position));
+        for (index, after) in starts.enumerate().step_by(7) {
+            let rest: Vec<RecordedEvent> =
+                expected.iter().filter(|event| event.position > after).cloned().collect();
+            let limit = [1, 4, usize::MAX][index % 3];
+            let read = ReadAll::after(after).filter(filter.clone()).limit(limit);
+            let found = paged(&store, read).await?;
+            let what = format_args!("the log after {after} through {filter:?} in pages of {limit}");
+            ensure_events(what, &found, &rest)?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,148 @@
+//! What annals measures, by the [`metrics`](https://docs.rs/metrics) crate: a program that installs a recorder gets it.
+//!
+//! | Name | Kind | Labels | What it tells |
+//! |---|---|---|---|
+//! | `annals_commands_total` | counter | `command`, `aggregate`, `outcome` | commands that were dispatched, by how they ended |
+//! | `annals_command_conflicts_total` | counter | `command`, `aggregate` | tries of commands that met another writer |
+//! | `annals_command_retries_total` | counter | `command`, `aggregate` | commands decided again after a conflict |
+//! | `annals_append_seconds` | histogram | `aggregate` | how long the store took for a command's events |
+//! | `annals_batch_calls` | histogram | | callers whose appends shared a statement (PostgreSQL) |
+//! | `annals_batch_events` | histogram | | events of a statement (PostgreSQL) |
+//! | `annals_replay_events` | histogram | `aggregate` | events that a load folded |
+//! | `annals_replay_seconds` | histogram | `aggregate` | how long a load took |
+//! | `annals_snapshot_loads_total` | counter | `aggregate`, `outcome` | loads that looked for a snapshot, by what they found |
+//! | `annals_pool_wait_seconds` | histogram | | how long a connection was waited for (PostgreSQL) |
+//! | `annals_subscription_delay_seconds` | gauge | `subscription` | how old the event is that was just delivered from a new page; 0 at the log's end |
+//! | `annals_subscription_lag_positions` | gauge | `subscription` | positions between the durable checkpoint and the log's end |
+//!
+//! | Label | Values |
+//! |---|---|
+//! | `command` | the name of the command |
+//! | `aggregate` | the category of the aggregate |
+//! | `outcome` of a command | `done`, `rejected`, `refused`, `not_found`, `already_exists`, `conflict`, `invalid`, `unknown_outcome`, `fault` |
+//! | `outcome` of a snapshot | `hit`; `miss` where there is none; `unusable` where it counts as none |
+//! | `subscription` | the durable name; a subscription without one measures nothing |
+//!
+//! No label holds an id, a key or anything that a payload says, so that their number is that of the program's types. A
+//! command sent under a name that nobody handles is not counted: its name is the caller's.
+//!
+//! Without a recorder, a measurement costs some nanoseconds.
+
+use std::time::Duration;
+
+use crate::bus::Failure;
+use crate::timestamp::Timestamp;
+
+macro_rules! names {
+    ($($(#[$doc:meta])+ $constant:ident = $name:literal;)+) => {
+        $($(#[$doc])+ pub const $constant: &str = $name;)+
+
+        /// The names of all that is measured.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+names! {
+    /// Counts commands that were dispatched, by how they ended.
+    COMMANDS = "annals_commands_total";
+    /// Counts tries of commands that met another writer.
+    COMMAND_CONFLICTS = "annals_command_conflicts_total";
+    /// Counts commands decided again after a conflict.
+    COMMAND_RETRIES = "annals_command_retries_total";
+    /// How long the store took for a command's events.
+    APPEND_SECONDS = "annals_append_seconds";
+    /// Callers whose appends shared a statement.
+    BATCH_CALLS = "annals_batch_calls";
+    /// Events of a statement.
+    BATCH_EVENTS = "annals_batch_events";
+    /// Events that a load folded.
+    REPLAY_EVENTS = "annals_replay_events";
+    /// How long a load took.
+    REPLAY_SECONDS = "annals_replay_seconds";
+    /// Counts loads that looked for a snapshot, by what they found.
+    SNAPSHOT_LOADS = "annals_snapshot_loads_total";
+    /// How long a connection was waited for.
+    POOL_WAIT_SECONDS = "annals_pool_wait_seconds";
+    /// How old the event is that was just delivered from a new page; 0 at the log's end.
+    SUBSCRIPTION_DELAY_SECONDS = "annals_subscription_delay_seconds";
+    /// Positions between the durable checkpoint and the log's end.
+    SUBSCRIPTION_LAG_POSITIONS = "annals_subscription_lag_positions";
+}
+
+/// Counts a command by how it ended; `None` stands for done.
+pub(crate) fn command(command: &'static str, aggregate: &'static str, failure: Option<Failure>) {
+    let outcome = failure.map_or("done", Failure::as_str);
+    ::metrics::counter!(COMMANDS, "command" => command, "aggregate" => aggregate, "outcome" => outcome)
+        .increment(1);
+}
+
+/// Counts a try of a command that met another writer.
+pub(crate) fn conflict(command: &'static str, aggregate: &'static str) {
+    ::metrics::counter!(COMMAND_CONFLICTS, "command" => command, "aggregate" => aggregate)
+        .increment(1);
+}
+
+/// Counts a command that is decided again.
+pub(crate) fn retry(command: &'static str, aggregate: &'static str) {
+    ::metrics::counter!(COMMAND_RETRIES, "command" => command, "aggregate" => aggregate)
+        .increment(1);
+}
+
+/// Measures an append.
+pub(crate) fn append(aggregate: &'static str, took: Duration) {
+    ::metrics::histogram!(APPEND_SECONDS, "aggregate" => aggregate).record(took);
+}
+
+/// Measures a load.
+pub(crate) fn replay(aggregate: &'static str, events: u64, took: Duration) {
+    ::metrics::histogram!(REPLAY_EVENTS, "aggregate" => aggregate).record(as_f64(events));
+    ::metrics::histogram!(REPLAY_SECONDS, "aggregate" => aggregate).record(took);
+}
+
+/// What a load found when it looked for a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SnapshotLoad {
+    Hit,
+    Miss,
+    Unusable,
+}
+
+/// Counts a load that looked for a snapshot.
+pub(crate) fn snapshot_load(aggregate: &'static str, load: SnapshotLoad) {
+    let outcome = match load {
+        SnapshotLoad::Hit => "hit",
+        SnapshotLoad::Miss => "miss",
+        SnapshotLoad::Unusable => "unusable",
+    };
+    ::metrics::counter!(SNAPSHOT_LOADS, "aggregate" => aggregate, "outcome" => outcome)
+        .increment(1);
+}
+
+/// Measures how old the next event of a durable subscription is.
+pub(crate) fn subscription_delay(name: &str, recorded_at: Timestamp) {
+    // The store's clock and the program's may differ.
+    let micros = Timestamp::now().as_micros().saturating_sub(recorded_at.as_micros()).max(0);
+    set_delay(name, Duration::from_micros(micros.unsigned_abs()));
+}
+
+/// Measures that a durable subscription has come to the log's end.
+pub(crate) fn subscription_at_end(name: &str) {
+    set_delay(name, Duration::ZERO);
+}
+
+fn set_delay(name: &str, delay: Duration) {
+    if !name.is_empty() {
+        ::metrics::gauge!(SUBSCRIPTION_DELAY_SECONDS, "subscription" => name.to_owned()).set(delay);
+    }
+}
+
+/// Measures how far the checkpoint of a durable subscription is behind.
+pub(crate) fn subscription_lag(name: &str, positions: u64) {
+    ::metrics::gauge!(SUBSCRIPTION_LAG_POSITIONS, "subscription" => name.to_owned())
+        .set(as_f64(positions));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is counted is far below 2^52")]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}
