@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::history::record::{Entry, Reading};
 
 /// How long a reader may take to the end of the log once the storm is over.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The pause after a store that could not be read.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -34,12 +34,7 @@ impl Reader {
         mut end: watch::Receiver<Option<u64>>,
     ) -> Reading {
         tokio::time::sleep(self.start).await;
-        let mut told = end.clone();
-        let late = async {
-            // The other end is there as long as anybody waits for this reader.
-            _ = told.wait_for(Option::is_some).await;
-            tokio::time::sleep(PATIENCE).await;
-        };
+        let late = too_late(end.clone());
         tokio::select! {
             () = self.follow(&store, &mut end) => {}
             // Where it is then tells that it did not come to the end.
@@ -75,6 +70,13 @@ impl Reader {
     }
 }
 
-async fn told_that_the_end_is(reached: u64, end: &mut watch::Receiver<Option<u64>>) {
+pub(super) async fn told_that_the_end_is(reached: u64, end: &mut watch::Receiver<Option<u64>>) {
     _ = end.wait_for(|end| end.is_some_and(|end| end <= reached)).await;
+}
+
+/// Waits for the end of the storm, and then as long as anybody may take to the end of the log.
+pub(super) async fn too_late(mut end: watch::Receiver<Option<u64>>) {
+    // The other side is there as long as anybody waits for a reader.
+    _ = end.wait_for(Option::is_some).await;
+    tokio::time::sleep(PATIENCE).await;
 }
