@@ -7,7 +7,7 @@ use annals::metrics::POOL_WAIT_SECONDS;
 use annals::{PayloadCodec, StoreError};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
 use crate::error::{is_lost, store_error};
 use crate::statements::{Schema, Statements};
@@ -90,6 +90,14 @@ impl Database {
                 Ok(done) => return Ok(done.rows_affected()),
                 Err(error) => tries.go_on(doing, connection, error)?,
             }
+        }
+    }
+
+    /// Tells other processes that something was appended.
+    pub(crate) async fn tell(&self) {
+        let sql = format!("SELECT pg_notify('{}', '')", self.schema.channel());
+        if let Err(error) = sqlx::query(AssertSqlSafe(sql)).execute(&self.pool).await {
+            tracing::debug!(%error, "nobody could be woken up; they look by themselves");
         }
     }
 

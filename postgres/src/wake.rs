@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use annals::{Position, StoreError};
+use sqlx::Row;
 use sqlx::postgres::{PgListener, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -19,6 +19,9 @@ const RECONNECT: Duration = Duration::from_millis(250);
 /// How soon a reader looks again while an append that is under way holds it back.
 const HELD_BACK: Duration = Duration::from_millis(5);
 
+/// The shortest time between two messages.
+const BETWEEN_MESSAGES: Duration = Duration::from_millis(2);
+
 /// Wakes those who wait for events.
 pub(crate) struct Wake {
     is_on: bool,
@@ -27,6 +30,8 @@ pub(crate) struct Wake {
     told: watch::Sender<u64>,
     /// The highest position up to which the log was found readable: what was told once is so for ever.
     readable: AtomicU64,
+    /// Whether something was appended that no message has told yet.
+    is_news: AtomicBool,
     is_telling: AtomicBool,
     listener: Mutex<Option<AbortHandle>>,
 }
@@ -38,25 +43,36 @@ impl Wake {
             poll,
             told: watch::Sender::new(0),
             readable: AtomicU64::new(0),
+            is_news: AtomicBool::new(false),
             is_telling: AtomicBool::new(false),
             listener: Mutex::default(),
         }
     }
 
-    /// Tells that something was appended, outside of whoever appended it: at most one message is on its way at a time.
+    /// Tells that something was appended, outside of whoever appended it: this process at once, others at once too, but not
+    /// again before a pause, since each message costs the server as much as a small append.
     pub(crate) fn tell(self: &Arc<Self>, database: &Arc<Database>) {
         self.told.send_modify(|told| *told += 1);
+        self.is_news.store(true, Ordering::Release);
         if !self.is_on || self.is_telling.swap(true, Ordering::AcqRel) {
             return;
         }
         let (wake, database) = (self.clone(), database.clone());
         tokio::spawn(async move {
-            // Whatever is appended from here on begins a message of its own.
-            wake.is_telling.store(false, Ordering::Release);
-            let sql = format!("SELECT pg_notify('{}', '')", database.schema.channel());
-            let told = sqlx::query(AssertSqlSafe(sql)).execute(&database.pool).await;
-            if let Err(error) = told {
-                tracing::debug!(%error, "nobody could be woken up; they look by themselves");
+            let mut telling = Telling { wake: &wake, is_over: false };
+            loop {
+                while wake.is_news.swap(false, Ordering::AcqRel) {
+                    database.tell().await;
+                    tokio::time::sleep(BETWEEN_MESSAGES).await;
+                }
+                wake.is_telling.store(false, Ordering::Release);
+                // What came between the two is told by whoever sees it first.
+                if !wake.is_news.load(Ordering::Acquire)
+                    || wake.is_telling.swap(true, Ordering::AcqRel)
+                {
+                    telling.is_over = true;
+                    return;
+                }
             }
         });
     }
@@ -123,6 +139,20 @@ impl Drop for Wake {
         let listener = self.listener.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(listener) = listener.take() {
             listener.abort();
+        }
+    }
+}
+
+/// Lets another task tell, when the one that does ends with its runtime.
+struct Telling<'a> {
+    wake: &'a Wake,
+    is_over: bool,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.wake.is_telling.store(false, Ordering::Release);
         }
     }
 }

@@ -34,10 +34,25 @@ struct Deposit {
     amount: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(id = TallyId, events(Deposited), snapshot())]
+#[derive(Debug, Clone, PartialEq, Aggregate)]
+#[aggregate(id = TallyId, events(Deposited))]
 struct Tally {
     amount: u64,
+}
+
+/// The same with snapshots.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
+#[aggregate(id = TallyId, events(Deposited), snapshot())]
+struct Saved {
+    amount: u64,
+}
+
+#[handlers]
+impl Saved {
+    #[apply(upsert)]
+    fn deposited(saved: Option<Self>, event: &Deposited) -> Self {
+        Self { amount: saved.map_or(0, |saved| saved.amount) + event.amount }
+    }
 }
 
 #[handlers]
@@ -113,17 +128,20 @@ impl Bench {
 
     async fn load_snapshot(&mut self) {
         const LOADS: usize = 200;
-        let tallies = Repository::<Tally>::new(self.store.clone());
-        tallies.snapshot("long").await.expect("a snapshot");
+        let append =
+            Append::new(StreamId::new("saved", "long"), Expected::NoStream, events(10_000));
+        self.store.append(vec![append]).await.expect("filled");
+        let saved = Repository::<Saved>::new(self.store.clone());
+        saved.snapshot("long").await.expect("a snapshot");
         let (annals, raw) = in_turns(
             async |_| {
                 for _ in 0..LOADS {
-                    tallies.load("long").await.unwrap().unwrap();
+                    saved.load("long").await.unwrap().unwrap();
                 }
             },
             async |_| {
                 for _ in 0..LOADS {
-                    raw::load_snapshot(&self.pool, "tally-long").await;
+                    raw::load_snapshot(&self.pool, "saved-long").await;
                 }
             },
         )
