@@ -83,18 +83,14 @@ const TRACKING: &str = "CREATE TABLE {schema}.migrations (
 
 /// The SQL of all steps, for those who run migrations themselves.
 pub(crate) fn sql(schema: &Schema) -> String {
-    let mut sql = schema.fill("BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\n");
-    sql.push_str(&schema.fill(TRACKING));
-    for (number, step) in (1..).zip(STEPS) {
-        sql.push_str(&format!("\n-- Step {number}\n"));
-        sql.push_str(&schema.fill(step));
-        sql.push_str(
-            &schema
-                .fill(&format!("\nINSERT INTO {{schema}}.migrations (step) VALUES ({number});\n")),
-        );
-    }
-    sql.push_str("COMMIT;\n");
-    sql
+    let steps = (1..).zip(STEPS).map(|(number, step)| {
+        format!(
+            "\n-- Step {number}\n{step}\nINSERT INTO {{schema}}.migrations (step) VALUES ({number});\n"
+        )
+    });
+    let steps: String = steps.collect();
+    let begin = "BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\n";
+    schema.fill(&format!("{begin}{TRACKING}{steps}COMMIT;\n"))
 }
 
 /// The grants of a role that appends and reads, and changes no history.

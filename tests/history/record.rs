@@ -14,6 +14,8 @@ pub struct History {
     pub calls: Vec<Call>,
     /// What readers at the tail saw.
     pub readings: Vec<Reading>,
+    /// What the owners of one durable subscription saw, one after the other.
+    pub sessions: Vec<Session>,
     /// The log, read from its beginning after the end.
     pub log: Vec<Entry>,
     /// Each stream, read after the end.
@@ -71,6 +73,25 @@ pub struct Reading {
     pub seen: Vec<Entry>,
     /// It was told that it has seen all up to this position.
     pub reached: u64,
+}
+
+/// What one owner of a durable subscription saw and acknowledged.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// It saw what lies after where it began. Where it is, is where its last event was.
+    pub reading: Reading,
+    /// When it asked for the subscription, as a count of what happened before.
+    pub asked: u64,
+    /// The positions that it acknowledged, or tried to.
+    pub acks: Vec<Ack>,
+}
+
+/// An acknowledgement of all events up to a position.
+#[derive(Debug, Clone, Copy)]
+pub struct Ack {
+    pub position: u64,
+    /// When the answer came, by the same count; `None` if it was a failure, or was not waited for.
+    pub accepted: Option<u64>,
 }
 
 /// An event, as far as its place is concerned.

@@ -21,7 +21,8 @@
 //! runs as the user `postgres` or `nobody`. It ends with the process, however that ends, and its folder is removed.
 //!
 //! The private server runs without `fsync`: what it keeps survives a crash of the server, but not one of the machine.
-//! Most of a test's time goes into the files of its database; `TMPDIR=/dev/shm` keeps them in memory.
+//! Most of a test's time goes into the files of its database, so they are kept in memory, in `/dev/shm`, where 4 GiB are free
+//! there and `TMPDIR` does not say where else they belong.
 //!
 //! This module makes no tables: that is what the store's `migrate` is for.
 
@@ -31,6 +32,8 @@ mod admin;
 mod binaries;
 mod database;
 mod error;
+#[cfg(unix)]
+mod folder;
 #[cfg(unix)]
 mod install;
 #[cfg(unix)]

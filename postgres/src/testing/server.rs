@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::account::{Account, Runs, make_folder};
+use super::account::{Account, Runs};
 use super::error::TestDatabaseError;
+use super::folder::make_folder;
 use super::install;
 
 /// It names the socket; nothing listens on a port of this number.

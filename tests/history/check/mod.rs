@@ -31,6 +31,8 @@ pub enum Kind {
     Disorder,
     /// A reader came past an event that it never saw.
     Passed,
+    /// An owner of a durable subscription began before what was acknowledged.
+    WentBack,
     /// A reader saw an event that is not there in the end.
     Phantom,
     /// A reader saw an event twice.
@@ -77,6 +79,7 @@ pub fn check(history: &History) -> Vec<Fault> {
     for reading in &history.readings {
         checker.check_reading(reading);
     }
+    checker.check_sessions();
     checker.check_orders();
     checker.check_streams();
     checker.faults

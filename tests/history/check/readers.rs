@@ -6,11 +6,24 @@ use annals::StreamId;
 use uuid::Uuid;
 
 use super::{Checker, Kind, show};
-use crate::history::record::{Entry, Reading};
+use crate::history::record::{Entry, Reading, Session};
 
 impl Checker<'_> {
-    /// What a reader saw against what is there.
+    /// What a reader at the tail saw, which comes to the end of the log.
     pub(super) fn check_reading(&mut self, reading: &Reading) {
+        self.check_seen(reading);
+        let (reader, reached, end) = (&reading.reader, reading.reached, self.end());
+        if reached < end {
+            self.found(Kind::Behind, format!("{reader} is at position {reached} of {end}"));
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.history.log.last().map_or(0, |last| last.position)
+    }
+
+    /// What a reader saw against what is there.
+    fn check_seen(&mut self, reading: &Reading) {
         let reader = &reading.reader;
         let mut seen = HashSet::new();
         for entry in &reading.seen {
@@ -35,17 +48,44 @@ impl Checker<'_> {
                 self.found(Kind::Passed, what);
             }
         }
-        let end = self.history.log.last().map_or(0, |last| last.position);
-        if reading.reached < end {
-            let reached = reading.reached;
-            self.found(Kind::Behind, format!("{reader} is at position {reached} of {end}"));
+    }
+
+    /// The owners of a durable subscription: each begins where one before it acknowledged, never before what was answered,
+    /// and one of them comes to the end.
+    pub(super) fn check_sessions(&mut self) {
+        let sessions = &self.history.sessions;
+        let acks = || sessions.iter().flat_map(|session| &session.acks);
+        for Session { reading, asked, .. } in sessions {
+            self.check_seen(reading);
+            let (reader, from) = (&reading.reader, reading.from);
+            if from > 0 && !acks().any(|ack| ack.position == from) {
+                let what =
+                    format!("{reader} began after position {from}, which nobody acknowledged");
+                self.found(Kind::Passed, what);
+            }
+            let before = acks().filter(|ack| ack.accepted.is_some_and(|at| at < *asked));
+            if let Some(kept) = before.map(|ack| ack.position).max()
+                && kept > from
+            {
+                let what =
+                    format!("{reader} began after position {from}, though {kept} was acknowledged");
+                self.found(Kind::WentBack, what);
+            }
+        }
+        let (reached, end) =
+            (sessions.iter().map(|session| session.reading.reached).max(), self.end());
+        if reached.is_some_and(|reached| reached < end) {
+            let what = format!("the durable subscription is at position {reached:?} of {end}");
+            self.found(Kind::Behind, what);
         }
     }
 
     /// Any two readers saw what both saw in the same order; the log is a reader, too.
     pub(super) fn check_orders(&mut self) {
         let log = ("the log", &self.history.log);
-        let readers = self.history.readings.iter().map(|reading| (&*reading.reader, &reading.seen));
+        let sessions = self.history.sessions.iter().map(|session| &session.reading);
+        let readings = self.history.readings.iter().chain(sessions);
+        let readers = readings.map(|reading| (&*reading.reader, &reading.seen));
         let readers: Vec<_> = std::iter::once(log).chain(readers).collect();
         for (number, (one, seen)) in readers.iter().enumerate() {
             let places: HashMap<Uuid, usize> =

@@ -48,6 +48,7 @@ fn a_stream_whose_instants_go_back() {
         |history| {
             early(&mut history.log[7]);
             history.readings.iter_mut().for_each(|reading| early(reading.seen.last_mut().unwrap()));
+            early(history.sessions[2].reading.seen.last_mut().unwrap());
             early(history.streams[1].1.last_mut().unwrap());
         },
         &[Kind::Gap],

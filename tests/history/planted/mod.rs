@@ -11,7 +11,7 @@ use annals::{Conflict, Expected, Position, Receipt, StreamHead, StreamId, Timest
 use uuid::Uuid;
 
 use crate::history::check::{Kind, check};
-use crate::history::record::{Call, Entry, History, Reading, Sent, Told};
+use crate::history::record::{Ack, Call, Entry, History, Reading, Sent, Session, Told};
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -55,6 +55,11 @@ fn key_used(receipt: Receipt) -> Told {
 fn with_key(mut sent: Sent) -> Sent {
     sent.key = Some("k".to_owned());
     sent
+}
+
+fn session(reading: Reading, asked: u64, acks: &[(u64, Option<u64>)]) -> Session {
+    let acks = acks.iter().map(|&(position, accepted)| Ack { position, accepted }).collect();
+    Session { reading, asked, acks }
 }
 
 /// The places of the calls in the sound history.
@@ -106,6 +111,16 @@ fn sound() -> History {
         seen: log.iter().filter(|entry| entry.position > from).cloned().collect(),
         reached: 9,
     };
+    let part = |from: u64, reached: u64| Reading {
+        reader: format!("session from {from}"),
+        from,
+        seen: log
+            .iter()
+            .filter(|entry| entry.position > from && entry.position <= reached)
+            .cloned()
+            .collect(),
+        reached,
+    };
     let events_of = |name: &str| {
         let events = log.iter().filter(|entry| entry.stream_id == stream(name)).cloned();
         (stream(name), events.collect::<Vec<_>>())
@@ -113,6 +128,12 @@ fn sound() -> History {
     History {
         calls,
         readings: vec![reading("one", 0), reading("other", 2)],
+        sessions: vec![
+            session(part(0, 4), 1, &[(2, Some(2)), (4, None)]),
+            // Whether 4 was acknowledged, nobody knew.
+            session(part(2, 7), 3, &[(6, Some(4)), (7, Some(5))]),
+            session(part(7, 9), 6, &[]),
+        ],
         streams: vec![events_of("a"), events_of("b")],
         keys: vec![(stream("b"), "k".to_owned(), Some(receipt("b", 2, 6, 1)))],
         rows: HashSet::from(["there".to_owned()]),
@@ -135,7 +156,9 @@ fn plant(change: impl FnOnce(&mut History), expected: &[Kind]) {
 fn remove(history: &mut History, number: u128) {
     let is_other = |entry: &Entry| entry.id != id(number);
     history.log.retain(is_other);
-    history.readings.iter_mut().for_each(|reading| reading.seen.retain(is_other));
+    let sessions = history.sessions.iter_mut().map(|session| &mut session.reading);
+    let readings = history.readings.iter_mut().chain(sessions);
+    readings.for_each(|reading| reading.seen.retain(is_other));
     history.streams.iter_mut().for_each(|(_, events)| events.retain(is_other));
 }
 
@@ -149,7 +172,8 @@ fn add(history: &mut History, number: u128, name: &str, version: u64) {
         version,
         recorded_at: at(position),
     };
-    for reading in &mut history.readings {
+    let last = history.sessions.last_mut().map(|session| &mut session.reading);
+    for reading in history.readings.iter_mut().chain(last) {
         reading.seen.push(entry.clone());
         reading.reached = position;
     }

@@ -94,3 +94,37 @@ fn a_stream_that_differs_from_the_log() {
         &[Kind::Moved],
     );
 }
+
+#[test]
+fn an_owner_that_passed_an_event() {
+    plant(
+        |history| {
+            history.sessions[1].reading.seen.remove(1);
+        },
+        &[Kind::Passed],
+    );
+    // It begins where nobody acknowledged.
+    plant(
+        |history| {
+            history.sessions[2].reading.from = 8;
+            history.sessions[2].reading.seen.remove(0);
+        },
+        &[Kind::Passed],
+    );
+}
+
+#[test]
+fn an_owner_that_began_before_what_was_acknowledged() {
+    plant(|history| history.sessions[1].acks[1].accepted = Some(7), &[]);
+    plant(|history| history.sessions[0].acks[1].accepted = Some(2), &[Kind::WentBack]);
+}
+
+#[test]
+fn a_durable_subscription_that_does_not_come_to_the_end() {
+    plant(
+        |history| {
+            history.sessions.pop();
+        },
+        &[Kind::Behind],
+    );
+}

@@ -1,11 +1,14 @@
 //! Storms: writers and readers that do at random what programs do, on any store, for a while.
 
 mod reader;
+mod subscriber;
 mod weather;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use annals::{EventStore, EventStoreExt, Position, ReadAll, RowKey, StreamId};
@@ -19,6 +22,8 @@ use super::record::{Entry, History, Reading, Told};
 
 const WRITERS: usize = 16;
 const READERS: usize = 4;
+/// How many wait for one durable subscription.
+const OWNERS: usize = 3;
 
 /// How many streams all writers write to, beside those of their own.
 const STREAMS: usize = 8;
@@ -60,6 +65,16 @@ where
             tokio::spawn(writer.write(store.clone(), until))
         })
         .collect();
+    let subscriber = subscriber::Subscriber::new(rng.fork());
+    let subscriber = tokio::spawn(subscriber.read(store.clone(), end.clone()));
+    let count = Arc::new(AtomicU64::new(0));
+    let owners = if store.unit_of_work().is_some() { OWNERS } else { 0 };
+    let owners: Vec<_> = (0..owners)
+        .map(|number| {
+            let owner = subscriber::Owner::new(number, rng.fork(), count.clone());
+            tokio::spawn(owner.read(store.clone(), end.clone()))
+        })
+        .collect();
     let mut history = History::default();
     for writer in writers {
         history.calls.extend(writer.await.expect("a writer does not panic"));
@@ -70,6 +85,10 @@ where
     for reader in readers {
         let reading: Reading = reader.await.expect("a reader does not panic");
         history.readings.push(reading);
+    }
+    history.readings.push(subscriber.await.expect("a subscriber does not panic"));
+    for owner in owners {
+        history.sessions.extend(owner.await.expect("an owner does not panic"));
     }
     println!("storm `{name}`: {}", summary(&history));
     history
@@ -150,7 +169,10 @@ fn summary(history: &History) -> String {
         *answers.entry(answer).or_default() += 1;
     }
     let again = history.calls.iter().filter(|call| call.told.len() > 1).count();
-    format!("{} events; {again} calls were sent again; told {answers:#?}", history.log.len())
+    let (events, sessions) = (history.log.len(), history.sessions.len());
+    format!(
+        "{events} events; {sessions} owners of the subscription; {again} calls were sent again; told {answers:#?}"
+    )
 }
 
 /// A message without what differs from one time to the next.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::history::record::{Entry, Reading};
 
 /// How long a reader may take to the end of the log once the storm is over.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The pause after a store that could not be read.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -34,35 +34,49 @@ impl Reader {
         mut end: watch::Receiver<Option<u64>>,
     ) -> Reading {
         tokio::time::sleep(self.start).await;
-        while end.borrow_and_update().is_none() {
-            tokio::select! {
-                () = self.step(&store) => {}
-                // The step is cut off, which must lose nothing.
-                _ = end.changed() => {}
-            }
+        let late = too_late(end.clone());
+        tokio::select! {
+            () = self.follow(&store, &mut end) => {}
+            // Where it is then tells that it did not come to the end.
+            () = late => {}
         }
-        let end = end.borrow().unwrap_or_default();
-        let rest = async {
-            while self.reading.reached < end {
-                self.step(&store).await;
-            }
-        };
-        // Who does not come to the end tells so by where it is.
-        _ = tokio::time::timeout(PATIENCE, rest).await;
         self.reading
     }
 
-    /// Reads a page, and waits for more at the end.
-    async fn step(&mut self, store: &impl EventStore) {
-        let after = Position::from(self.reading.reached);
-        let read = ReadAll::after(after).limit(self.rng.usize(1..300));
-        let Ok(page) = store.log_page(&read).await else {
-            return tokio::time::sleep(AGAIN).await;
-        };
-        self.reading.seen.extend(page.events.iter().map(Entry::from));
-        self.reading.reached = page.reached.get().max(self.reading.reached);
-        if !page.more && store.wait_for_events(page.reached).await.is_err() {
-            tokio::time::sleep(AGAIN).await;
+    async fn follow(&mut self, store: &impl EventStore, end: &mut watch::Receiver<Option<u64>>) {
+        loop {
+            let after = Position::from(self.reading.reached);
+            let read = ReadAll::after(after).limit(self.rng.usize(1..300));
+            let Ok(page) = store.log_page(&read).await else {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
+            self.reading.seen.extend(page.events.iter().map(Entry::from));
+            self.reading.reached = page.reached.get().max(self.reading.reached);
+            if page.more {
+                continue;
+            }
+            // Who waits before the end must be woken up; who is there waits for nothing but to be told so.
+            let reached = self.reading.reached;
+            tokio::select! {
+                woken = store.wait_for_events(page.reached) => {
+                    if woken.is_err() {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+                () = told_that_the_end_is(reached, end) => return,
+            }
         }
     }
+}
+
+pub(super) async fn told_that_the_end_is(reached: u64, end: &mut watch::Receiver<Option<u64>>) {
+    _ = end.wait_for(|end| end.is_some_and(|end| end <= reached)).await;
+}
+
+/// Waits for the end of the storm, and then as long as anybody may take to the end of the log.
+pub(super) async fn too_late(mut end: watch::Receiver<Option<u64>>) {
+    // The other side is there as long as anybody waits for a reader.
+    _ = end.wait_for(Option::is_some).await;
+    tokio::time::sleep(PATIENCE).await;
 }
