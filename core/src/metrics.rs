@@ -26,7 +26,7 @@
 //! No label holds an id, a key or anything that a payload says, so that their number is that of the program's types. A
 //! command sent under a name that nobody handles is not counted: its name is the caller's.
 //!
-//! Without a recorder, a measurement costs some nanoseconds.
+//! Without a recorder, a measurement costs less than a tenth of a microsecond.
 
 use std::time::Duration;
 

@@ -201,7 +201,7 @@ pub trait EventStoreExt: EventStore {
     /// # async fn run(store: MemoryStore) -> Result<(), SubscriptionError> {
     /// let mut deposits = store.subscribe().event_types(["Deposited"]).await?;
     /// while let Some(event) = deposits.next().await {
-    ///     println!("{}", event?.data);
+    ///     println!("{}", event?.data.as_str());
     /// }
     /// # Ok(())
     /// # }
