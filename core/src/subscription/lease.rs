@@ -106,30 +106,16 @@ impl Lease {
     }
 
     /// Moves the checkpoint, never back.
+    ///
+    /// In a task of its own: what a dropped call has begun may still be on its way to the store, and must not come after the
+    /// next one.
     pub(super) async fn ack(&self, position: Position) -> Result<(), SubscriptionError> {
-        let claim = &self.shared.claim;
-        let mut held = self.shared.held.lock().await;
-        if held.kept >= Some(position) {
-            return Ok(());
-        }
-        let store = claim.checkpoints.store()?;
-        let mut backoff = Backoff::new();
-        loop {
-            let change = CheckpointChange { fence: held.fence.clone(), position };
-            let error = match store.write_rows(Vec::new(), change).await {
-                Ok(()) => {
-                    held.kept = Some(position);
-                    return Ok(());
-                }
-                Err(WriteError::Fenced { .. }) => return Err(self.shared.fenced()),
-                // Written twice, it is the same.
-                Err(WriteError::UnknownOutcome { source, .. }) => source,
-                Err(WriteError::Store(error)) if error.is_unavailable() => error,
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(error) => return Err(StoreError::other(error.to_string()).into()),
-            };
-            backoff.wait(&claim.name, "move the checkpoint", &error).await;
-        }
+        let shared = self.shared.clone();
+        let moved = tokio::spawn(async move { shared.ack(position).await }).await;
+        moved.unwrap_or_else(|error| {
+            let message = "the task that moves the checkpoint ended before it had an answer";
+            Err(StoreError::other(message).with_source(error).into())
+        })
     }
 
     /// Is ready once the lease is lost, and tells why. Not to be asked again then.
@@ -213,6 +199,32 @@ async fn keep(
 }
 
 impl Shared {
+    async fn ack(&self, position: Position) -> Result<(), SubscriptionError> {
+        let claim = &self.claim;
+        let mut held = self.held.lock().await;
+        if held.kept >= Some(position) {
+            return Ok(());
+        }
+        let store = claim.checkpoints.store()?;
+        let mut backoff = Backoff::new();
+        loop {
+            let change = CheckpointChange { fence: held.fence.clone(), position };
+            let error = match store.write_rows(Vec::new(), change).await {
+                Ok(()) => {
+                    held.kept = Some(position);
+                    return Ok(());
+                }
+                Err(WriteError::Fenced { .. }) => return Err(self.fenced()),
+                // Written twice, it is the same.
+                Err(WriteError::UnknownOutcome { source, .. }) => source,
+                Err(WriteError::Store(error)) if error.is_unavailable() => error,
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(StoreError::other(error.to_string()).into()),
+            };
+            backoff.wait(&claim.name, "move the checkpoint", &error).await;
+        }
+    }
+
     async fn renew(&self) -> Result<(), SubscriptionError> {
         let Claim { checkpoints, lifetime, name, .. } = &self.claim;
         let store = checkpoints.store()?;
