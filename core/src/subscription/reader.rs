@@ -5,6 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::retry::retried;
 use crate::recorded_event::RecordedEvent;
@@ -38,7 +40,7 @@ impl Reader {
     ) -> Poll<Result<Vec<RecordedEvent>, StoreError>> {
         let underway = self.underway.get_or_insert_with(|| {
             let (store, name, read) = (self.store.clone(), self.name.clone(), self.read.clone());
-            next_page(store, name, read, self.is_at_end).boxed()
+            kept_going(next_page(store, name, read, self.is_at_end))
         });
         let page = ready!(underway.poll_unpin(cx));
         self.underway = None;
@@ -49,6 +51,20 @@ impl Reader {
         self.read.after = page.reached.max(self.read.after);
         Poll::Ready(Ok(page.events))
     }
+}
+
+/// Goes on without being asked, where there is a Tokio runtime: a consumer that turns to something else in between would
+/// otherwise keep a connection that it may itself be waiting for.
+fn kept_going(
+    page: impl Future<Output = Result<LogPage, StoreError>> + Send + 'static,
+) -> BoxFuture<'static, Result<LogPage, StoreError>> {
+    let Ok(runtime) = Handle::try_current() else { return page.boxed() };
+    let task = AbortOnDropHandle::new(runtime.spawn(page));
+    let ended = |error| {
+        let message = "read the log: the task that reads ended before it had an answer";
+        Err(StoreError::other(message).with_source(error))
+    };
+    task.map(move |joined| joined.unwrap_or_else(ended)).boxed()
 }
 
 /// A wait that ends early finds an empty page, and the next wait begins: nothing falls between the page and the wait, since
