@@ -124,6 +124,72 @@ async fn what_another_program_stored_is_found_out_at_the_append() {
     assert_eq!(balance(&store, "ada").await, 0);
 }
 
+/// A refusal is appended nowhere, so that no version is checked: the head is asked.
+#[tokio::test]
+async fn a_refusal_does_not_rest_on_what_another_program_has_changed() {
+    let (store, gate) = (MemoryStore::new(), Gate::open());
+    let bus = bus_on(&store, &gate, 10);
+    let other = CommandBus::new(store.clone());
+    bus.dispatch(open("ada")).await.unwrap();
+    other.dispatch(deposit("ada", 10)).await.unwrap();
+    bus.dispatch(withdraw("ada", 10)).await.unwrap();
+    assert_eq!(balance(&store, "ada").await, 0);
+}
+
+/// As many events of another program as of a command that fails: the version alone does not tell the two apart.
+#[tokio::test]
+async fn nothing_is_decided_on_events_that_never_came() {
+    let (store, gate) = (MemoryStore::new(), Gate::with_passes(2));
+    let bus = bus_on(&store, &gate, 10);
+    bus.dispatch(open("ada")).await.unwrap();
+    bus.dispatch(deposit("ada", 10)).await.unwrap();
+    let sent: Vec<_> = [deposit("ada", 50)]
+        .into_iter()
+        .map(|command| {
+            let bus = bus.clone();
+            tokio::spawn(async move { bus.dispatch(command).expect_version(2).await.is_ok() })
+        })
+        .collect();
+    while gate.appends.load(Ordering::SeqCst) < 3 {
+        tokio::task::yield_now().await;
+    }
+    let paid = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.dispatch(withdraw("ada", 60)).await.is_ok() }
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    CommandBus::new(store.clone()).dispatch(withdraw("ada", 10)).await.unwrap();
+    gate.passes.add_permits(10);
+    for sent in sent {
+        assert!(!sent.await.unwrap(), "it expected a version that was taken");
+    }
+    assert!(!paid.await.unwrap(), "60 were never there");
+    assert_eq!(balance(&store, "ada").await, 0);
+}
+
+/// The first receipt under a key is of events that another decided, whatever this try decided.
+#[tokio::test]
+async fn a_key_that_another_program_used_leaves_its_events_in_the_cache() {
+    let (store, gate) = (MemoryStore::new(), Gate::with_passes(1));
+    let bus = bus_on(&store, &gate, 10);
+    bus.dispatch(open("ada")).await.unwrap();
+    let late = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.dispatch(deposit("ada", 5)).idempotency_key("k").await.unwrap() }
+    });
+    while gate.appends.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let other = CommandBus::new(store.clone());
+    let first = other.dispatch(deposit("ada", 5)).idempotency_key("k").await.unwrap();
+    gate.passes.add_permits(10);
+    assert_eq!(late.await.unwrap(), first);
+    bus.dispatch(withdraw("ada", 6)).await.unwrap_err();
+    assert_eq!(balance(&store, "ada").await, 5);
+}
+
 #[tokio::test]
 async fn commands_that_meet_take_turns_and_none_conflicts() {
     let (store, gate) = (MemoryStore::new(), Gate::open());
@@ -140,28 +206,6 @@ async fn commands_that_meet_take_turns_and_none_conflicts() {
     }
     assert_eq!(balance(&store, "ada").await, 50);
     assert_eq!(gate.appends.load(Ordering::SeqCst), 51, "an append more is a conflict");
-}
-
-/// The next command is decided while the events of the one before are on their way.
-#[tokio::test]
-async fn commands_do_not_wait_for_each_others_round_trip() {
-    let (store, gate) = (MemoryStore::new(), Gate::with_passes(1));
-    let bus = bus_on(&store, &gate, 10);
-    bus.dispatch(open("ada")).await.unwrap();
-    let deposits: Vec<_> = (0..5)
-        .map(|_| {
-            let bus = bus.clone();
-            tokio::spawn(async move { bus.dispatch(deposit("ada", 1)).await.unwrap() })
-        })
-        .collect();
-    while gate.appends.load(Ordering::SeqCst) < 6 {
-        tokio::task::yield_now().await;
-    }
-    gate.passes.add_permits(5);
-    for deposit in deposits {
-        deposit.await.unwrap();
-    }
-    assert_eq!(balance(&store, "ada").await, 5);
 }
 
 /// A refusal that rests on events which never came is no refusal.

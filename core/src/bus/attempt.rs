@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -12,7 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::cache::{Cache, Underway, Warm};
+use super::cache::Cache;
 use super::trial::Trial;
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
@@ -124,78 +123,61 @@ impl<A: Aggregate> Job<A> {
             None => self.receipt_of_nothing(bus, last.map(Last::head)).await,
             Some(events) => {
                 let (append, _) = self.prepare(bus, terms, &events, replayed)?;
-                let receipt = bus.append(A::CATEGORY, append).await?;
+                let receipt = match bus.append(A::CATEGORY, append).await? {
+                    Appended::Stored(receipt) => receipt,
+                    Appended::Before(receipt) => return Ok(receipt),
+                };
                 self.snapshot_if_due(bus, version, &receipt, &events);
                 Ok(receipt)
             }
         }
     }
 
-    /// Decides on the aggregate as the command before has left it, and lets the next decide while the events are on their
-    /// way.
+    /// Decides on the aggregate as the command before has left it. Commands for one aggregate take turns: what is decided
+    /// rests on what is stored, never on events that may still fail.
     async fn attempt_warm(&self, bus: &CommandBus, terms: &Terms, cache: &Cache) -> Answer {
         let place = cache.place::<A>(&self.stream_id);
+        let mut kept = place.lock().await;
+        let mut warm = kept.take();
         loop {
-            let mut kept = place.lock().await;
-            let warm = kept
-                .take()
-                .filter(|warm| !warm.underway.as_ref().is_some_and(Underway::has_failed));
-            let Warm { replayed, underway } = match warm {
-                Some(warm) => warm,
-                None => Warm { replayed: self.load(bus).await?, underway: None },
+            let is_warm = warm.is_some();
+            let replayed = match warm.take() {
+                Some(replayed) => replayed,
+                None => self.load(bus).await?,
             };
-            let (version, last) = (replayed.version(), replayed.last);
+            let version = replayed.version();
             let events = match self.decide(bus, terms, &replayed).await {
                 Ok(Some(events)) => events,
+                // No append tells whether another program has changed the stream meanwhile.
+                _ if is_warm && !self.is_at(bus, version).await? => continue,
                 decided => {
-                    // Nothing has changed: the next may begin here too.
-                    *kept = Some(Warm { replayed, underway: underway.clone() });
-                    drop(kept);
-                    let head = match underway {
-                        None => last.map(Last::head),
-                        // What was decided on events that never came is decided again.
-                        Some(underway) => match underway.ended().await {
-                            Some(receipt) => Some(receipt.head()),
-                            None => continue,
-                        },
-                    };
+                    let head = replayed.last.map(Last::head);
+                    *kept = Some(replayed);
                     decided?;
                     return self.receipt_of_nothing(bus, head).await;
                 }
             };
             let (append, outcome) = match self.prepare(bus, terms, &events, replayed) {
                 Ok(prepared) => prepared,
-                Err(unfit) => match underway {
-                    Some(underway) if underway.clone().ended().await.is_none() => continue,
-                    _ => return Err(unfit),
-                },
+                Err(_) if is_warm && !self.is_at(bus, version).await? => continue,
+                Err(unfit) => return Err(unfit),
             };
-            let appended = append.events.len() as u64;
-            let mut appending = Box::pin(bus.append(A::CATEGORY, append));
-            // It takes its place in the store's queue before the next command decides.
-            let mut answer = futures::poll!(&mut appending);
-            let (tell, underway) = Underway::new();
-            if let Some(replayed) = outcome {
-                *kept = Some(Warm { replayed, underway: Some(underway) });
-                drop(kept);
-            } else {
-                // The next has to load what only the store knows of these.
-                if answer.is_pending() {
-                    answer = Poll::Ready((&mut appending).await);
-                }
-                drop(kept);
-            }
-            let receipt = match answer {
-                Poll::Ready(answer) => answer?,
-                Poll::Pending => appending.await?,
+            let receipt = match bus.append(A::CATEGORY, append).await? {
+                Appended::Stored(receipt) => receipt,
+                // The key tells of events that others stored: what was decided here is not there.
+                Appended::Before(receipt) => return Ok(receipt),
             };
-            // The key of another try may have answered: then these events were not stored.
-            if receipt.stream_version == version + appended && receipt.events == appended {
-                tell.stored(receipt.clone());
-            }
+            *kept = outcome.map(|outcome| outcome.ending_at(receipt.head()));
+            drop(kept);
             self.snapshot_if_due(bus, version, &receipt, &events);
             return Ok(receipt);
         }
+    }
+
+    /// Whether the stream is still at a version.
+    async fn is_at(&self, bus: &CommandBus, version: u64) -> Result<bool, DispatchError<Rejected>> {
+        let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
+        Ok(head.map_err(DispatchError::Store)?.version == version)
     }
 
     /// Decides the command on a state; `None` if there is nothing to store.
@@ -337,19 +319,23 @@ impl CommandBus {
     }
 
     /// Appends, and tells a used key apart from a conflict.
-    async fn append(&self, aggregate: &'static str, append: Append) -> Answer {
+    async fn append(
+        &self,
+        aggregate: &'static str,
+        append: Append,
+    ) -> Result<Appended, DispatchError<Rejected>> {
         let key = append.key.clone();
         let begun = Instant::now();
         let appended = self.append_until_known(append).await;
         metrics::append(aggregate, begun.elapsed());
         match appended {
-            Ok(mut receipts) => receipts.pop().ok_or_else(|| {
+            Ok(mut receipts) => receipts.pop().map(Appended::Stored).ok_or_else(|| {
                 let message = "the store answered an append without its receipt";
                 DispatchError::Store(StoreError::other(message))
             }),
             Err(WriteError::KeyUsed { stream_id, key: used, entry }) => {
                 if let Some(claim) = key {
-                    super::execute::first_answer(&stream_id, &claim, *entry)
+                    super::execute::first_answer(&stream_id, &claim, *entry).map(Appended::Before)
                 } else {
                     let message = format!("the store found key `{used}` where none was given");
                     Err(DispatchError::Store(StoreError::other(message)))
@@ -365,6 +351,14 @@ impl CommandBus {
             }
         }
     }
+}
+
+/// What came of an append.
+enum Appended {
+    /// The events are stored, by this try or by one whose answer was lost.
+    Stored(Receipt),
+    /// The key was used before: this is the first receipt under it.
+    Before(Receipt),
 }
 
 fn misfit_error<E>(misfit: Misfit, stream_id: &StreamId) -> DispatchError<E> {

@@ -60,6 +60,15 @@ impl Last {
 }
 
 impl<A> Replayed<A> {
+    /// The same with what only the store knew of the last event.
+    pub(crate) fn ending_at(mut self, head: StreamHead) -> Self {
+        if let Some(last) = &mut self.last {
+            last.position = head.position;
+            last.recorded_at = head.recorded_at;
+        }
+        self
+    }
+
     /// The version of the last event; 0 if there is none.
     pub(crate) fn version(&self) -> u64 {
         self.last.map_or(0, |last| last.stream_version)
