@@ -172,7 +172,9 @@ BEGIN
            e.schema_version, e.readable_from, e.data::json, e.metadata::json, instants[e.stream]
       FROM unnest(positions, event_stream, event_number, event_id, event_type, schema_version, readable_from,
                   event_data, event_metadata)
-           AS e (position, stream, number, id, type, schema_version, readable_from, data, metadata);
+           AS e (position, stream, number, id, type, schema_version, readable_from, data, metadata)
+     -- The positions are drawn. Inserted in the order of streams, two appends that meet wait for, but do not block, each other.
+     ORDER BY streams[e.stream] COLLATE "C", e.number;
 
     IF cardinality(key_text) > 0 THEN
         INSERT INTO {schema}.keys AS kept
@@ -183,6 +185,7 @@ BEGIN
                k.events, now_at + k.lifetime * interval '1 microsecond'
           FROM unnest(key_stream, key_text, key_command, key_content, key_lifetime, key_after, key_last_event, key_events)
                AS k (stream, key, command, content, lifetime, after, last_event, events)
+         ORDER BY streams[k.stream] COLLATE "C", k.key COLLATE "C"
             ON CONFLICT (stream_id, key) DO UPDATE
            SET command = excluded.command, content = excluded.content, stream_version = excluded.stream_version,
                position = excluded.position, recorded_at = excluded.recorded_at, events = excluded.events,
@@ -210,6 +213,10 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the log''s end is asked for at isolation level %', current_setting('transaction_isolation')
             USING ERRCODE = 'inappropriate_isolation_level_for_branch_transaction', HINT = 'read at READ COMMITTED';
+    END IF;
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a stand-by does not tell which appends are under way'
+            USING ERRCODE = 'read_only_sql_transaction', HINT = 'read from the primary';
     END IF;
     SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO below FROM {schema}.positions AS s;
     SELECT min(((held.classid::bigint & 65535) << 32) | held.objid::bigint) INTO lowest

@@ -8,8 +8,10 @@ use annals::{PayloadCodec, StoreError};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use crate::error::{is_lost, store_error};
+use crate::error::{Failure, is_lost, store_error};
 use crate::statements::{Schema, Statements};
 
 /// A statement with what is bound to it.
@@ -23,7 +25,14 @@ pub(crate) struct Database {
     pub(crate) codec: Arc<dyn PayloadCodec>,
     /// How long a write is sent again after its connection was lost.
     pub(crate) patience: Duration,
+    /// How long a server may say nothing before its connection counts as lost.
+    pub(crate) silence: Duration,
+    /// The turns of appends that wait for another transaction's lock.
+    pub(crate) aside: Semaphore,
 }
+
+/// How many appends may wait for other transactions' locks at once, each over a connection of its own.
+pub(crate) const ASIDE: usize = 4;
 
 impl Database {
     pub(crate) async fn acquire(
@@ -39,7 +48,46 @@ impl Database {
     /// A connection beside the pool.
     pub(crate) async fn connect(&self, doing: &str) -> Result<PgConnection, StoreError> {
         let options = with_read_committed((*self.pool.connect_options()).clone());
-        options.connect().await.map_err(|error| store_error(doing, error))
+        self.connect_with(doing, options).await
+    }
+
+    /// A connection beside the pool that waits for a lock no longer than this.
+    pub(crate) async fn connect_writer(
+        &self,
+        doing: &str,
+        lock_timeout: Duration,
+    ) -> Result<PgConnection, StoreError> {
+        let options = with_read_committed((*self.pool.connect_options()).clone());
+        let millis = lock_timeout.as_millis().max(1).to_string();
+        self.connect_with(doing, options.options([("lock_timeout", millis)])).await
+    }
+
+    async fn connect_with(
+        &self,
+        doing: &str,
+        options: PgConnectOptions,
+    ) -> Result<PgConnection, StoreError> {
+        match timeout(self.silence, options.connect()).await {
+            Ok(connected) => connected.map_err(|error| store_error(doing, error)),
+            Err(_) => Err(self.silent(doing)),
+        }
+    }
+
+    /// Waits for an answer of the server, but not for ever: a connection that says nothing counts as lost.
+    pub(crate) async fn answered<T>(
+        &self,
+        doing: &str,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Failure> {
+        match timeout(self.silence, answer).await {
+            Ok(answer) => answer.map_err(|error| Failure::of(doing, error)),
+            Err(_) => Err(Failure::Lost(self.silent(doing))),
+        }
+    }
+
+    fn silent(&self, doing: &str) -> StoreError {
+        let silence = self.silence;
+        StoreError::unavailable(format!("{doing}: the server said nothing for {silence:?}"))
     }
 
     /// Reads all rows of a query.

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Undone(StoreError),
     /// Nobody can say whether it was done.
     Lost(StoreError),
+    /// It was not done, since another transaction holds a lock for longer.
+    Blocked(StoreError),
     /// It was not done, and there is nothing more to find out.
     Failed(StoreError),
 }
@@ -29,6 +31,7 @@ impl Failure {
                 }
                 // Two rows of one statement meet at one key.
                 "21000" => return Self::Taken,
+                "55P03" => return Self::Blocked(store_error(doing, error)),
                 "40001" | "40P01" => return Self::Undone(store_error(doing, error)),
                 code if is_shutdown(code) => return Self::Lost(store_error(doing, error)),
                 _ => return Self::Failed(store_error(doing, error)),
@@ -105,6 +108,7 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         "25004" => format!(
             "{doing}: the transaction is not at READ COMMITTED, which the order of the log needs"
         ),
+        "55P03" => format!("{doing}: another transaction holds a lock on what is written"),
         "57014" => format!("{doing}: it took longer than the statement time-out"),
         "25006" => format!("{doing}: the server takes no writes: it is a stand-by"),
         "53300" => format!("{doing}: the server has no connection left"),

@@ -96,6 +96,7 @@ impl UnitOfWorkStore for PostgresStore {
         let database = self.inner.database.clone();
         // A task of its own: a caller that goes away leaves no transaction half done on a connection of the pool.
         let first = work.appends.first().map(|append| append.stream_id.clone());
+        let stores_events = work.appends.iter().any(|append| !append.events.is_empty());
         let committing = tokio::spawn(async move { unit::commit(&database, work).await });
         let receipts = match committing.await {
             Ok(answer) => answer?,
@@ -108,7 +109,9 @@ impl UnitOfWorkStore for PostgresStore {
                 });
             }
         };
-        self.inner.wake.tell(&self.inner.database);
+        if stores_events {
+            self.inner.wake.tell(&self.inner.database);
+        }
         Ok(receipts)
     }
 }

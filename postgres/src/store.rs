@@ -7,9 +7,10 @@ use std::time::Duration;
 use annals::{Append, PayloadCodec, PlainJson, Receipt, StoreError, WriteError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Row, Transaction};
+use tokio::sync::Semaphore;
 
 use crate::append::{Appender, Limits, micros, within};
-use crate::database::{Database, with_read_committed};
+use crate::database::{ASIDE, Database, with_read_committed};
 use crate::error::store_error;
 use crate::migrate;
 use crate::statements::{Schema, Statements};
@@ -189,6 +190,7 @@ pub struct PostgresStoreBuilder {
     poll_interval: Duration,
     limits: Limits,
     patience: Duration,
+    silence: Duration,
     codec: Arc<dyn PayloadCodec>,
 }
 
@@ -203,6 +205,7 @@ impl Default for PostgresStoreBuilder {
             poll_interval: Duration::from_millis(250),
             limits: Limits { calls: 256, events: 4_096, bytes: 64 * 1024 * 1024 },
             patience: Duration::from_secs(5),
+            silence: Duration::from_secs(30),
             codec: Arc::new(PlainJson),
         }
     }
@@ -272,6 +275,13 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// Sets how long the server may take to answer an append before its connection counts as lost, as when the server's
+    /// machine is gone; by default 30 seconds. Whether it was done is then found out over another connection.
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
     /// Sets the codec that all payloads go through.
     pub fn codec(mut self, codec: impl PayloadCodec) -> Self {
         self.codec = Arc::new(codec);
@@ -316,6 +326,8 @@ impl PostgresStoreBuilder {
             statements,
             codec: self.codec,
             patience: self.patience,
+            silence: self.silence,
+            aside: Semaphore::new(ASIDE),
         });
         check_server(&database).await?;
         let wake = Arc::new(Wake::new(self.wake_up, self.poll_interval));

@@ -55,7 +55,9 @@ pub(crate) async fn commit(
         let is_broken = matches!(failure, Failure::Lost(_));
         match failure {
             Failure::Taken => {}
-            Failure::Failed(error) => return Err(unknown_or(is_lost, &work.appends, &error)),
+            Failure::Failed(error) | Failure::Blocked(error) => {
+                return Err(unknown_or(is_lost, &work.appends, &error));
+            }
             Failure::Undone(error) | Failure::Lost(error) => {
                 if is_broken {
                     // What is broken does not go back.

@@ -11,13 +11,15 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::append::unsigned;
 use crate::database::Database;
+use crate::error::store_error;
 
 /// The pause before a listener that lost its connection begins anew.
 const RECONNECT: Duration = Duration::from_millis(250);
 
-/// How soon a reader looks again while an append that is under way holds it back.
-const HELD_BACK: Duration = Duration::from_millis(5);
+/// How soon a reader looks again while an append that is under way holds it back; each time it waits longer.
+const HELD_BACK: Duration = Duration::from_millis(2);
 
 /// The shortest time between two messages.
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(2);
@@ -57,10 +59,14 @@ impl Wake {
         if !self.is_on || self.is_telling.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (wake, database) = (self.clone(), database.clone());
+        let database = database.clone();
+        // Made here: a task that never runs, since its runtime ends, gives it up as well.
+        let telling = Telling { wake: self.clone(), is_over: false };
         tokio::spawn(async move {
-            let mut telling = Telling { wake: &wake, is_over: false };
+            // All of it: a field by itself would leave the rest behind.
+            let mut telling = telling;
             loop {
+                let wake = &telling.wake;
                 while wake.is_news.swap(false, Ordering::AcqRel) {
                     database.tell().await;
                     tokio::time::sleep(BETWEEN_MESSAGES).await;
@@ -79,18 +85,20 @@ impl Wake {
 
     /// Up to where the log can be read, and where it ends.
     pub(crate) async fn ceiling(&self, database: &Database) -> Result<Ceiling, StoreError> {
-        let row = database
-            .fetch_one("read the log's end", || sqlx::query(database.statements.ceiling()))
-            .await?;
-        let read = |column: usize| -> Result<u64, StoreError> {
-            let number: i64 = row
-                .try_get(column)
-                .map_err(|error| crate::error::store_error("read the log's end", error))?;
-            Ok(crate::append::unsigned(number))
-        };
-        let (readable, head) = (read(0)?, read(1)?);
-        let before = self.readable.fetch_max(readable, Ordering::AcqRel);
-        Ok(Ceiling { readable: Position::from(readable.max(before)), head: Position::from(head) })
+        let before = self.readable.load(Ordering::Acquire);
+        let asked = ask(database).await?;
+        if asked.head.get() < before {
+            // What was told once is so for ever, unless the log was cut back: by a restore, or a stand-by that was behind.
+            tracing::error!(
+                head = asked.head.get(),
+                before,
+                "the log ends before where it was read"
+            );
+            self.readable.store(asked.readable.get(), Ordering::Release);
+            return Ok(asked);
+        }
+        let before = self.readable.fetch_max(asked.readable.get(), Ordering::AcqRel);
+        Ok(Ceiling { readable: asked.readable.max(Position::from(before)), ..asked })
     }
 
     /// The highest position up to which the log was found readable.
@@ -106,13 +114,23 @@ impl Wake {
     ) -> Result<(), StoreError> {
         self.listen(database);
         let mut told = self.told.subscribe();
+        let mut held_back = HELD_BACK;
         loop {
             told.mark_unchanged();
             let ceiling = self.ceiling(database).await?;
             if ceiling.readable > after {
                 return Ok(());
             }
-            let pause = if ceiling.head > ceiling.readable { HELD_BACK } else { self.poll };
+            if ceiling.head < after {
+                return Err(StoreError::ahead_of_the_log(after, ceiling.head));
+            }
+            let pause = if ceiling.head > ceiling.readable {
+                held_back = (held_back * 2).min(self.poll);
+                held_back
+            } else {
+                held_back = HELD_BACK;
+                self.poll
+            };
             tokio::select! {
                 // The sender lives as long as `self`.
                 _ = told.changed() => {}
@@ -144,12 +162,12 @@ impl Drop for Wake {
 }
 
 /// Lets another task tell, when the one that does ends with its runtime.
-struct Telling<'a> {
-    wake: &'a Wake,
+struct Telling {
+    wake: Arc<Wake>,
     is_over: bool,
 }
 
-impl Drop for Telling<'_> {
+impl Drop for Telling {
     fn drop(&mut self) {
         if !self.is_over {
             self.wake.is_telling.store(false, Ordering::Release);
@@ -164,6 +182,17 @@ pub(crate) struct Ceiling {
     pub(crate) readable: Position,
     /// The last event that is there, though one before it may still be on its way.
     pub(crate) head: Position,
+}
+
+async fn ask(database: &Database) -> Result<Ceiling, StoreError> {
+    let doing = "read the log's end";
+    let statement = || sqlx::query(database.statements.ceiling());
+    let row = database.fetch_one(doing, statement).await?;
+    let read = |column: usize| -> Result<Position, StoreError> {
+        let number: i64 = row.try_get(column).map_err(|error| store_error(doing, error))?;
+        Ok(Position::from(unsigned(number)))
+    };
+    Ok(Ceiling { readable: read(0)?, head: read(1)? })
 }
 
 /// Listens until the store is gone; begins anew when its connection is lost.

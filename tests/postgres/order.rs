@@ -162,3 +162,95 @@ async fn another_default_isolation_level_does_not_matter() -> Result<(), Error> 
     assert_eq!(streams(&store).await?, ["a"]);
     Ok(())
 }
+
+/// An append that meets the lock of a transaction which goes on is waited for by its own caller only.
+#[tokio::test]
+async fn a_stream_that_is_locked_holds_up_no_other() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let mut long = store.pool().begin().await?;
+    store.append_in(&mut long, vec![append("locked")]).await?;
+    let blocked = tokio::spawn({
+        let store = store.clone();
+        async move { store.append(vec![append("locked")]).await }
+    });
+    for number in 0..20 {
+        let other = store.append(vec![append(&format!("other-{number}"))]);
+        timeout(Duration::from_secs(10), other).await??;
+    }
+    assert!(!blocked.is_finished());
+    long.commit().await?;
+    let receipts = timeout(Duration::from_secs(10), blocked).await???;
+    assert_eq!(receipts[0].stream_version, 2);
+    Ok(())
+}
+
+/// Two processes that append to the same streams in another order each wait for one another, and neither is undone.
+#[tokio::test]
+async fn appends_to_the_same_streams_do_not_deadlock() -> Result<(), Error> {
+    let (store, database) = fresh().await?;
+    let mut writers = Vec::new();
+    for number in 0..4 {
+        let store = PostgresStore::connect(database.url()).await?;
+        writers.push(tokio::spawn(async move {
+            for _ in 0..25 {
+                let mut appends = vec![append("one"), append("two"), append("three")];
+                appends.rotate_left(number % 3);
+                store.append(appends).await.unwrap();
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await?;
+    }
+    let deadlocks: i64 = sqlx::query_scalar(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",
+    )
+    .fetch_one(store.pool())
+    .await?;
+    assert_eq!(deadlocks, 0);
+    Ok(())
+}
+
+/// A log that was cut back under a reader, as by a restore, is no silent wait.
+#[tokio::test]
+async fn a_log_that_was_cut_back_is_told_to_who_waits_at_its_old_end() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    for stream in ["a", "b", "c"] {
+        store.append(vec![append(stream)]).await?;
+    }
+    let head = store.head().await?;
+    sqlx::raw_sql(
+        "ALTER TABLE annals.events DISABLE TRIGGER events_stay;
+         DELETE FROM annals.events WHERE position > 1;
+         SELECT setval('annals.positions', 1);
+         ALTER TABLE annals.events ENABLE TRIGGER events_stay;",
+    )
+    .execute(store.pool())
+    .await?;
+    let told = timeout(Duration::from_secs(5), store.wait_for_events(head)).await?.unwrap_err();
+    assert!(told.to_string().contains("but the log ends at 1"), "{told}");
+    assert_eq!(store.head().await?.get(), 1);
+    store.append(vec![append("d")]).await?;
+    assert_eq!(streams(&store).await?, ["a", "d"]);
+    Ok(())
+}
+
+/// A sender whose runtime ends before it ran leaves the queue to the next.
+#[test]
+fn an_append_whose_runtime_ends_holds_up_no_other() -> Result<(), Error> {
+    use futures::FutureExt;
+
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (lasting, ending) = (runtime()?, runtime()?);
+    let (store, database) = lasting.block_on(fresh())?;
+    ending.block_on(async {
+        assert!(store.append(vec![append("a")]).now_or_never().is_none());
+    });
+    drop(ending);
+    lasting.block_on(async {
+        timeout(Duration::from_secs(10), store.append(vec![append("b")])).await??;
+        assert_eq!(streams(&store).await?, ["b"]);
+        drop(database);
+        Ok(())
+    })
+}

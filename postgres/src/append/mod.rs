@@ -132,29 +132,31 @@ impl Shared {
         queue.calls.push_back(call);
         if !std::mem::replace(&mut queue.is_sent, true) {
             drop(queue);
-            tokio::spawn(self.clone().send());
-        }
-    }
-
-    /// Sends batch after batch until the queue is empty.
-    async fn send(self: Arc<Self>) {
-        let mut sending = Sending { shared: &self, is_done: false };
-        let mut writer = self.writer.lock().await;
-        while let Some(calls) = sending.next_batch() {
-            settle::settle(&self.database, &mut writer, calls).await;
-            self.wake.tell(&self.database);
+            // Made here: a task that never runs, since its runtime ends, gives the queue up as well.
+            let sending = Sending { shared: self.clone(), is_done: false };
+            tokio::spawn(sending.send());
         }
     }
 }
 
-/// Marks the queue as unsent when the task ends in any other way than by finding it empty: by a panic, or with its
-/// runtime.
-struct Sending<'a> {
-    shared: &'a Shared,
+/// The task that sends. When it ends in any other way than by finding the queue empty, by a panic or with its runtime, it
+/// leaves the queue to be sent by another.
+struct Sending {
+    shared: Arc<Shared>,
     is_done: bool,
 }
 
-impl Sending<'_> {
+impl Sending {
+    /// Sends batch after batch until the queue is empty.
+    async fn send(mut self) {
+        let shared = self.shared.clone();
+        let mut writer = shared.writer.lock().await;
+        while let Some(calls) = self.next_batch() {
+            settle::settle(&shared.database, &mut writer, calls).await;
+            shared.wake.tell(&shared.database);
+        }
+    }
+
     fn next_batch(&mut self) -> Option<Vec<Call>> {
         let mut queue = self.shared.queue();
         let mut batch = Vec::new();
@@ -177,7 +179,7 @@ impl Sending<'_> {
     }
 }
 
-impl Drop for Sending<'_> {
+impl Drop for Sending {
     fn drop(&mut self) {
         // Once it has found the queue empty, another may be sending.
         if !self.is_done {

@@ -14,18 +14,21 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A time in which the server undoes what is sent, or is away.
 pub(crate) struct Outage {
-    ends: Instant,
+    patience: Duration,
+    ends: Option<Instant>,
     pause: Duration,
 }
 
 impl Outage {
-    /// Begins with the first failure at the earliest; it is borne for `patience` from now.
+    /// It begins with the first failure, and is borne for `patience` from then.
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { ends: Instant::now() + patience, pause: FIRST_PAUSE }
+        Self { patience, ends: None, pause: FIRST_PAUSE }
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
+    /// Takes note of a failure, and tells whether it is not borne any more.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let now = Instant::now();
+        now >= *self.ends.get_or_insert(now + self.patience)
     }
 
     /// Waits, each time longer, and not in step with others.

@@ -1,9 +1,13 @@
 //! Sends the calls of a batch until each has its answer: through conflicts, deadlocks and lost connections.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use annals::metrics::{BATCH_CALLS, BATCH_EVENTS};
 use annals::{Append, Receipt, StoreError};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 
 use super::Call;
@@ -13,52 +17,91 @@ use super::outage::{DOING, Outage, unknown_or};
 use crate::database::Database;
 use crate::error::Failure;
 
-/// How often a batch may meet what others have just stored.
+/// How often a group may meet what others have just stored.
 const TRIES: u32 = 1_000;
 
+/// After how many tries a group leaves others some time.
+const HASTY: u32 = 10;
+
+/// Whose lock is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// Nobody's for long: other callers wait behind this batch.
+    Short,
+    /// Anybody's: nobody else is in this batch.
+    Long,
+}
+
 /// Sends a batch until each of its calls has an answer.
+///
+/// A call that meets the lock of a transaction which goes on for longer is answered by a task of its own, so that nobody
+/// waits with it.
 pub(super) async fn settle(
-    database: &Database,
+    database: &Arc<Database>,
     writer: &mut Option<PgConnection>,
     calls: Vec<Call>,
 ) {
-    let mut groups = VecDeque::from([Group { calls, is_lost: false }]);
+    settle_group(database, writer, Group::new(calls, false), Waiting::Short).await;
+}
+
+/// Settles one call over a connection of its own.
+fn settle_aside(database: Arc<Database>, group: Group) -> BoxFuture<'static, ()> {
+    async move {
+        // So many at once at most; the others wait for their turn.
+        let Ok(_turn) = database.aside.acquire().await else { return };
+        settle_group(&database, &mut None, group, Waiting::Long).await;
+    }
+    .boxed()
+}
+
+async fn settle_group(
+    database: &Arc<Database>,
+    writer: &mut Option<PgConnection>,
+    group: Group,
+    waiting: Waiting,
+) {
+    let mut groups = VecDeque::from([group]);
     let mut outage = Outage::new(database.patience);
-    let mut tries = 0;
     while let Some(mut group) = groups.pop_front() {
-        tries += 1;
-        let sent = if tries > TRIES {
-            Err(Failure::Failed(StoreError::unavailable("append: others were faster each time")))
-        } else {
-            group.send(database, writer).await
-        };
+        group.tries += 1;
+        if group.tries > HASTY {
+            outage.pause().await;
+        }
+        let sent = group.send(database, writer, waiting).await;
         let failure = match sent {
             Ok(Sent::Stored(receipts)) => {
                 outage = Outage::new(database.patience);
                 group.answer_all(receipts);
                 continue;
             }
-            Ok(Sent::Met) | Err(Failure::Taken) => match group.look(database, writer).await {
-                Ok((go, later)) => {
-                    groups.extend(later);
-                    if let Some(go) = go {
-                        groups.push_front(go);
+            Ok(Sent::Met) | Err(Failure::Taken) if group.tries > TRIES => {
+                let message = "append: others were faster each time";
+                Failure::Failed(StoreError::unavailable(message))
+            }
+            Ok(Sent::Met) | Err(Failure::Taken) => {
+                match group.look(database, writer, waiting).await {
+                    Ok((go, later)) => {
+                        groups.extend(later);
+                        if let Some(go) = go {
+                            groups.push_front(go);
+                        }
+                        continue;
                     }
-                    continue;
+                    Err(failure) => failure,
                 }
-                Err(failure) => failure,
-            },
+            }
             Err(failure) => failure,
         };
         let is_lost = matches!(failure, Failure::Lost(_));
         match failure {
             // What the database refuses, it refuses for the sake of one of them: each goes alone.
-            Failure::Failed(_) if group.calls.len() > 1 && tries <= TRIES => {
-                let alone = group.calls.into_iter();
-                let is_lost = group.is_lost;
-                groups.extend(alone.map(|call| Group { calls: vec![call], is_lost }));
+            Failure::Failed(_) | Failure::Blocked(_) if group.calls.len() > 1 => {
+                groups.extend(group.each_alone());
             }
-            Failure::Failed(error) => group.fail_all(&error),
+            Failure::Blocked(_) if waiting == Waiting::Short => {
+                tokio::spawn(settle_aside(database.clone(), group));
+            }
+            Failure::Failed(error) | Failure::Blocked(error) => group.fail_all(&error),
             Failure::Taken => groups.push_front(group),
             Failure::Undone(error) | Failure::Lost(error) => {
                 group.is_lost |= is_lost;
@@ -79,6 +122,7 @@ struct Group {
     calls: Vec<Call>,
     /// Whether a connection was lost with them: they may be stored.
     is_lost: bool,
+    tries: u32,
 }
 
 /// What came of a statement.
@@ -90,6 +134,15 @@ enum Sent {
 }
 
 impl Group {
+    fn new(calls: Vec<Call>, is_lost: bool) -> Self {
+        Self { calls, is_lost, tries: 0 }
+    }
+
+    fn each_alone(self) -> impl Iterator<Item = Self> {
+        let is_lost = self.is_lost;
+        self.calls.into_iter().map(move |call| Self::new(vec![call], is_lost))
+    }
+
     fn appends(&self) -> impl Iterator<Item = &Append> {
         self.calls.iter().flat_map(|call| &call.appends)
     }
@@ -105,17 +158,14 @@ impl Group {
         &self,
         database: &Database,
         writer: &mut Option<PgConnection>,
+        waiting: Waiting,
     ) -> Result<Sent, Failure> {
         let batch = Batch::of(self.appends()).map_err(unwritable)?;
-        let mut connection = connection(database, writer).await?;
+        let mut connection = connection(database, writer, waiting).await?;
         self.measure();
         let query = batch.query(&database.statements);
-        let row = query.fetch_optional(&mut connection).await;
-        let row = row.map_err(|error| Failure::of(DOING, error));
-        // A connection that failed is not used again.
-        if !matches!(row, Err(Failure::Lost(_))) {
-            *writer = Some(connection);
-        }
+        let row = database.answered(DOING, query.fetch_optional(&mut connection)).await;
+        keep(writer, connection, row.as_ref().err());
         let Some(row) = row? else { return Ok(Sent::Met) };
         let given = Given::read(&row).map_err(|error| Failure::of(DOING, error))?;
         Ok(Sent::Stored(batch.receipts(&given)))
@@ -127,20 +177,14 @@ impl Group {
         &mut self,
         database: &Database,
         writer: &mut Option<PgConnection>,
+        waiting: Waiting,
     ) -> Result<(Option<Self>, Option<Self>), Failure> {
         let appends: Vec<&Append> = self.appends().collect();
-        let mut connection = connection(database, writer).await?;
-        let looked = Known::look(&mut connection, &database.statements, &appends).await;
-        let mut known = match looked.map_err(|error| Failure::of(DOING, error)) {
-            Ok(known) => known,
-            Err(failure) => {
-                if !matches!(failure, Failure::Lost(_)) {
-                    *writer = Some(connection);
-                }
-                return Err(failure);
-            }
-        };
-        *writer = Some(connection);
+        let mut connection = connection(database, writer, waiting).await?;
+        let looking = Known::look(&mut connection, &database.statements, &appends);
+        let looked = database.answered(DOING, looking).await;
+        keep(writer, connection, looked.as_ref().err());
+        let mut known = looked?;
         let (mut go, mut later) = (Vec::new(), Vec::new());
         for call in std::mem::take(&mut self.calls) {
             match known.decide(&call.appends) {
@@ -149,8 +193,9 @@ impl Group {
                 Verdict::Later => later.push(call),
             }
         }
-        let is_lost = self.is_lost;
-        let group = |calls: Vec<Call>| (!calls.is_empty()).then_some(Self { calls, is_lost });
+        let (is_lost, tries) = (self.is_lost, self.tries);
+        let group =
+            |calls: Vec<Call>| (!calls.is_empty()).then_some(Self { calls, is_lost, tries });
         Ok((group(go), group(later)))
     }
 
@@ -174,10 +219,30 @@ impl Group {
 async fn connection(
     database: &Database,
     writer: &mut Option<PgConnection>,
+    waiting: Waiting,
 ) -> Result<PgConnection, Failure> {
-    match writer.take() {
-        Some(connection) => Ok(connection),
-        None => database.connect(DOING).await.map_err(unconnected),
+    if let Some(connection) = writer.take() {
+        return Ok(connection);
+    }
+    let lock_timeout = match waiting {
+        Waiting::Short => SHORT,
+        Waiting::Long => database.silence,
+    };
+    database.connect_writer(DOING, lock_timeout).await.map_err(unconnected)
+}
+
+/// How long a batch waits for the lock of another transaction, while callers wait for it.
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Keeps the writer's connection, unless it failed or leads to a server that takes no writes.
+fn keep(writer: &mut Option<PgConnection>, connection: PgConnection, failure: Option<&Failure>) {
+    let is_of_use = match failure {
+        Some(Failure::Lost(_)) => false,
+        Some(Failure::Failed(error)) => !error.is_unavailable(),
+        _ => true,
+    };
+    if is_of_use {
+        *writer = Some(connection);
     }
 }
 

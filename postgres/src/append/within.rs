@@ -31,9 +31,12 @@ pub(crate) async fn append(
             Ok(Some(receipts)) => return Ok(receipts),
             Ok(None) | Err(Failure::Taken) => {}
             // The transaction is lost with its connection, or undone, and nothing of it is stored.
-            Err(Failure::Failed(error) | Failure::Lost(error) | Failure::Undone(error)) => {
-                return Err(unknown_or(false, appends, &error));
-            }
+            Err(
+                Failure::Failed(error)
+                | Failure::Blocked(error)
+                | Failure::Lost(error)
+                | Failure::Undone(error),
+            ) => return Err(unknown_or(false, appends, &error)),
         }
         let touched: Vec<&Append> = appends.iter().collect();
         let known = Known::look(transaction, &database.statements, &touched).await;
