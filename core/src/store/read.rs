@@ -135,7 +135,8 @@ impl EventFilter {
         Self::default()
     }
 
-    /// Takes only events that are stored under these names.
+    /// Takes only events that are stored under these names. What was stored under an alias of an event has that name: give
+    /// both, as `[E::NAME].into_iter().chain(E::ALIASES.iter().copied())` does.
     #[must_use]
     pub fn event_types<N: Into<Cow<'static, str>>>(
         mut self,
