@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use annals::prelude::*;
 use annals::{Append, Page, ReadStream, WriteError};
 use annals_testing::conformance::faulty::{Fault, Faulty};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::bank::{Account, AccountError, Deposit, OpenAccount, Withdraw};
+use crate::bank::{Account, AccountError, AccountEvent, Deposit, OpenAccount, Withdraw};
 
 /// Counts loads and appends; holds appends back while it is shut, and then fails those that it is told to.
 #[derive(Clone)]
@@ -302,4 +303,74 @@ async fn what_only_the_store_knows_is_never_guessed() {
         matches!(refused, DispatchError::Rejected(AlreadyLit(since)) if since.as_micros() == 7)
     );
     bus.dispatch(light(Some(Timestamp::from_micros(7)))).await.unwrap();
+}
+
+/// Lets others go first at random, so that programs meet in the store in all ways.
+struct Jitter;
+
+#[async_trait]
+impl<S: EventStore> Fault<S> for Jitter {
+    async fn append(&self, store: &S, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError> {
+        for _ in 0..fastrand::u32(0..4) {
+            tokio::task::yield_now().await;
+        }
+        let receipts = store.append(appends).await?;
+        tokio::task::yield_now().await;
+        match fastrand::u32(0..20) {
+            0 => Err(StoreError::unavailable("the answer was lost").into()),
+            _ => Ok(receipts),
+        }
+    }
+}
+
+/// Several programs keep the same accounts, and some answers are lost: what is paid out was there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn programs_that_keep_the_same_aggregates_never_overdraw() {
+    const ACCOUNTS: [&str; 3] = ["ada", "ben", "cyd"];
+    let store = MemoryStore::new();
+    let plain = CommandBus::new(store.clone());
+    for account in ACCOUNTS {
+        plain.dispatch(open(account)).await.unwrap();
+    }
+    let programs: Vec<_> = (0..4)
+        .map(|_| {
+            let bus = CommandBus::builder(Faulty::new(store.clone(), Jitter));
+            bus.cache(2).retry(RetryPolicy::times(100)).build().unwrap()
+        })
+        .collect();
+    let tellers = (0..16).map(|teller: usize| {
+        let bus = programs[teller % programs.len()].clone();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                let account = ACCOUNTS[fastrand::usize(0..ACCOUNTS.len())];
+                let amount = fastrand::u64(1..10);
+                if fastrand::bool() {
+                    let _ = bus.dispatch(deposit(account, amount)).await;
+                } else {
+                    let _ = bus.dispatch(withdraw(account, amount)).await;
+                }
+            }
+        })
+    });
+    for teller in tellers.collect::<Vec<_>>() {
+        teller.await.unwrap();
+    }
+    let accounts = Repository::<Account>::new(store.clone());
+    for account in ACCOUNTS {
+        let mut there = 0_u64;
+        let history: Vec<_> = accounts.history(account).try_collect().await.unwrap();
+        assert!(history.len() > 100, "{account} has {} events", history.len());
+        for (recorded, event) in history {
+            there = match event {
+                AccountEvent::MoneyDeposited(event) => there + event.amount,
+                AccountEvent::Withdrawn(event) => {
+                    there.checked_sub(event.amount).unwrap_or_else(|| {
+                        panic!("{account} is overdrawn at {}", recorded.stream_version)
+                    })
+                }
+                _ => there,
+            };
+        }
+        assert_eq!(balance(&store, account).await, there);
+    }
 }
