@@ -286,7 +286,7 @@ fn an_event_that_is_gone() {
         "event `OrderPlaced` is not there any more
     breaks:  events stored as `OrderPlaced` stop each reader
     write:   the event again, with #[event(name = \"OrderPlaced\", version = 1, retired)] if nothing returns it any more
-             or #[event(alias = \"OrderPlaced\")] on the event that took its place",
+             or #[event(alias = \"OrderPlaced\", version = 1)] on the event that took its place, with the steps if its shape is another",
     );
 }
 

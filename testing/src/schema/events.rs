@@ -81,7 +81,7 @@ fn vanished(name: &str, kept: &KeptEvent) -> Finding {
         .breaks(format!("events stored as `{name}` stop each reader"))
         .write([
             format!("the event again, with #[event(name = {name:?}, version = {version}, retired)] if nothing returns it any more"),
-            format!("or #[event(alias = {name:?})] on the event that took its place"),
+            format!("or #[event(alias = {name:?}, version = {version})] on the event that took its place, with the steps if its shape is another"),
         ])
 }
 
@@ -103,14 +103,16 @@ impl KeptAs<'_> {
         for (version, kept) in &self.kept.versions {
             self.compare_kept_version(*version, kept, comparison);
         }
-        let is_under_an_alias = self.event.event.name != self.name;
-        if comparison.findings.len() == findings_before && !is_under_an_alias {
+        if comparison.findings.len() == findings_before && self.alias().is_none() {
             self.accept(comparison);
         }
     }
 
     fn headline(&self) -> String {
-        format!("event `{}`", self.name)
+        match self.alias() {
+            Some(name) => format!("event `{}`, once `{name}`", self.event.event.name),
+            None => format!("event `{}`", self.name),
+        }
     }
 
     fn type_name(&self) -> &'static str {
@@ -134,23 +136,32 @@ impl KeptAs<'_> {
         }
     }
 
+    /// Versions count on under a new name: what an alias has stored is not newer than the program either.
     fn compare_version(&self, comparison: &mut Comparison) {
         let now = self.event.event.version;
-        let Some(last) = self.kept.versions.keys().next_back().copied() else { return };
-        if now < last && self.event.event.name == self.name {
-            comparison.findings.push(
-                Finding::new(
-                    FindingKind::VersionFell,
-                    format!("{}: its version fell from {last} to {now}", self.headline()),
-                )
-                .breaks(format!("events stored at version {last} are newer than this program"))
-                .write([format!(
-                    "#[event(version = {})] on `{}`",
-                    last + 1,
-                    self.type_name()
-                )]),
-            );
+        let Some((&last, kept)) = self.kept.versions.last_key_value() else { return };
+        if now >= last {
+            return;
         }
+        // The shape of that version is at that version; any other is a step above it.
+        let version = if (self.event.trace)().shape == kept.shape { last } else { last + 1 };
+        let (alias, whose) = match self.alias() {
+            Some(name) => (format!("alias = {name:?}, "), format!(" as `{name}`")),
+            None => Default::default(),
+        };
+        comparison.findings.push(
+            Finding::new(
+                FindingKind::VersionFell,
+                format!("{}: its version fell from {last} to {now}", self.headline()),
+            )
+            .breaks(format!("events stored{whose} at version {last} are newer than this program"))
+            .write([format!("#[event({alias}version = {version})] on `{}`", self.type_name())]),
+        );
+    }
+
+    /// The name under which it is kept, if that is not its own.
+    fn alias(&self) -> Option<&str> {
+        (self.event.event.name != self.name).then_some(self.name)
     }
 
     fn compare_kept_version(&self, version: u32, kept: &KeptVersion, comparison: &mut Comparison) {
@@ -158,7 +169,9 @@ impl KeptAs<'_> {
         if version > event.version {
             return;
         }
-        let now = self.now.versions.get(&version).filter(|_| event.name == self.name);
+        // Two events that became one may have had two shapes of an earlier version: their samples speak for them.
+        let is_comparable = self.alias().is_none() || version == event.version;
+        let now = self.now.versions.get(&version).filter(|_| is_comparable);
         let shape = now.map(|now| &now.shape);
         let failure = kept.samples.iter().find_map(|sample| self.failure(version, sample));
         match (shape, failure) {
@@ -218,9 +231,12 @@ impl KeptAs<'_> {
             to: version + 1,
             reads_as_it_is: self.reads_as_it_is(kept),
         };
+        let whose = match self.alias() {
+            Some(name) => format!("that of `{name}` and that of `{}`", self.event.event.name),
+            None => "and the release before does not know the new one".to_owned(),
+        };
         let reads = format!(
-            "nothing that is kept here, but version {version} now stands for two shapes, and the release before does not \
-             know the new one"
+            "nothing that is kept here, but version {version} now stands for two shapes, {whose}"
         );
         Finding::new(
             FindingKind::ShapeChanged,
