@@ -18,6 +18,9 @@ pub struct MeterRead {
 pub struct MeterSealed;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct MeterReset;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(name = "MeterClosed", alias = "MeterSealed")]
 pub struct MeterClosed;
 
@@ -51,7 +54,30 @@ meter!(state_changed Meter { MeterRead read, MeterSealed sealed } [snapshot(ever
 meter!(version_raised Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10, version = 2)] { units: u64, sealed: bool });
 meter!(unlisted Meter { MeterRead read } [snapshot(every = 10)] { units: u64 });
 meter!(ignoring Meter { MeterRead read } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
+meter!(ignoring_and_more Meter { MeterRead read, MeterReset reset } [ignore("MeterSealed")] { units: u64 });
+meter!(without_sealed Meter { MeterRead read, MeterReset reset } [] { units: u64 });
 meter!(by_alias Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
+
+mod ignoring_moved {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead, MeterReset), ignore("MeterSealed"))]
+    pub struct Counter;
+
+    #[handlers]
+    impl Counter {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
+            Self
+        }
+
+        #[apply(upsert)]
+        fn reset(_: Option<Self>, _: &MeterReset) -> Self {
+            Self
+        }
+    }
+}
 
 mod moved {
     use super::*;
@@ -108,8 +134,34 @@ fn an_event_that_is_not_listed_any_more() {
              or #[aggregate(ignore(\"MeterSealed\"))] on `Meter`, if the state does not depend on it",
     );
     let addition = &["aggregate `meter`: what it lists or snapshots"];
-    check_adds(&one::<before::Meter>(), &one::<ignoring::Meter>(), addition);
+    check_adds(&one::<before::Meter>(), &one::<ignoring::Meter>(), &[]);
     check_adds(&one::<before::Meter>(), &one::<by_alias::Meter>(), addition);
+}
+
+#[test]
+fn what_streams_hold_is_kept_whatever_is_accepted_in_between() {
+    for between in [one::<ignoring_and_more::Meter>(), one::<by_alias::Meter>()] {
+        let accepted = between.held_against(&one::<before::Meter>().to_file()).accepted;
+        let events = &accepted.aggregates["meter"].events;
+        assert!(events.contains("MeterSealed"), "{events:?}");
+        assert_eq!(events.len(), 3, "{events:?}");
+
+        let after = one::<without_sealed::Meter>().held_against(&accepted);
+        let headlines: Vec<_> = after.findings.iter().map(|finding| &*finding.headline).collect();
+        assert!(
+            headlines.contains(&"aggregate `meter` does not list event `MeterSealed` any more"),
+            "{after}"
+        );
+        assert!(after.breaks_history());
+    }
+}
+
+#[test]
+fn a_category_that_changed_is_recognized_by_what_its_streams_hold() {
+    let accepted =
+        one::<ignoring_and_more::Meter>().held_against(&one::<before::Meter>().to_file());
+    let found = one::<ignoring_moved::Counter>().held_against(&accepted.accepted);
+    assert_eq!(found.findings[0].kind, FindingKind::CategoryRenamed, "{found}");
 }
 
 #[test]
