@@ -56,6 +56,8 @@ meter!(unlisted Meter { MeterRead read } [snapshot(every = 10)] { units: u64 });
 meter!(ignoring Meter { MeterRead read } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
 meter!(ignoring_and_more Meter { MeterRead read, MeterReset reset } [ignore("MeterSealed")] { units: u64 });
 meter!(without_sealed Meter { MeterRead read, MeterReset reset } [] { units: u64 });
+meter!(ignoring_the_name Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed")] { units: u64 });
+meter!(ignoring_both Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed", "MeterSealed")] { units: u64 });
 meter!(by_alias Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
 
 mod ignoring_moved {
@@ -74,6 +76,22 @@ mod ignoring_moved {
 
         #[apply(upsert)]
         fn reset(_: Option<Self>, _: &MeterReset) -> Self {
+            Self
+        }
+    }
+}
+
+mod unsealed {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead))]
+    pub struct Counter;
+
+    #[handlers]
+    impl Counter {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
             Self
         }
     }
@@ -154,6 +172,52 @@ fn what_streams_hold_is_kept_whatever_is_accepted_in_between() {
         );
         assert!(after.breaks_history());
     }
+}
+
+/// A meter, and all of its events that are types of the program.
+fn with_events<A: Aggregate>() -> Schema {
+    one::<A>().with_event::<MeterRead>()
+}
+
+#[test]
+fn an_event_that_is_gone_may_be_ignored() {
+    let before = with_events::<before::Meter>().with_event::<MeterSealed>();
+    let after = with_events::<ignoring::Meter>();
+    check_adds(&before, &after, &[]);
+    let accepted = after.held_against(&before.to_file()).accepted;
+    assert!(accepted.events.contains_key("MeterSealed"), "its entry is kept");
+
+    let found = with_events::<unlisted::Meter>().held_against(&accepted);
+    let kinds: Vec<_> = found.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::EventVanished, FindingKind::EventUnlisted]);
+    assert_eq!(
+        found.findings[0].write[2],
+        "or #[aggregate(ignore(\"MeterSealed\"))] on the aggregates of `meter`, if it has no meaning any more"
+    );
+}
+
+#[test]
+fn an_event_that_is_gone_has_to_be_ignored_by_each_aggregate_that_has_it() {
+    let before = with_events::<before::Meter>()
+        .with_aggregate::<moved::Counter>()
+        .with_event::<MeterSealed>();
+    let after = with_events::<ignoring::Meter>().with_aggregate::<unsealed::Counter>();
+    let found = after.held_against(&before.to_file());
+    let kinds: Vec<_> = found.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::EventVanished, FindingKind::EventUnlisted]);
+
+    // That no aggregate has it does not say that nobody reads it.
+    let before = Schema::new().with_event::<MeterSealed>();
+    let found = one::<ignoring::Meter>().held_against(&before.to_file());
+    assert_eq!(found.findings[0].kind, FindingKind::EventVanished);
+}
+
+#[test]
+fn an_event_that_is_gone_has_to_be_ignored_under_each_of_its_names() {
+    let before = with_events::<by_alias::Meter>().with_event::<MeterClosed>();
+    let found = with_events::<ignoring_the_name::Meter>().held_against(&before.to_file());
+    assert_eq!(found.findings[0].kind, FindingKind::EventVanished, "{found}");
+    check_adds(&before, &with_events::<ignoring_both::Meter>(), &[]);
 }
 
 #[test]

@@ -116,6 +116,30 @@ fn reads(aggregate: &AggregateRegistration, name: &str) -> bool {
     is_listed || aggregate.ignored.contains(&name)
 }
 
+/// The aggregates whose streams hold an event of a name, by category.
+pub(super) fn holders<'a>(
+    file: &'a SchemaFile,
+    name: &'a str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let is_named = move |event: &String| {
+        let kept = file.events.get(event);
+        event == name || kept.is_some_and(|kept| kept.aliases.contains(name))
+    };
+    let holders = file.aggregates.iter().filter(move |(_, kept)| kept.events.iter().any(is_named));
+    holders.map(|(category, _)| category.as_str())
+}
+
+/// Whether each aggregate whose streams hold an event of a name says that it may be passed over.
+pub(super) fn is_passed_over(schema: &Schema, file: &SchemaFile, name: &str) -> bool {
+    let mut holders = holders(file, name).peekable();
+    let ignores = |category: &str| {
+        let mut aggregates = schema.aggregates.iter();
+        let present = aggregates.find(|aggregate| aggregate.category == category);
+        present.is_some_and(|aggregate| aggregate.ignored.contains(&name))
+    };
+    holders.peek().is_some() && holders.all(ignores)
+}
+
 fn compare_snapshots(
     aggregate: &AggregateRegistration,
     kept: &KeptAggregate,

@@ -5,6 +5,7 @@ use annals::registry::EventRegistration;
 use annals::shape::Shape;
 use serde_json::Value;
 
+use super::aggregates::{holders, is_passed_over};
 use super::compare::{Comparison, short};
 use super::difference::{Step, differences};
 use super::file::{KeptEvent, KeptVersion, SchemaFile};
@@ -25,14 +26,16 @@ pub(super) fn compare(
         match present.or_else(|| schema.present_events().find(aliased)) {
             Some(event) => {
                 let now = &program.events[event.event.name];
-                KeptAs { schema, event, name, kept, now }.compare(comparison);
+                KeptAs { schema, file, event, name, kept, now }.compare(comparison);
             }
+            // Its entry stays in the file: should an aggregate cease to ignore it, its streams still hold it.
+            None if is_retired_for_good(schema, file, name, kept) => {}
             None => match successor(schema, program, file, kept) {
                 Some(event) => {
                     renamed.push(event.event.name);
                     comparison.findings.push(was_renamed(event, name));
                 }
-                None => comparison.findings.push(vanished(name, kept)),
+                None => comparison.findings.push(vanished(name, kept, file)),
             },
         }
     }
@@ -47,6 +50,12 @@ pub(super) fn compare(
             }
         }
     }
+}
+
+/// Whether nobody reads an event any more, by what the aggregates that have it say: under none of its names.
+fn is_retired_for_good(schema: &Schema, file: &SchemaFile, name: &str, kept: &KeptEvent) -> bool {
+    let mut names = std::iter::once(name).chain(kept.aliases.iter().map(String::as_str));
+    names.all(|name| is_passed_over(schema, file, name))
 }
 
 /// The event that looks as if it were another's under a new name: of the same shape, and of the same version.
@@ -75,19 +84,26 @@ fn was_renamed(event: &EventRegistration, name: &str) -> Finding {
     .write([format!("#[event(name = {name:?})] on `{}`", short(type_name))])
 }
 
-fn vanished(name: &str, kept: &KeptEvent) -> Finding {
+fn vanished(name: &str, kept: &KeptEvent, file: &SchemaFile) -> Finding {
     let version = kept.versions.keys().next_back().copied().unwrap_or(1);
-    Finding::new(FindingKind::EventVanished, format!("event `{name}` is not there any more"))
-        .breaks(format!("events stored as `{name}` stop each reader"))
-        .write([
-            format!("the event again, with #[event(name = {name:?}, version = {version}, retired)] if nothing returns it any more"),
-            format!("or #[event(alias = {name:?}, version = {version})] on the event that took its place, with the steps if its shape is another"),
-        ])
+    let finding =
+        Finding::new(FindingKind::EventVanished, format!("event `{name}` is not there any more"))
+            .breaks(format!("events stored as `{name}` stop each reader"))
+            .write([
+                format!("the event again, with #[event(name = {name:?}, version = {version}, retired)] if nothing returns it any more"),
+                format!("or #[event(alias = {name:?}, version = {version})] on the event that took its place, with the steps if its shape is another"),
+            ]);
+    let holders: Vec<_> = holders(file, name).map(|category| format!("`{category}`")).collect();
+    finding.write((!holders.is_empty()).then(|| {
+        let holders = holders.join(", ");
+        format!("or #[aggregate(ignore({name:?}))] on the aggregates of {holders}, if it has no meaning any more")
+    }))
 }
 
 /// An event of the program, and what is kept under one of its names.
 struct KeptAs<'a> {
     schema: &'a Schema,
+    file: &'a SchemaFile,
     event: &'a EventRegistration,
     name: &'a str,
     kept: &'a KeptEvent,
@@ -122,7 +138,9 @@ impl KeptAs<'_> {
     fn compare_aliases(&self, comparison: &mut Comparison) {
         for alias in &self.kept.aliases {
             let names = std::iter::once(&self.event.event.name).chain(self.event.event.aliases);
-            if names.into_iter().any(|name| name == alias) {
+            if names.into_iter().any(|name| name == alias)
+                || is_passed_over(self.schema, self.file, alias)
+            {
                 continue;
             }
             comparison.findings.push(
