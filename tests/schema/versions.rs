@@ -56,6 +56,17 @@ mod third {
     }
 }
 
+/// Says that nothing is stored at version 1 any more.
+mod from_two_on {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(version = 2, oldest = 2)]
+    pub struct PriceSet {
+        pub cents: i64,
+    }
+}
+
 mod by_type {
     use super::*;
 
@@ -136,6 +147,31 @@ fn a_version_without_a_way_up() {
     breaks:  {\"price\":0.5} does not read: PriceSet: version 1 to 3: missing field `euros` at line 1 column 13
     write:   the steps from version 1 to 2 and on, so that each sample of it reads",
     );
+}
+
+#[test]
+fn a_version_that_is_kept_and_said_not_to_be_stored() {
+    let before = one::<second::PriceSet>().held_against(&one::<first::PriceSet>().to_file());
+    let mut file = before.accepted;
+    let after = one::<from_two_on::PriceSet>();
+    let found = after.held_against(&file);
+    assert_eq!(
+        found.to_string(),
+        "event `PriceSet`: its version 1 is below `oldest = 2`
+    breaks:  {\"price\":0.5} does not read: PriceSet: stored at version 1, this program reads from version 2
+    write:   #[event(…)] without `oldest = 2` on `PriceSet`, and the steps from version 1 up
+             or nothing, and delete `events` / `PriceSet` / `versions` / `1` from the schema file, if none is left in production"
+    );
+    assert_eq!(found.findings[0].kind, FindingKind::NoWayUp);
+
+    let versions = &mut file.events.get_mut("PriceSet").unwrap().versions;
+    versions.get_mut(&1).unwrap().samples.clear();
+    let found = after.held_against(&file);
+    assert_eq!(found.findings[0].kind, FindingKind::NoWayUp, "no sample of it could ever read");
+    assert_eq!(found.findings[0].breaks, "events stored at version 1, if any is left");
+
+    file.events.get_mut("PriceSet").unwrap().versions.remove(&1);
+    assert!(after.held_against(&file).is_unchanged(), "what is deleted by hand stays so");
 }
 
 #[test]

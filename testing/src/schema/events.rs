@@ -187,6 +187,10 @@ impl KeptAs<'_> {
         if version > event.version {
             return;
         }
+        if version < event.oldest {
+            comparison.findings.push(self.too_old(version, kept));
+            return;
+        }
         // Two events that became one may have had two shapes of an earlier version: their samples speak for them.
         let is_comparable = self.alias().is_none() || version == event.version;
         let now = self.now.versions.get(&version).filter(|_| is_comparable);
@@ -263,6 +267,28 @@ impl KeptAs<'_> {
         .changed(differences(&kept.shape, shape))
         .breaks(failure.unwrap_or(reads))
         .write(step.annotations())
+    }
+
+    /// What is kept of a version that the event says is not stored.
+    fn too_old(&self, version: u32, kept: &KeptVersion) -> Finding {
+        let oldest = self.event.event.oldest;
+        let failure = kept.samples.iter().find_map(|sample| self.failure(version, sample));
+        let refused = format!("events stored at version {version}, if any is left");
+        Finding::new(
+            FindingKind::NoWayUp,
+            format!("{}: its version {version} is below `oldest = {oldest}`", self.headline()),
+        )
+        .breaks(failure.unwrap_or(refused))
+        .write([
+            format!(
+                "#[event(…)] without `oldest = {oldest}` on `{}`, and the steps from version {version} up",
+                self.type_name()
+            ),
+            format!(
+                "or nothing, and delete `events` / `{}` / `versions` / `{version}` from the schema file, if none is left in production",
+                self.name
+            ),
+        ])
     }
 
     fn no_way_up(&self, version: u32, kept: &KeptVersion, failure: &str) -> Finding {
