@@ -1,7 +1,7 @@
 //! Versions that rose: every kept version has to lead up, and what it looked like stays as it was.
 
 use annals::prelude::*;
-use annals_testing::schema::{FindingKind, Schema};
+use annals_testing::schema::{FindingKind, Schema, SchemaFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -239,6 +239,51 @@ fn a_new_event_whose_own_versions_do_not_read() {
     breaks:  {\"celsius\":0.5} does not read: Measured: version 1 to 2: nobody measures in Celsius
     write:   a way up that takes what version 1 may store"
     );
+}
+
+/// Reads from the second version on, although the struct of the first is still there.
+mod chain_from_two_on {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet")]
+    pub struct V1 {
+        pub rate: f64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet", version = 2, previous = V1)]
+    pub struct V2 {
+        pub percent: f64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet", version = 3, oldest = 2, previous = V2)]
+    pub struct V3 {
+        pub per_mille: f64,
+    }
+
+    impl From<V1> for V2 {
+        fn from(old: V1) -> Self {
+            Self { percent: old.rate * 100.0 }
+        }
+    }
+
+    impl From<V2> for V3 {
+        fn from(old: V2) -> Self {
+            Self { per_mille: old.percent * 10.0 }
+        }
+    }
+}
+
+#[test]
+fn a_version_below_the_oldest_is_not_taken_into_the_file() {
+    use chain_from_two_on::{V1, V2, V3};
+    let schema = one::<V1>().with_event::<V2>().with_event::<V3>();
+    let found = schema.held_against(&SchemaFile::default());
+    assert!(found.findings.is_empty(), "{found}");
+    let versions = &found.accepted.events["RateSet"].versions;
+    assert_eq!(versions.keys().collect::<Vec<_>>(), [&2, &3]);
 }
 
 mod broken_chain {
