@@ -18,6 +18,9 @@ pub struct MeterRead {
 pub struct MeterSealed;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct MeterReset;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(name = "MeterClosed", alias = "MeterSealed")]
 pub struct MeterClosed;
 
@@ -51,7 +54,48 @@ meter!(state_changed Meter { MeterRead read, MeterSealed sealed } [snapshot(ever
 meter!(version_raised Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10, version = 2)] { units: u64, sealed: bool });
 meter!(unlisted Meter { MeterRead read } [snapshot(every = 10)] { units: u64 });
 meter!(ignoring Meter { MeterRead read } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
+meter!(ignoring_and_more Meter { MeterRead read, MeterReset reset } [ignore("MeterSealed")] { units: u64 });
+meter!(without_sealed Meter { MeterRead read, MeterReset reset } [] { units: u64 });
+meter!(ignoring_the_name Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed")] { units: u64 });
+meter!(ignoring_both Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed", "MeterSealed")] { units: u64 });
 meter!(by_alias Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
+
+mod ignoring_moved {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead, MeterReset), ignore("MeterSealed"))]
+    pub struct Counter;
+
+    #[handlers]
+    impl Counter {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
+            Self
+        }
+
+        #[apply(upsert)]
+        fn reset(_: Option<Self>, _: &MeterReset) -> Self {
+            Self
+        }
+    }
+}
+
+mod unsealed {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead))]
+    pub struct Counter;
+
+    #[handlers]
+    impl Counter {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
+            Self
+        }
+    }
+}
 
 mod moved {
     use super::*;
@@ -108,8 +152,80 @@ fn an_event_that_is_not_listed_any_more() {
              or #[aggregate(ignore(\"MeterSealed\"))] on `Meter`, if the state does not depend on it",
     );
     let addition = &["aggregate `meter`: what it lists or snapshots"];
-    check_adds(&one::<before::Meter>(), &one::<ignoring::Meter>(), addition);
+    check_adds(&one::<before::Meter>(), &one::<ignoring::Meter>(), &[]);
     check_adds(&one::<before::Meter>(), &one::<by_alias::Meter>(), addition);
+}
+
+#[test]
+fn what_streams_hold_is_kept_whatever_is_accepted_in_between() {
+    for between in [one::<ignoring_and_more::Meter>(), one::<by_alias::Meter>()] {
+        let accepted = between.held_against(&one::<before::Meter>().to_file()).accepted;
+        let events = &accepted.aggregates["meter"].events;
+        assert!(events.contains("MeterSealed"), "{events:?}");
+        assert_eq!(events.len(), 3, "{events:?}");
+
+        let after = one::<without_sealed::Meter>().held_against(&accepted);
+        let headlines: Vec<_> = after.findings.iter().map(|finding| &*finding.headline).collect();
+        assert!(
+            headlines.contains(&"aggregate `meter` does not list event `MeterSealed` any more"),
+            "{after}"
+        );
+        assert!(after.breaks_history());
+    }
+}
+
+/// A meter, and all of its events that are types of the program.
+fn with_events<A: Aggregate>() -> Schema {
+    one::<A>().with_event::<MeterRead>()
+}
+
+#[test]
+fn an_event_that_is_gone_may_be_ignored() {
+    let before = with_events::<before::Meter>().with_event::<MeterSealed>();
+    let after = with_events::<ignoring::Meter>();
+    check_adds(&before, &after, &[]);
+    let accepted = after.held_against(&before.to_file()).accepted;
+    assert!(accepted.events.contains_key("MeterSealed"), "its entry is kept");
+
+    let found = with_events::<unlisted::Meter>().held_against(&accepted);
+    let kinds: Vec<_> = found.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::EventVanished, FindingKind::EventUnlisted]);
+    assert_eq!(
+        found.findings[0].write[2],
+        "or #[aggregate(ignore(\"MeterSealed\"))] on the aggregates of `meter`, if it has no meaning any more"
+    );
+}
+
+#[test]
+fn an_event_that_is_gone_has_to_be_ignored_by_each_aggregate_that_has_it() {
+    let before = with_events::<before::Meter>()
+        .with_aggregate::<moved::Counter>()
+        .with_event::<MeterSealed>();
+    let after = with_events::<ignoring::Meter>().with_aggregate::<unsealed::Counter>();
+    let found = after.held_against(&before.to_file());
+    let kinds: Vec<_> = found.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::EventVanished, FindingKind::EventUnlisted]);
+
+    // That no aggregate has it does not say that nobody reads it.
+    let before = Schema::new().with_event::<MeterSealed>();
+    let found = one::<ignoring::Meter>().held_against(&before.to_file());
+    assert_eq!(found.findings[0].kind, FindingKind::EventVanished);
+}
+
+#[test]
+fn an_event_that_is_gone_has_to_be_ignored_under_each_of_its_names() {
+    let before = with_events::<by_alias::Meter>().with_event::<MeterClosed>();
+    let found = with_events::<ignoring_the_name::Meter>().held_against(&before.to_file());
+    assert_eq!(found.findings[0].kind, FindingKind::EventVanished, "{found}");
+    check_adds(&before, &with_events::<ignoring_both::Meter>(), &[]);
+}
+
+#[test]
+fn a_category_that_changed_is_recognized_by_what_its_streams_hold() {
+    let accepted =
+        one::<ignoring_and_more::Meter>().held_against(&one::<before::Meter>().to_file());
+    let found = one::<ignoring_moved::Counter>().held_against(&accepted.accepted);
+    assert_eq!(found.findings[0].kind, FindingKind::CategoryRenamed, "{found}");
 }
 
 #[test]

@@ -237,6 +237,12 @@ struct OrderAccepted {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(alias = "OrderPlaced")]
+struct AlsoAccepted {
+    order: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(name = "OrderAccepted")]
 struct WithoutTheAlias {
     order: String,
@@ -286,7 +292,7 @@ fn an_event_that_is_gone() {
         "event `OrderPlaced` is not there any more
     breaks:  events stored as `OrderPlaced` stop each reader
     write:   the event again, with #[event(name = \"OrderPlaced\", version = 1, retired)] if nothing returns it any more
-             or #[event(alias = \"OrderPlaced\")] on the event that took its place",
+             or #[event(alias = \"OrderPlaced\", version = 1)] on the event that took its place, with the steps if its shape is another",
     );
 }
 
@@ -302,6 +308,21 @@ fn one_stored_name_for_two() {
     );
     let alias_and_name = Schema::new().with_event::<OrderPlaced>().with_event::<OrderAccepted>();
     let comparison = alias_and_name.held_against(&alias_and_name.to_file());
+    assert_eq!(
+        comparison.to_string(),
+        "the stored event name `OrderPlaced` stands for both `schema::events::OrderAccepted` and `schema::events::OrderPlaced`
+    breaks:  what is stored as `OrderPlaced` may be read as either
+    write:   #[event(…)] without `alias = \"OrderPlaced\"` on `OrderAccepted`
+             or #[event(name = \"…\")] on `OrderPlaced`, if it was stored under another name"
+    );
+    let aliases = Schema::new().with_event::<OrderAccepted>().with_event::<AlsoAccepted>();
+    let comparison = aliases.held_against(&aliases.to_file());
+    assert_eq!(
+        comparison.findings[0].write,
+        [
+            "#[event(…)] without `alias = \"OrderPlaced\"` on one of `AlsoAccepted` and `OrderAccepted`"
+        ]
+    );
     assert_eq!(comparison.findings.len(), 1, "{comparison}");
     assert_eq!(comparison.findings[0].kind, FindingKind::NameClash);
 }

@@ -165,7 +165,7 @@ fn a_broken_file_says_where() {
     check_broken("{ \"format\": 2 }", "this annals-testing reads format 1, the file has 2");
     check_broken(
         "{\n  \"format\": 1,\n<<<<<<< HEAD\n  \"events\": {}\n=======\n>>>>>>> other\n}",
-        "a merge conflict is left at line 3; keep both sides, since each was accepted",
+        "a merge conflict is left at line 3; keep both sides, since each was accepted, and renumber a version that both have",
     );
     check_broken(
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": {}, \"event\": {} }",
@@ -175,6 +175,52 @@ fn a_broken_file_says_where() {
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": { \"A\": { \"versions\": { \"1\": { \"shape\": \"strin\", \"samples\": [] } } } } }",
         "unknown variant `strin`, expected one of `bool`, `i8`, `i16`, `i32`, `i64`, `i128`, `u8`, `u16`, `u32`, `u64`, `u128`, `f32`, `f64`, `char`, `string`, `bytes`, `unit`, `any`, `opaque`, `option`, `seq`, `tuple`, `array`, `map`, `struct`, `flattened`, `enum`, `tagged`, `recursive` at line 1 column 105",
     );
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused() {
+    // A file with these events; its other maps are empty.
+    let with_events = |events: &str| {
+        format!(
+            "{{\n\"format\": 1,\n\"aggregates\": {{}},\n\"commands\": {{}},\n\"events\": {{\n{events}\n}}\n}}"
+        )
+    };
+    let version = r#"{ "shape": { "struct": {} }, "samples": [] }"#;
+    check_broken(
+        &with_events(&format!(
+            "\"Sold\": {{ \"versions\": {{\n\"1\": {version},\n\"2\": {version},\n\"2\": {version}\n}} }}"
+        )),
+        "`events` / `Sold` / `versions` / `2` is there twice: two changes took one version; renumber them: the later one takes \
+         the next number, here and in #[event(version = …)] on `Sold` at line 9 column 3",
+    );
+    check_broken(
+        &with_events(&format!(
+            "\"Sold\": {{ \"versions\": {{ \"1\": {version} }} }},\n\"Sold\": {{ \"versions\": {{ \"2\": {version} }} }}"
+        )),
+        "`events` / `Sold` is there twice: put the versions of both into one entry, and renumber those that have one number at \
+         line 7 column 6",
+    );
+    check_broken(
+        &with_events(
+            r#""Sold": { "versions": { "1": { "shape": "any", "samples": [null, true, -1, 1.5, "a", { "b": [{ "c": 1, "c": 2 }] }] } } }"#,
+        ),
+        "`events` / `Sold` / `versions` / `1` / `samples` / `b` / `c` is there twice: put what both say into one entry at line 6 \
+         column 106",
+    );
+}
+
+#[test]
+fn a_sample_of_any_json_is_no_key_twice() {
+    let mut file = schema().to_file();
+    let samples =
+        &mut file.events.get_mut("ItemSold").unwrap().versions.get_mut(&10).unwrap().samples;
+    *samples = vec![
+        serde_json::json!([null, true, -1, u64::MAX, 1e300, "a", { "a": { "a": [] }, "b": {} }]),
+    ];
+    let folder = Folder::new("any");
+    let path = folder.path("schema.json");
+    file.write(&path).unwrap();
+    assert_eq!(SchemaFile::read(&path).unwrap(), Some(file));
 }
 
 #[test]

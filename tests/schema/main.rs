@@ -4,6 +4,7 @@
 
 mod accepted;
 mod aggregates;
+mod aliases;
 mod commands;
 mod events;
 mod file;

@@ -1,7 +1,7 @@
 //! Versions that rose: every kept version has to lead up, and what it looked like stays as it was.
 
 use annals::prelude::*;
-use annals_testing::schema::{FindingKind, Schema};
+use annals_testing::schema::{FindingKind, Schema, SchemaFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -53,6 +53,17 @@ mod third {
     )]
     pub struct PriceSet {
         pub euros: i64,
+    }
+}
+
+/// Says that nothing is stored at version 1 any more.
+mod from_two_on {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(version = 2, oldest = 2)]
+    pub struct PriceSet {
+        pub cents: i64,
     }
 }
 
@@ -139,6 +150,31 @@ fn a_version_without_a_way_up() {
 }
 
 #[test]
+fn a_version_that_is_kept_and_said_not_to_be_stored() {
+    let before = one::<second::PriceSet>().held_against(&one::<first::PriceSet>().to_file());
+    let mut file = before.accepted;
+    let after = one::<from_two_on::PriceSet>();
+    let found = after.held_against(&file);
+    assert_eq!(
+        found.to_string(),
+        "event `PriceSet`: its version 1 is below `oldest = 2`
+    breaks:  {\"price\":0.5} does not read: PriceSet: stored at version 1, this program reads from version 2
+    write:   #[event(…)] without `oldest = 2` on `PriceSet`, and the steps from version 1 up
+             or nothing, and delete `events` / `PriceSet` / `versions` / `1` from the schema file, if none is left in production"
+    );
+    assert_eq!(found.findings[0].kind, FindingKind::NoWayUp);
+
+    let versions = &mut file.events.get_mut("PriceSet").unwrap().versions;
+    versions.get_mut(&1).unwrap().samples.clear();
+    let found = after.held_against(&file);
+    assert_eq!(found.findings[0].kind, FindingKind::NoWayUp, "no sample of it could ever read");
+    assert_eq!(found.findings[0].breaks, "events stored at version 1, if any is left");
+
+    file.events.get_mut("PriceSet").unwrap().versions.remove(&1);
+    assert!(after.held_against(&file).is_unchanged(), "what is deleted by hand stays so");
+}
+
+#[test]
 fn a_version_that_fell() {
     check(
         &one::<second::PriceSet>(),
@@ -203,6 +239,51 @@ fn a_new_event_whose_own_versions_do_not_read() {
     breaks:  {\"celsius\":0.5} does not read: Measured: version 1 to 2: nobody measures in Celsius
     write:   a way up that takes what version 1 may store"
     );
+}
+
+/// Reads from the second version on, although the struct of the first is still there.
+mod chain_from_two_on {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet")]
+    pub struct V1 {
+        pub rate: f64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet", version = 2, previous = V1)]
+    pub struct V2 {
+        pub percent: f64,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(name = "RateSet", version = 3, oldest = 2, previous = V2)]
+    pub struct V3 {
+        pub per_mille: f64,
+    }
+
+    impl From<V1> for V2 {
+        fn from(old: V1) -> Self {
+            Self { percent: old.rate * 100.0 }
+        }
+    }
+
+    impl From<V2> for V3 {
+        fn from(old: V2) -> Self {
+            Self { per_mille: old.percent * 10.0 }
+        }
+    }
+}
+
+#[test]
+fn a_version_below_the_oldest_is_not_taken_into_the_file() {
+    use chain_from_two_on::{V1, V2, V3};
+    let schema = one::<V1>().with_event::<V2>().with_event::<V3>();
+    let found = schema.held_against(&SchemaFile::default());
+    assert!(found.findings.is_empty(), "{found}");
+    let versions = &found.accepted.events["RateSet"].versions;
+    assert_eq!(versions.keys().collect::<Vec<_>>(), [&2, &3]);
 }
 
 mod broken_chain {

@@ -25,7 +25,10 @@ pub(super) fn compare(
         }
         let successor = schema.aggregates.iter().find(|aggregate| {
             let now = &program.aggregates[aggregate.category];
-            !file.aggregates.contains_key(aggregate.category) && now.events == kept.events
+            let reads_all = kept.events.iter().all(|name| reads(aggregate, name));
+            !file.aggregates.contains_key(aggregate.category)
+                && reads_all
+                && now.events.is_subset(&kept.events)
         });
         renamed.extend(successor.map(|aggregate| aggregate.category));
         comparison.findings.push(gone(category, successor));
@@ -48,9 +51,12 @@ fn compare_one(
     let before = comparison.findings.len();
     compare_events(aggregate, kept, comparison);
     compare_snapshots(aggregate, kept, now, comparison);
-    if comparison.findings.len() == before && kept != now {
+    // Streams hold what they held, whether the aggregate still lists it or has come to ignore it.
+    let events = kept.events.union(&now.events).cloned().collect();
+    let accepted = KeptAggregate { events, snapshot: now.snapshot.clone() };
+    if comparison.findings.len() == before && *kept != accepted {
         comparison.additions.push(format!("aggregate `{category}`: what it lists or snapshots"));
-        comparison.accepted.aggregates.insert(category.to_owned(), now.clone());
+        comparison.accepted.aggregates.insert(category.to_owned(), accepted);
     }
 }
 
@@ -84,12 +90,7 @@ fn compare_events(
 ) {
     let (category, type_name) = (aggregate.category, short((aggregate.type_name)()));
     for name in &kept.events {
-        let is_read = |read: &&str| *read == name.as_str();
-        let is_listed = aggregate
-            .events
-            .iter()
-            .any(|event| std::iter::once(&event.name).chain(event.aliases).any(is_read));
-        if is_listed || aggregate.ignored.iter().any(is_read) {
+        if reads(aggregate, name) {
             continue;
         }
         comparison.findings.push(
@@ -104,6 +105,39 @@ fn compare_events(
             ]),
         );
     }
+}
+
+/// Whether an aggregate lists what is stored under a name, or ignores it.
+fn reads(aggregate: &AggregateRegistration, name: &str) -> bool {
+    let is_listed = aggregate
+        .events
+        .iter()
+        .any(|event| std::iter::once(&event.name).chain(event.aliases).any(|read| *read == name));
+    is_listed || aggregate.ignored.contains(&name)
+}
+
+/// The aggregates whose streams hold an event of a name, by category.
+pub(super) fn holders<'a>(
+    file: &'a SchemaFile,
+    name: &'a str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let is_named = move |event: &String| {
+        let kept = file.events.get(event);
+        event == name || kept.is_some_and(|kept| kept.aliases.contains(name))
+    };
+    let holders = file.aggregates.iter().filter(move |(_, kept)| kept.events.iter().any(is_named));
+    holders.map(|(category, _)| category.as_str())
+}
+
+/// Whether each aggregate whose streams hold an event of a name says that it may be passed over.
+pub(super) fn is_passed_over(schema: &Schema, file: &SchemaFile, name: &str) -> bool {
+    let mut holders = holders(file, name).peekable();
+    let ignores = |category: &str| {
+        let mut aggregates = schema.aggregates.iter();
+        let present = aggregates.find(|aggregate| aggregate.category == category);
+        present.is_some_and(|aggregate| aggregate.ignored.contains(&name))
+    };
+    holders.peek().is_some() && holders.all(ignores)
 }
 
 fn compare_snapshots(

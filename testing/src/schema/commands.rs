@@ -33,6 +33,9 @@ pub(super) fn compare(
         if !file.commands.contains_key(name) && !renamed.contains(name.as_str()) {
             comparison.additions.push(format!("command `{name}`"));
             comparison.accepted.commands.insert(name.clone(), now.clone());
+            let command = schema.commands.iter().find(|command| command.command == name);
+            let unproven = command.filter(|_| now.samples.is_empty());
+            comparison.findings.extend(unproven.map(no_sample));
         }
     }
 }
@@ -65,6 +68,10 @@ fn compare_one(
     comparison: &mut Comparison,
 ) {
     let name = command.command;
+    if kept.samples.is_empty() {
+        compare_unproven(command, kept, now, comparison);
+        return;
+    }
     let failure = kept.samples.iter().find_map(|sample| {
         let error = (command.read)(sample).err()?;
         Some(format!("{sample} does not read: {error}"))
@@ -89,4 +96,46 @@ fn compare_one(
         accepted.samples.extend(made.cloned());
         comparison.accepted.commands.insert(name.to_owned(), accepted);
     }
+}
+
+/// Without a sample of what was sent, nothing proves that a command reads it.
+fn compare_unproven(
+    command: &CommandRegistration,
+    kept: &KeptCommand,
+    now: &KeptCommand,
+    comparison: &mut Comparison,
+) {
+    let name = command.command;
+    if kept.shape != now.shape {
+        // What it read stays in the file until there is a sample of it: today's samples say nothing of yesterday's callers.
+        let headline = format!(
+            "command `{name}`: what it reads changed, and no sample is kept of what it read before"
+        );
+        let mut finding = no_sample(command);
+        finding.headline = headline;
+        finding.changed = differences(&kept.shape, &now.shape);
+        finding.breaks =
+            "nothing that is kept here, but nothing proves that it reads what is sent".into();
+        comparison.findings.push(finding);
+    } else if now.samples.is_empty() {
+        comparison.findings.push(no_sample(command));
+    } else {
+        comparison.additions.push(format!("command `{name}`: samples of what it reads"));
+        comparison.accepted.commands.insert(name.to_owned(), now.clone());
+    }
+}
+
+fn no_sample(command: &CommandRegistration) -> Finding {
+    let name = command.command;
+    let opaque = (command.trace)().opaque;
+    let places = opaque.iter().map(|(path, why)| format!("`{path}` takes no made-up value: {why}"));
+    Finding::new(
+        FindingKind::NoSample,
+        format!("command `{name}`: no sample can be made of what it reads"),
+    )
+    .changed(places)
+    .breaks("nothing, but nothing proves that it reads what is sent")
+    .write([format!(
+        "JSON as it is sent into `commands` / `{name}` / `samples` of the schema file"
+    )])
 }

@@ -5,6 +5,7 @@ use annals::registry::EventRegistration;
 use annals::shape::Shape;
 use serde_json::Value;
 
+use super::aggregates::{holders, is_passed_over};
 use super::compare::{Comparison, short};
 use super::difference::{Step, differences};
 use super::file::{KeptEvent, KeptVersion, SchemaFile};
@@ -25,14 +26,16 @@ pub(super) fn compare(
         match present.or_else(|| schema.present_events().find(aliased)) {
             Some(event) => {
                 let now = &program.events[event.event.name];
-                KeptAs { schema, event, name, kept, now }.compare(comparison);
+                KeptAs { schema, file, event, name, kept, now }.compare(comparison);
             }
+            // Its entry stays in the file: should an aggregate cease to ignore it, its streams still hold it.
+            None if is_retired_for_good(schema, file, name, kept) => {}
             None => match successor(schema, program, file, kept) {
                 Some(event) => {
                     renamed.push(event.event.name);
                     comparison.findings.push(was_renamed(event, name));
                 }
-                None => comparison.findings.push(vanished(name, kept)),
+                None => comparison.findings.push(vanished(name, kept, file)),
             },
         }
     }
@@ -47,6 +50,12 @@ pub(super) fn compare(
             }
         }
     }
+}
+
+/// Whether nobody reads an event any more, by what the aggregates that have it say: under none of its names.
+fn is_retired_for_good(schema: &Schema, file: &SchemaFile, name: &str, kept: &KeptEvent) -> bool {
+    let mut names = std::iter::once(name).chain(kept.aliases.iter().map(String::as_str));
+    names.all(|name| is_passed_over(schema, file, name))
 }
 
 /// The event that looks as if it were another's under a new name: of the same shape, and of the same version.
@@ -75,19 +84,26 @@ fn was_renamed(event: &EventRegistration, name: &str) -> Finding {
     .write([format!("#[event(name = {name:?})] on `{}`", short(type_name))])
 }
 
-fn vanished(name: &str, kept: &KeptEvent) -> Finding {
+fn vanished(name: &str, kept: &KeptEvent, file: &SchemaFile) -> Finding {
     let version = kept.versions.keys().next_back().copied().unwrap_or(1);
-    Finding::new(FindingKind::EventVanished, format!("event `{name}` is not there any more"))
-        .breaks(format!("events stored as `{name}` stop each reader"))
-        .write([
-            format!("the event again, with #[event(name = {name:?}, version = {version}, retired)] if nothing returns it any more"),
-            format!("or #[event(alias = {name:?})] on the event that took its place"),
-        ])
+    let finding =
+        Finding::new(FindingKind::EventVanished, format!("event `{name}` is not there any more"))
+            .breaks(format!("events stored as `{name}` stop each reader"))
+            .write([
+                format!("the event again, with #[event(name = {name:?}, version = {version}, retired)] if nothing returns it any more"),
+                format!("or #[event(alias = {name:?}, version = {version})] on the event that took its place, with the steps if its shape is another"),
+            ]);
+    let holders: Vec<_> = holders(file, name).map(|category| format!("`{category}`")).collect();
+    finding.write((!holders.is_empty()).then(|| {
+        let holders = holders.join(", ");
+        format!("or #[aggregate(ignore({name:?}))] on the aggregates of {holders}, if it has no meaning any more")
+    }))
 }
 
 /// An event of the program, and what is kept under one of its names.
 struct KeptAs<'a> {
     schema: &'a Schema,
+    file: &'a SchemaFile,
     event: &'a EventRegistration,
     name: &'a str,
     kept: &'a KeptEvent,
@@ -103,14 +119,16 @@ impl KeptAs<'_> {
         for (version, kept) in &self.kept.versions {
             self.compare_kept_version(*version, kept, comparison);
         }
-        let is_under_an_alias = self.event.event.name != self.name;
-        if comparison.findings.len() == findings_before && !is_under_an_alias {
+        if comparison.findings.len() == findings_before && self.alias().is_none() {
             self.accept(comparison);
         }
     }
 
     fn headline(&self) -> String {
-        format!("event `{}`", self.name)
+        match self.alias() {
+            Some(name) => format!("event `{}`, once `{name}`", self.event.event.name),
+            None => format!("event `{}`", self.name),
+        }
     }
 
     fn type_name(&self) -> &'static str {
@@ -120,7 +138,9 @@ impl KeptAs<'_> {
     fn compare_aliases(&self, comparison: &mut Comparison) {
         for alias in &self.kept.aliases {
             let names = std::iter::once(&self.event.event.name).chain(self.event.event.aliases);
-            if names.into_iter().any(|name| name == alias) {
+            if names.into_iter().any(|name| name == alias)
+                || is_passed_over(self.schema, self.file, alias)
+            {
                 continue;
             }
             comparison.findings.push(
@@ -134,23 +154,32 @@ impl KeptAs<'_> {
         }
     }
 
+    /// Versions count on under a new name: what an alias has stored is not newer than the program either.
     fn compare_version(&self, comparison: &mut Comparison) {
         let now = self.event.event.version;
-        let Some(last) = self.kept.versions.keys().next_back().copied() else { return };
-        if now < last && self.event.event.name == self.name {
-            comparison.findings.push(
-                Finding::new(
-                    FindingKind::VersionFell,
-                    format!("{}: its version fell from {last} to {now}", self.headline()),
-                )
-                .breaks(format!("events stored at version {last} are newer than this program"))
-                .write([format!(
-                    "#[event(version = {})] on `{}`",
-                    last + 1,
-                    self.type_name()
-                )]),
-            );
+        let Some((&last, kept)) = self.kept.versions.last_key_value() else { return };
+        if now >= last {
+            return;
         }
+        // The shape of that version is at that version; any other is a step above it.
+        let version = if (self.event.trace)().shape == kept.shape { last } else { last + 1 };
+        let (alias, whose) = match self.alias() {
+            Some(name) => (format!("alias = {name:?}, "), format!(" as `{name}`")),
+            None => Default::default(),
+        };
+        comparison.findings.push(
+            Finding::new(
+                FindingKind::VersionFell,
+                format!("{}: its version fell from {last} to {now}", self.headline()),
+            )
+            .breaks(format!("events stored{whose} at version {last} are newer than this program"))
+            .write([format!("#[event({alias}version = {version})] on `{}`", self.type_name())]),
+        );
+    }
+
+    /// The name under which it is kept, if that is not its own.
+    fn alias(&self) -> Option<&str> {
+        (self.event.event.name != self.name).then_some(self.name)
     }
 
     fn compare_kept_version(&self, version: u32, kept: &KeptVersion, comparison: &mut Comparison) {
@@ -158,7 +187,13 @@ impl KeptAs<'_> {
         if version > event.version {
             return;
         }
-        let now = self.now.versions.get(&version).filter(|_| event.name == self.name);
+        if version < event.oldest {
+            comparison.findings.push(self.too_old(version, kept));
+            return;
+        }
+        // Two events that became one may have had two shapes of an earlier version: their samples speak for them.
+        let is_comparable = self.alias().is_none() || version == event.version;
+        let now = self.now.versions.get(&version).filter(|_| is_comparable);
         let shape = now.map(|now| &now.shape);
         let failure = kept.samples.iter().find_map(|sample| self.failure(version, sample));
         match (shape, failure) {
@@ -218,9 +253,12 @@ impl KeptAs<'_> {
             to: version + 1,
             reads_as_it_is: self.reads_as_it_is(kept),
         };
+        let whose = match self.alias() {
+            Some(name) => format!("that of `{name}` and that of `{}`", self.event.event.name),
+            None => "and the release before does not know the new one".to_owned(),
+        };
         let reads = format!(
-            "nothing that is kept here, but version {version} now stands for two shapes, and the release before does not \
-             know the new one"
+            "nothing that is kept here, but version {version} now stands for two shapes, {whose}"
         );
         Finding::new(
             FindingKind::ShapeChanged,
@@ -229,6 +267,28 @@ impl KeptAs<'_> {
         .changed(differences(&kept.shape, shape))
         .breaks(failure.unwrap_or(reads))
         .write(step.annotations())
+    }
+
+    /// What is kept of a version that the event says is not stored.
+    fn too_old(&self, version: u32, kept: &KeptVersion) -> Finding {
+        let oldest = self.event.event.oldest;
+        let failure = kept.samples.iter().find_map(|sample| self.failure(version, sample));
+        let refused = format!("events stored at version {version}, if any is left");
+        Finding::new(
+            FindingKind::NoWayUp,
+            format!("{}: its version {version} is below `oldest = {oldest}`", self.headline()),
+        )
+        .breaks(failure.unwrap_or(refused))
+        .write([
+            format!(
+                "#[event(…)] without `oldest = {oldest}` on `{}`, and the steps from version {version} up",
+                self.type_name()
+            ),
+            format!(
+                "or nothing, and delete `events` / `{}` / `versions` / `{version}` from the schema file, if none is left in production",
+                self.name
+            ),
+        ])
     }
 
     fn no_way_up(&self, version: u32, kept: &KeptVersion, failure: &str) -> Finding {

@@ -11,6 +11,8 @@ use annals::shape::Shape;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::duplicates;
+
 /// The format of the file. A reader of another refuses it.
 const FORMAT: u32 = 1;
 
@@ -121,7 +123,7 @@ impl SchemaFile {
     fn parse(text: &str) -> Result<Self, String> {
         if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<<")) {
             return Err(format!(
-                "a merge conflict is left at line {}; keep both sides, since each was accepted",
+                "a merge conflict is left at line {}; keep both sides, since each was accepted, and renumber a version that both have",
                 line + 1
             ));
         }
@@ -131,6 +133,7 @@ impl SchemaFile {
             let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
             return Err(format!("this annals-testing reads format {FORMAT}, the file has {found}"));
         }
+        duplicates::refuse(text).map_err(|error| error.to_string())?;
         // Once more from the text, so that an error names its line.
         serde_json::from_str(text).map_err(|error| error.to_string())
     }

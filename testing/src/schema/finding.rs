@@ -50,7 +50,7 @@ pub enum FindingKind {
     CommandRenamed,
     /// A command does not read what it read before.
     CommandChanged,
-    /// No sample can be made of a version, and none is given.
+    /// No sample can be made of a version or a command, and none is given.
     NoSample,
 }
 

@@ -21,6 +21,7 @@ mod aggregates;
 mod commands;
 mod compare;
 mod difference;
+mod duplicates;
 mod events;
 mod file;
 mod finding;

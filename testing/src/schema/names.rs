@@ -2,47 +2,79 @@
 
 use std::collections::BTreeMap;
 
-use super::compare::Comparison;
+use super::compare::{Comparison, short};
 use super::finding::{Finding, FindingKind};
 use super::program::Schema;
 
 pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
     let events = schema.present_events().flat_map(|event| {
-        let names = std::iter::once(event.event.name).chain(event.event.aliases.iter().copied());
-        names.map(|name| (name, (event.event.type_name)()))
+        let type_name = (event.event.type_name)();
+        let aliases = event.event.aliases.iter();
+        let aliases = aliases.map(move |alias| (*alias, Bearer { type_name, is_alias: true }));
+        std::iter::once((event.event.name, Bearer { type_name, is_alias: false })).chain(aliases)
     });
     clashes("the stored event name", "event(name", events, comparison);
-    let categories = schema.aggregates.iter();
-    let categories = categories.map(|aggregate| (aggregate.category, (aggregate.type_name)()));
+    let categories = schema.aggregates.iter().map(|aggregate| {
+        let type_name = (aggregate.type_name)();
+        (aggregate.category, Bearer { type_name, is_alias: false })
+    });
     clashes("the category", "aggregate(category", categories, comparison);
-    let commands = schema.commands.iter();
-    let commands = commands.map(|command| (command.command, (command.type_name)()));
+    let commands = schema.commands.iter().map(|command| {
+        let type_name = (command.type_name)();
+        (command.command, Bearer { type_name, is_alias: false })
+    });
     clashes("the name of command", "command(name", commands, comparison);
+}
+
+/// A type that a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Bearer<'a> {
+    type_name: &'a str,
+    is_alias: bool,
 }
 
 fn clashes<'a>(
     what: &str,
     option: &str,
-    names: impl Iterator<Item = (&'a str, &'a str)>,
+    names: impl Iterator<Item = (&'a str, Bearer<'a>)>,
     comparison: &mut Comparison,
 ) {
-    let mut types: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, type_name) in names {
-        types.entry(name).or_default().push(type_name);
+    let mut bearers: BTreeMap<&str, Vec<Bearer<'_>>> = BTreeMap::new();
+    for (name, bearer) in names {
+        bearers.entry(name).or_default().push(bearer);
     }
-    for (name, mut types) in types {
-        types.sort_unstable();
-        types.dedup();
-        let [one, others @ ..] = &types[..] else { continue };
+    for (name, mut bearers) in bearers {
+        // Its own name before an alias, which says nothing more of the same type.
+        bearers.sort_unstable();
+        bearers.dedup_by_key(|bearer| bearer.type_name);
+        let [one, others @ ..] = &bearers[..] else { continue };
         for other in others {
-            let headline = format!("{what} `{name}` stands for both `{one}` and `{other}`");
+            let (first, second) = (one.type_name, other.type_name);
+            let headline = format!("{what} `{name}` stands for both `{first}` and `{second}`");
             comparison.findings.push(
                 Finding::new(FindingKind::NameClash, headline)
                     .breaks(format!("what is stored as `{name}` may be read as either"))
-                    .write([format!(
-                        "#[{option} = \"…\")] on the one that was stored under another name"
-                    )]),
+                    .write(advice(name, option, *one, *other)),
             );
         }
     }
+}
+
+/// An alias goes before a name does: of two types, the one that has the name as its own goes on storing it.
+fn advice(name: &str, option: &str, one: Bearer<'_>, other: Bearer<'_>) -> Vec<String> {
+    let without_alias = |place: &str| format!("#[event(…)] without `alias = {name:?}` on {place}");
+    let other_name = |place: &str| format!("#[{option} = \"…\")] on {place}");
+    let quoted = |bearer: Bearer<'_>| format!("`{}`", short(bearer.type_name));
+    let (alias, own) = match (one.is_alias, other.is_alias) {
+        (false, false) => return vec![other_name("the one that was stored under another name")],
+        (true, true) => {
+            return vec![without_alias(&format!("one of {} and {}", quoted(one), quoted(other)))];
+        }
+        (true, false) => (one, other),
+        (false, true) => (other, one),
+    };
+    vec![
+        without_alias(&quoted(alias)),
+        format!("or {}, if it was stored under another name", other_name(&quoted(own))),
+    ]
 }

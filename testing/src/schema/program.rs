@@ -96,7 +96,9 @@ impl Schema {
     }
 
     fn kept_event(&self, event: &EventRegistration) -> KeptEvent {
-        let versions = all_structs(&event.event).filter_map(|name| {
+        // What is older than `oldest` is refused, even where its struct is still there.
+        let structs = all_structs(&event.event).filter(|name| name.version >= event.event.oldest);
+        let versions = structs.filter_map(|name| {
             let Traced { shape, samples, .. } = (self.struct_of(event, name.version)?.trace)();
             Some((name.version, KeptVersion { shape, samples }))
         });
