@@ -1,6 +1,7 @@
 //! Shapes: what is found out about a type from its `Deserialize` alone.
 
 mod compounds;
+mod edges;
 mod enums;
 mod fingerprints;
 mod opaque;

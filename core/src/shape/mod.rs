@@ -5,6 +5,7 @@
 
 mod access;
 mod deserializer;
+mod edge;
 mod node;
 mod sample;
 mod struct_node;
@@ -224,8 +225,8 @@ pub struct Traced {
     /// Where no made-up value is accepted, by path from `$`, and what the type said of the first one: a type that reads only
     /// some strings, say. What is known of its shape is in [`shape`](Self::shape) all the same.
     pub opaque: BTreeMap<String, String>,
-    /// JSON that the type reads: with all that can be there, with each variant in turn, and with only what has to be there.
-    /// None if it cannot be made up.
+    /// JSON that the type reads: with all that can be there, with each variant in turn, and with only what has to be there;
+    /// then with null for each `Option`, and with the greatest and the least of its integers. None if it cannot be made up.
     pub samples: Vec<Value>,
 }
 
@@ -239,6 +240,7 @@ impl Traced {
     /// let traced = Traced::of::<Option<bool>>();
     /// assert_eq!(traced.shape, Shape::Nullable(Box::new(Shape::Bool)));
     /// assert_eq!(traced.samples, [json!(false), json!(null)]);
+    /// assert_eq!(Traced::of::<i8>().samples, [json!(1), json!(127), json!(-128)]);
     /// ```
     pub fn of<T: DeserializeOwned>() -> Self {
         Self::checked_by::<T>(|sample| serde_json::from_str::<T>(&sample.to_string()).is_ok())

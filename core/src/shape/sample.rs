@@ -1,13 +1,17 @@
 //! The values that are made up, and the samples that are made of those that were accepted.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::Shape;
+use super::edge::{self, Edge};
 use super::node::{ATTEMPTS, Kind, Node};
 use super::struct_node::Presence;
 
-/// How many samples are made of a type at most, so that an enum of all countries does not fill a file.
-const SAMPLES: usize = 24;
+/// How many variants of an enum are shown at most. A variant without a sample may go, and nothing would tell.
+const VARIANTS: usize = 1_000;
 
 /// What types that read only some strings may read.
 const TEXTS: [&str; 30] = [
@@ -43,8 +47,8 @@ const TEXTS: [&str; 30] = [
     "",
 ];
 
-// Each is tried before a place is given up; what takes any value has six others first.
-const _: () = assert!(TEXTS.len() + 6 <= ATTEMPTS);
+// Each is tried before a place is given up; what takes any value has seven others first.
+const _: () = assert!(TEXTS.len() + 7 <= ATTEMPTS);
 
 const WHOLE: [u8; 7] = [1, 0, 2, 10, 20, 50, 100];
 
@@ -68,16 +72,18 @@ pub(super) fn scalar(shape: &Shape, index: usize) -> Value {
     }
 }
 
-/// A value for what takes any: first an empty object, at which an enum with a tag misses the tag.
+/// A value for what takes any: first an empty object, at which an enum with a tag misses the tag. Text comes before
+/// numbers: as a tag, serde takes the number of a variant for its name, which nobody has stored.
 pub(super) fn any(index: usize) -> Value {
     match index {
         0 => json!({}),
         1 => Value::Null,
-        2 => json!(1),
-        3 => json!(0.5),
-        4 => json!(true),
-        5 => json!([]),
-        _ => json!(TEXTS[(index - 6) % TEXTS.len()]),
+        2 => json!(TEXTS[0]),
+        3 => json!(1),
+        4 => json!(0.5),
+        5 => json!(true),
+        6 => json!([]),
+        _ => json!(TEXTS[(index - 7) % TEXTS.len()]),
     }
 }
 
@@ -88,13 +94,32 @@ pub(super) fn name(names: &[&'static str], index: usize) -> &'static str {
 
 /// Samples that the type reads.
 pub(super) fn samples(node: &Node, reads: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let variants = variants(node).clamp(1, SAMPLES);
-    let full = (0..variants).map(|pick| Sample { full: true, pick });
+    let variants = variants(node).clamp(1, VARIANTS);
+    let at_edge = RefCell::default();
+    let sample = |full, pick, edge| Sample { full, pick, edge, at_edge: &at_edge };
     let mut samples = Vec::new();
-    for sample in full.chain([Sample { full: false, pick: 0 }]) {
-        let Some(made) = sample.of(node, 0) else { continue };
+    let mut add = |made: Value| {
         if !samples.contains(&made) && reads(&made) {
             samples.push(made);
+        }
+    };
+    let full = (0..variants).map(|pick| sample(true, pick, None));
+    full.chain([sample(false, 0, None)]).filter_map(|sample| sample.of(node, 0)).for_each(&mut add);
+    for edge in [Edge::Null, Edge::Greatest, Edge::Least] {
+        at_edge.borrow_mut().clear();
+        for pick in 0..variants {
+            let shown = at_edge.borrow().len();
+            let Some(made) = sample(true, pick, Some(edge)).of(node, 0) else { continue };
+            // Only with places that no other sample shows at this edge: else each variant would repeat all that is
+            // around it.
+            if at_edge.borrow().len() == shown {
+                continue;
+            }
+            if reads(&made) {
+                add(made);
+            } else if let Some(base) = sample(true, pick, None).of(node, 0) {
+                add(edge::approach(&base, &made, &reads));
+            }
         }
     }
     samples
@@ -113,14 +138,18 @@ fn variants(node: &Node) -> usize {
 
 /// How a sample is made.
 #[derive(Debug, Clone, Copy)]
-struct Sample {
+struct Sample<'a> {
     /// With all that can be there, or only with what has to be.
     full: bool,
     /// Which variant of each enum.
     pick: usize,
+    /// Where each place is, if not in the middle.
+    edge: Option<Edge>,
+    /// The places that were at the edge, in this sample or one before it.
+    at_edge: &'a RefCell<HashSet<*const Node>>,
 }
 
-impl Sample {
+impl Sample<'_> {
     fn of(self, node: &Node, around: usize) -> Option<Value> {
         if !node.is_good() {
             return None;
@@ -130,9 +159,20 @@ impl Sample {
         let some = self.full || index % 2 == 1;
         Some(match &node.kind {
             Kind::Unread => Value::Null,
-            Kind::Leaf(shape) => scalar(shape, index),
-            Kind::Any => any(index),
+            Kind::Leaf(shape) => {
+                let middle = scalar(shape, index);
+                let of_text = |edge| (*shape == Shape::Text).then(|| edge::text(&middle, edge));
+                let of = |edge| edge::scalar(shape, edge).or_else(|| of_text(edge).flatten());
+                self.at_edge(node, of).unwrap_or(middle)
+            }
+            Kind::Any => {
+                let middle = any(index);
+                self.at_edge(node, |edge| edge::any(&middle, edge)).unwrap_or(middle)
+            }
             Kind::Name(names) => name(names, index + self.pick).into(),
+            Kind::Option(_) if self.edge == Some(Edge::Null) => {
+                self.at_edge(node, |_| Some(Value::Null))?
+            }
             Kind::Option(inner) => {
                 if some { self.of(inner, around) } else { None }.unwrap_or(Value::Null)
             }
@@ -164,11 +204,18 @@ impl Sample {
         })
     }
 
-    fn variant<'a>(
+    /// The value of a place at the edge, which is noted.
+    fn at_edge(self, node: &Node, value: impl FnOnce(Edge) -> Option<Value>) -> Option<Value> {
+        let value = value(self.edge?)?;
+        self.at_edge.borrow_mut().insert(node);
+        Some(value)
+    }
+
+    fn variant<'n>(
         self,
-        variants: &'a [(&'static str, Node)],
+        variants: &'n [(&'static str, Node)],
         index: usize,
-    ) -> Option<(&'static str, &'a Node)> {
+    ) -> Option<(&'static str, &'n Node)> {
         let good: Vec<_> = variants.iter().filter(|(_, variant)| variant.is_good()).collect();
         let (name, variant) = good.get((index + self.pick) % good.len().max(1))?;
         Some((name, variant))

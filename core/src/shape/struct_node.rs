@@ -103,6 +103,7 @@ impl Fields {
                 }
             }
             Error::Duplicate(name) => self.learn_alias(name),
+            Error::UnknownVariant(_) if self.flattened && self.refuse_tag() => true,
             _ => self.probing && self.settle_unknown(Presence::Required),
         }
     }
@@ -122,6 +123,17 @@ impl Fields {
         // Given first, it lets the alias be the one that is refused.
         let field = &mut self.list[index];
         !std::mem::replace(&mut field.before_aliases, true)
+    }
+
+    /// The field that was missed last names a variant of an enum. It is given up: what stands beside it is another for each
+    /// variant, and one of them would not speak for the rest.
+    fn refuse_tag(&mut self) -> bool {
+        let is_tried = |node: &Node| matches!(node.kind, Kind::Any) && !node.fixed;
+        let Some(tag) = self.list.last_mut().filter(|last| is_tried(&last.node)) else {
+            return false;
+        };
+        let why = "it names a variant, and the fields of each cannot be seen";
+        tag.node.refused.replace(why.to_owned()).is_none()
     }
 
     /// Fields of any kind are told apart one by one: when the next is missed, those before it are accepted.
