@@ -85,6 +85,18 @@ fn it_is_sorted_and_a_line_for_each_thing() {
             },
             {
               "item": "a"
+            },
+            {
+              "item": "a",
+              "price": null
+            },
+            {
+              "item": "two words",
+              "price": 4294967295
+            },
+            {
+              "item": "a",
+              "price": 0
             }
           ]
         },
@@ -107,6 +119,18 @@ fn it_is_sorted_and_a_line_for_each_thing() {
             },
             {
               "item": "a"
+            },
+            {
+              "item": "a",
+              "price": null
+            },
+            {
+              "item": "two words",
+              "price": 4294967295
+            },
+            {
+              "item": "a",
+              "price": 0
             }
           ]
         }

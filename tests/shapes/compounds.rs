@@ -218,7 +218,11 @@ fn flattened_fields_are_seen_where_they_have_to_be_there() {
     check::<Flattening>(json!({ "flattened": { "id": "u64", "number": "any", "title": "any" } }));
     assert_eq!(
         annals::shape::Traced::of::<Flattening>().samples,
-        [json!({ "id": 100, "number": 1, "title": "a" })]
+        [
+            json!({ "id": 2, "number": 1, "title": "a" }),
+            json!({ "id": u64::MAX, "number": u32::MAX, "title": "two words" }),
+            json!({ "id": 0, "number": 0, "title": "a" }),
+        ]
     );
     check::<AllOptional>(json!({ "map": { "key": "string", "value": "any" } }));
 }
