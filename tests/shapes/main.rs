@@ -41,13 +41,19 @@ fn is_at_an_edge(sample: &Value) -> bool {
     match sample {
         Value::Null => true,
         Value::Bool(_) => false,
-        Value::Number(number) => number.as_u64() != Some(1) && !number.is_f64(),
+        Value::Number(number) => number.as_i128().is_some_and(is_an_end),
         Value::String(text) => text == "two words",
         Value::Array(values) => values.iter().any(is_at_an_edge),
-        Value::Object(values) => {
-            let is_key_at_one =
-                |key: &str| key == "two words" || key.parse().is_ok_and(|number: i128| number != 1);
-            values.iter().any(|(key, value)| is_key_at_one(key) || is_at_an_edge(value))
-        }
+        Value::Object(values) => values.iter().any(|(key, value)| {
+            key == "two words" || key.parse().is_ok_and(is_an_end) || is_at_an_edge(value)
+        }),
     }
+}
+
+/// Whether a number is the least or the greatest of a type of integers.
+fn is_an_end(number: i128) -> bool {
+    let unsigned = [0, u8::MAX.into(), u16::MAX.into(), u32::MAX.into(), u64::MAX.into()];
+    let greatest = [i8::MAX.into(), i16::MAX.into(), i32::MAX.into(), i64::MAX.into()];
+    let least = greatest.map(|greatest: i128| -greatest - 1);
+    unsigned.contains(&number) || greatest.contains(&number) || least.contains(&number)
 }
