@@ -7,3 +7,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/changing-events.md")]
 struct ChangingEvents;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/postgresql.md")]
+struct Postgresql;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/projections.md")]
+struct Projections;

@@ -62,7 +62,12 @@ pub trait Aggregate:
 
     /// The shape of the state in snapshots; `None` if it has none, or none is known.
     ///
-    /// A snapshot of another shape counts as none, so that a version that somebody forgot to raise does no harm.
+    /// A snapshot of another shape counts as none, so that a version that somebody forgot to raise does no harm, where the
+    /// change can be seen: inside of what is flattened, a `Value` or an untagged enum it cannot.
+    ///
+    /// To find it, the state is read from made-up values, once in a program, when a bus is built or at the first load. What
+    /// panics then is caught and taken as unknown. With `panic = "abort"` nothing can be caught: there, a conversion in the
+    /// state's `Deserialize` has to refuse what it cannot take by an error.
     fn snapshot_shape() -> Option<&'static StateShape> {
         None
     }

@@ -157,12 +157,26 @@ pub struct DecodeError {
 struct Misread {
     name: String,
     reason: String,
+    by_step: bool,
 }
 
 impl DecodeError {
     /// Names what could not be read, and says why.
     pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { misread: Box::new(Misread { name: name.into(), reason: reason.into() }) }
+        let (name, reason) = (name.into(), reason.into());
+        Self { misread: Box::new(Misread { name, reason, by_step: false }) }
+    }
+
+    /// Whether a step from one version to the next refused what was stored: a function of the program, or a `TryFrom`. What
+    /// does not fit a type is no such refusal.
+    pub fn is_refused_by_step(&self) -> bool {
+        self.misread.by_step
+    }
+
+    /// Says that a step refused it.
+    pub(crate) fn refused_by_step(mut self) -> Self {
+        self.misread.by_step = true;
+        self
     }
 
     /// Says that the stored content is not what the type wants.

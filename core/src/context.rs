@@ -14,9 +14,9 @@ use crate::timestamp::Timestamp;
 
 /// What an [`EventContext`] is about: an aggregate by its id, a row by its key.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an aggregate",
-    label = "not an aggregate",
-    note = "derive it: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`"
+    message = "`{Self}` is neither an aggregate nor a read model",
+    label = "has no key",
+    note = "derive one: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`, or `#[derive(Debug, Clone, ReadModel)] #[read_model(table = \"…\")]`"
 )]
 pub trait Subject: Sized {
     /// What tells one from another.

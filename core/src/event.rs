@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::aggregate::Aggregate;
 use crate::codec::{DecodeError, EncodeError};
-use crate::upcast::{self, Previous, Stored, UpcastError};
+use crate::upcast::{self, Previous, Renamed, Stored, UpcastError};
 
 /// A fact that a stream keeps for ever.
 ///
@@ -111,10 +111,15 @@ pub trait Event: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
     /// The lowest version whose readers can read what is stored today, by leaving out what they do not know.
     ///
     /// It is stored with each event, so that the release before goes on reading during a rolling deploy.
+    /// Whether it is so, the schema test of annals-testing proves: types alone do not tell what an earlier version had.
     const READABLE_FROM: u32 = Self::VERSION;
 
     /// The lowest version whose JSON the struct reads as it is: each step from there on needs nothing.
     const DIRECT_FROM: u32 = Self::VERSION;
+
+    /// The fields that [`upcast`](Event::upcast) renames, from the lowest version on: where one is missing, the error names
+    /// it as its version did, too.
+    const RENAMED: &'static [Renamed] = &[];
 
     /// Whether no handler may return the event any more. It is read and applied all the same.
     const RETIRED: bool = false;
@@ -230,16 +235,42 @@ impl EventName {
     /// Takes the names from the event's type.
     pub const fn of<E: Event>() -> Self {
         Self {
-            name: E::NAME,
-            version: E::VERSION,
             oldest: E::OLDEST,
             readable_from: E::READABLE_FROM,
-            retired: E::RETIRED,
-            aliases: E::ALIASES,
             previous: match E::PREVIOUS {
                 Some(previous) => Some(previous.event),
                 None => None,
             },
+            ..Self::alone::<E>()
+        }
+    }
+
+    /// Takes the names from the struct `P` of a version before that of `E`.
+    ///
+    /// One whose version is not lower leads no further: earlier structs that lead in a circle would have no end.
+    pub(crate) const fn earlier<P: Event, E: Event>() -> &'static Self {
+        // Two functions: a constant is evaluated with all of the function that names it.
+        if P::VERSION < E::VERSION { Self::lasting::<P>() } else { Self::lasting_alone::<P>() }
+    }
+
+    const fn lasting<E: Event>() -> &'static Self {
+        const { &Self::of::<E>() }
+    }
+
+    const fn lasting_alone<E: Event>() -> &'static Self {
+        const { &Self::alone::<E>() }
+    }
+
+    /// Takes the names from the event's type, but asks for nothing that depends on an earlier struct.
+    const fn alone<E: Event>() -> Self {
+        Self {
+            name: E::NAME,
+            version: E::VERSION,
+            oldest: E::VERSION,
+            readable_from: E::VERSION,
+            retired: E::RETIRED,
+            aliases: E::ALIASES,
+            previous: None,
             type_name: type_name::<E>,
             type_id: TypeId::of::<E>,
         }

@@ -21,6 +21,9 @@ pub mod position;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;
+pub mod projection;
+pub mod query;
+pub mod read_model;
 pub mod receipt;
 pub mod recorded_event;
 pub mod registry;
@@ -50,8 +53,18 @@ pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, Returne
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
 pub use crate::metadata::Metadata;
 pub use crate::position::Position;
+pub use crate::projection::{
+    EngineError, OnError, Projection, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
+    ProjectionStatus,
+};
+pub use crate::query::{
+    HandledQuery, Query, QueryBus, QueryCall, QueryContext, QueryError, QueryInterceptor,
+    QueryOutcome,
+};
+pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
-    Aggregate, AggregateId, Command, Event, apply, deadline, handle, handlers, on, rejected, step,
+    Aggregate, AggregateId, ColumnType, Command, Event, Query, ReadModel, apply, deadline, handle,
+    handlers, on, projection, query_handler, rejected, step,
 };
 
 #[doc(hidden)]
@@ -63,4 +76,4 @@ pub use crate::store::*;
 pub use crate::stream::{Expected, StreamHead, StreamId};
 pub use crate::subscription::{Subscribe, Subscription, SubscriptionError};
 pub use crate::timestamp::{Timestamp, TimestampError};
-pub use crate::upcast::{FromPrevious, Previous, Stored, UpcastError};
+pub use crate::upcast::{FromPrevious, Previous, Renamed, StepError, Stored, UpcastError};

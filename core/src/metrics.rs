@@ -13,6 +13,13 @@
 //! | `annals_snapshot_loads_total` | counter | `aggregate`, `outcome` | loads that looked for a snapshot, by what they found |
 //! | `annals_pool_wait_seconds` | histogram | | how long a connection was waited for (PostgreSQL) |
 //! | `annals_subscription_delay_seconds` | gauge | `subscription` | how old the event is that was just delivered from a new page; 0 at the log's end |
+//! | `annals_projection_events_total` | counter | `projection` | events that a projection has passed |
+//! | `annals_projection_delay_seconds` | histogram | `projection` | how long after its append an event's effect was written |
+//! | `annals_projection_failures_total` | counter | `projection` | tries of events that failed |
+//! | `annals_projection_lag_positions` | gauge | `projection` | positions between what a projection has passed and the log's end |
+//! | `annals_projection_lag_seconds` | gauge | `projection` | how old what its rows say is, at most; 0 at the log's end |
+//! | `annals_projection_parked` | gauge | `projection` | events that are parked |
+//! | `annals_projection_stops_total` | counter | `projection` | times that a projection stopped |
 //! | `annals_subscription_lag_positions` | gauge | `subscription` | positions between the durable checkpoint and the log's end |
 //!
 //! | Label | Values |
@@ -21,6 +28,7 @@
 //! | `aggregate` | the category of the aggregate |
 //! | `outcome` of a command | `done`, `rejected`, `refused`, `not_found`, `already_exists`, `conflict`, `invalid`, `unknown_outcome`, `fault` |
 //! | `outcome` of a snapshot | `hit`; `miss` where there is none; `unusable` where it counts as none |
+//! | `projection` | the name of the projection |
 //! | `subscription` | the durable name; a subscription without one measures nothing |
 //!
 //! No label holds an id, a key or anything that a payload says, so that their number is that of the program's types. A
@@ -57,6 +65,20 @@ names! {
     BATCH_EVENTS = "annals_batch_events";
     /// Events that a load folded.
     REPLAY_EVENTS = "annals_replay_events";
+    /// Events that a projection has passed.
+    PROJECTION_EVENTS = "annals_projection_events_total";
+    /// How long after its append an event's effect was written.
+    PROJECTION_DELAY = "annals_projection_delay_seconds";
+    /// Tries of events that failed.
+    PROJECTION_FAILURES = "annals_projection_failures_total";
+    /// Positions between what a projection has passed and the log's end.
+    PROJECTION_LAG_POSITIONS = "annals_projection_lag_positions";
+    /// How old what its rows say is, at most.
+    PROJECTION_LAG_SECONDS = "annals_projection_lag_seconds";
+    /// Events that are parked.
+    PROJECTION_PARKED = "annals_projection_parked";
+    /// Times that a projection stopped.
+    PROJECTION_STOPS = "annals_projection_stops_total";
     /// How long a load took.
     REPLAY_SECONDS = "annals_replay_seconds";
     /// Counts loads that looked for a snapshot, by what they found.
@@ -145,4 +167,25 @@ pub(crate) fn subscription_lag(name: &str, positions: u64) {
 #[expect(clippy::cast_precision_loss, reason = "what is counted is far below 2^52")]
 fn as_f64(number: u64) -> f64 {
     number as f64
+}
+
+pub(crate) fn projection_batch(name: &str, events: u64, delay: Duration) {
+    ::metrics::counter!(PROJECTION_EVENTS, "projection" => name.to_owned()).increment(events);
+    ::metrics::histogram!(PROJECTION_DELAY, "projection" => name.to_owned()).record(delay);
+}
+
+pub(crate) fn projection_failed(name: &str) {
+    ::metrics::counter!(PROJECTION_FAILURES, "projection" => name.to_owned()).increment(1);
+}
+
+pub(crate) fn projection_lag(name: &str, positions: u64, time: Duration, parked: usize) {
+    let (positions, parked) = (as_f64(positions), as_f64(parked as u64));
+    ::metrics::gauge!(PROJECTION_LAG_POSITIONS, "projection" => name.to_owned()).set(positions);
+    ::metrics::gauge!(PROJECTION_LAG_SECONDS, "projection" => name.to_owned())
+        .set(time.as_secs_f64());
+    ::metrics::gauge!(PROJECTION_PARKED, "projection" => name.to_owned()).set(parked);
+}
+
+pub(crate) fn projection_stopped(name: &str) {
+    ::metrics::counter!(PROJECTION_STOPS, "projection" => name.to_owned()).increment(1);
 }

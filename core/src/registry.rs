@@ -4,21 +4,25 @@
 //! feature `schema`, which annals-testing turns on, the entries of events and commands know their shapes.
 
 use std::any::{TypeId, type_name};
+use std::sync::Arc;
 
 #[cfg(feature = "schema")]
 use serde_json::Value;
 
 use crate::aggregate::{Aggregate, SnapshotPolicy};
-use crate::bus::Route;
+use crate::bus::{Route, SetupError};
 #[cfg(feature = "schema")]
 use crate::codec::DecodeError;
 use crate::command::HandledBy;
 use crate::event::{Event, EventEnum, EventName};
+use crate::projection::inline::{Inline, inline};
+use crate::projection::{Projection, Projector, TableProjector};
+use crate::query::{HandledQuery, QueryRoute};
 use crate::shape::StateShape;
 #[cfg(feature = "schema")]
 use crate::shape::Traced;
 #[cfg(feature = "schema")]
-use crate::upcast::Stored;
+use crate::upcast::{Stored, UpcastError};
 
 /// A type of event that the program links.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +36,12 @@ pub struct EventRegistration {
     /// Reads it, and says only whether it can be read.
     #[cfg(feature = "schema")]
     pub read: fn(Stored<'_>) -> Result<(), DecodeError>,
+    /// Reads it, and writes what it read.
+    #[cfg(feature = "schema")]
+    pub write_again: fn(Stored<'_>) -> Result<String, DecodeError>,
+    /// Leads its JSON up from a version to the next.
+    #[cfg(feature = "schema")]
+    pub upcast: fn(u32, Value) -> Result<Value, UpcastError>,
 }
 
 impl EventRegistration {
@@ -48,6 +58,10 @@ impl EventRegistration {
             trace: schema::trace_event::<E>,
             #[cfg(feature = "schema")]
             read: schema::read_event::<E>,
+            #[cfg(feature = "schema")]
+            write_again: schema::write_event_again::<E>,
+            #[cfg(feature = "schema")]
+            upcast: E::upcast,
         }
     }
 }
@@ -100,6 +114,8 @@ pub struct CommandRegistration {
     pub command: &'static str,
     /// The name of the command's Rust type, with its path.
     pub type_name: fn() -> &'static str,
+    /// The command's Rust type.
+    pub type_id: fn() -> TypeId,
     /// The name of the aggregate's Rust type, with its path.
     pub aggregate_name: fn() -> &'static str,
     /// The aggregate's Rust type.
@@ -124,6 +140,7 @@ impl CommandRegistration {
         Self {
             command: C::NAME,
             type_name: type_name::<C>,
+            type_id: TypeId::of::<C>,
             aggregate_name: type_name::<A>,
             aggregate: TypeId::of::<A>,
             #[cfg(feature = "schema")]
@@ -135,6 +152,79 @@ impl CommandRegistration {
     }
 }
 
+/// Makes what keeps the rows of an inline projection.
+type MakeInline = fn() -> Result<Arc<dyn Inline>, SetupError>;
+
+/// A projection that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProjectionRegistration {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: u32,
+    /// The name of its table.
+    pub table: &'static str,
+    /// The name of its Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// Its Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) projector: fn() -> Arc<dyn Projector>,
+    pub(crate) inline: Option<MakeInline>,
+}
+
+impl ProjectionRegistration {
+    /// All projections that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a projection.
+    pub const fn of<P: Projection>() -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            table: P::TABLE.name,
+            type_name: type_name::<P>,
+            type_id: TypeId::of::<P>,
+            projector: || Arc::new(TableProjector::<P>::new()),
+            inline: if P::INLINE { Some(inline::<P>) } else { None },
+        }
+    }
+}
+
+/// A handler of queries that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct QueryRegistration {
+    /// The name of the query.
+    pub query: &'static str,
+    /// The name of the query's Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// The query's Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) route: QueryRoute,
+}
+
+impl QueryRegistration {
+    /// All handlers of queries that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a query.
+    pub const fn of<Q: HandledQuery>() -> Self {
+        Self {
+            query: Q::NAME,
+            type_name: type_name::<Q>,
+            type_id: TypeId::of::<Q>,
+            route: QueryRoute::of::<Q>(),
+        }
+    }
+}
+
+inventory::collect!(ProjectionRegistration);
+inventory::collect!(QueryRegistration);
 inventory::collect!(EventRegistration);
 inventory::collect!(AggregateRegistration);
 inventory::collect!(CommandRegistration);
@@ -152,7 +242,7 @@ mod schema {
 
     pub(super) fn trace_event<E: Event>() -> Traced {
         Traced::checked_by::<E>(|sample| {
-            E::decode(Stored::new(E::NAME, E::VERSION, &sample.to_string())).is_ok()
+            E::decode(Stored::new(E::NAME, E::VERSION, sample)).is_ok()
         })
     }
 
@@ -160,8 +250,14 @@ mod schema {
         E::decode(stored).map(drop)
     }
 
+    pub(super) fn write_event_again<E: Event>(stored: Stored<'_>) -> Result<String, DecodeError> {
+        E::decode(stored)?.encode().map_err(|error| DecodeError::content(E::NAME, &error))
+    }
+
     pub(super) fn trace_command<C: Command>() -> Traced {
-        Traced::checked_by::<C>(|sample| read_command::<C>(sample).is_ok())
+        Traced::checked_by::<C>(|sample| {
+            serde_json::from_str(sample).is_ok_and(|content| read_command::<C>(&content).is_ok())
+        })
     }
 
     pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::codec::DecodeError;
 use crate::event::{Event, EventName};
@@ -48,6 +48,32 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// A field of an event that has another name in the JSON since a version.
+///
+/// ```
+/// use annals::Renamed;
+///
+/// let renamed = Renamed::new(2, "addr", "shipping_address");
+/// assert_eq!((renamed.since, renamed.from, renamed.to), (2, "addr", "shipping_address"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Renamed {
+    /// The first version that has the new name.
+    pub since: u32,
+    /// The name in the version before.
+    pub from: &'static str,
+    /// The name from then on.
+    pub to: &'static str,
+}
+
+impl Renamed {
+    /// Takes the version and both names.
+    pub const fn new(since: u32, from: &'static str, to: &'static str) -> Self {
+        Self { since, from, to }
+    }
+}
+
 /// Why a step from one version of an event to the next failed.
 ///
 /// ```
@@ -65,22 +91,25 @@ impl<'a> Stored<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpcastError {
     reason: String,
+    /// Whether there is no step that could have refused anything.
+    is_missing: bool,
 }
 
 impl UpcastError {
     /// Says why. The event and the step need no mention: whoever took the step adds them.
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string() }
+        Self { reason: reason.to_string(), is_missing: false }
     }
 
     /// Takes over an error with all its causes, for `map_err`.
     pub fn from_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { reason: joined(&*error.into()) }
+        Self::new(joined(&*error.into()))
     }
 
     /// Says that nobody knows the step.
     pub(crate) fn no_step() -> Self {
-        Self::new("the event does not say what this step changes")
+        let reason = "the event does not say what this step changes".to_owned();
+        Self { reason, is_missing: true }
     }
 }
 
@@ -91,6 +120,24 @@ impl fmt::Display for UpcastError {
 }
 
 impl Error for UpcastError {}
+
+/// What a step from one version to the next may fail with: any error, a `String` or a `&str`.
+#[diagnostic::on_unimplemented(
+    message = "a step from version to version cannot fail with `{Self}`",
+    label = "its error is `{Self}`, which is no `std::error::Error`",
+    note = "implement `std::error::Error` for `{Self}`, or fail with an `UpcastError`, a `String` or a `&'static str`"
+)]
+pub trait StepError {
+    /// Takes it over with all its causes.
+    fn into_upcast_error(self) -> UpcastError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn Error + Send + Sync>>> StepError for E {
+    fn into_upcast_error(self) -> UpcastError {
+        UpcastError::from_error(self)
+    }
+}
 
 /// An event to which an earlier struct of it leads: it has `From` or `TryFrom` of it.
 #[diagnostic::on_unimplemented(
@@ -107,14 +154,13 @@ pub trait FromPrevious<P>: Sized {
     fn from_previous(previous: P) -> Result<Self, UpcastError>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<P, E> FromPrevious<P> for E
+// Recommended, unlike other blanket impls: of an error that is none the compiler would not speak otherwise.
+impl<P, E: TryFrom<P>> FromPrevious<P> for E
 where
-    E: TryFrom<P>,
-    <E as TryFrom<P>>::Error: Into<Box<dyn Error + Send + Sync>>,
+    E::Error: StepError,
 {
     fn from_previous(previous: P) -> Result<Self, UpcastError> {
-        Self::try_from(previous).map_err(UpcastError::from_error)
+        Self::try_from(previous).map_err(StepError::into_upcast_error)
     }
 }
 
@@ -134,13 +180,15 @@ impl<E: Event> Previous<E> {
     where
         E: FromPrevious<P>,
     {
-        Self { event: const { &EventName::of::<P>() }, decode: through_previous::<P, E> }
+        Self { event: const { EventName::earlier::<P, E>() }, decode: through_previous::<P, E> }
     }
 }
 
-fn through_previous<P: Event, E: Event + FromPrevious<P>>(
-    stored: Stored<'_>,
-) -> Result<E, DecodeError> {
+fn through_previous<P, E>(stored: Stored<'_>) -> Result<E, DecodeError>
+where
+    P: Event,
+    E: Event + FromPrevious<P>,
+{
     let previous = P::decode(stored).map_err(|error| {
         if stored.schema_version == P::VERSION {
             error.in_step(format_args!("version {}", P::VERSION))
@@ -148,7 +196,8 @@ fn through_previous<P: Event, E: Event + FromPrevious<P>>(
             error
         }
     })?;
-    E::from_previous(previous).map_err(|error| step_error(stored, P::VERSION, E::VERSION, &error))
+    E::from_previous(previous)
+        .map_err(|error| step_error(stored, P::VERSION, E::VERSION, &error.into_upcast_error()))
 }
 
 /// Reads an event that is stored at another version than its struct's.
@@ -176,14 +225,58 @@ pub(crate) fn decode_other<E: Event>(stored: Stored<'_>) -> Result<E, DecodeErro
     let mut lifted: Value =
         serde_json::from_str(json).map_err(|error| read_error::<E>(stored, &error))?;
     for from in version..E::VERSION {
-        lifted =
-            E::upcast(from, lifted).map_err(|error| step_error(stored, from, from + 1, &error))?;
+        lifted = E::upcast(from, lifted).map_err(|mut error| {
+            error.reason.push_str(&advice_on_wide(stored, &error.reason));
+            step_error(stored, from, from + 1, &error)
+        })?;
     }
-    serde_json::from_value(lifted).map_err(|error| read_error::<E>(stored, &error))
+    serde_json::from_value(lifted).map_err(|error| {
+        let said = error.to_string();
+        match earlier_name_of_missing::<E>(stored, &said) {
+            Some(name) => read_error::<E>(
+                stored,
+                &format_args!("{said}, which version {version} calls `{name}`"),
+            ),
+            None => {
+                read_error::<E>(stored, &format_args!("{said}{}", advice_on_wide(stored, &said)))
+            }
+        }
+    })
+}
+
+/// What is said of an integer that a `Value` does not hold.
+pub(crate) const BEYOND: &str = "beyond 64 bits, which only `previous = Type` leads up";
+
+/// What to add to an error about a fraction, if it was an integer that is too wide for a `Value`.
+#[cold]
+fn advice_on_wide(stored: Stored<'_>, said: &str) -> String {
+    // serde tells what it was given by its message only.
+    if said.contains("invalid type: floating point") && has_wide_integer(stored.json) {
+        format!("; the stored event has an integer {BEYOND}")
+    } else {
+        String::new()
+    }
+}
+
+/// Whether JSON text has an integer of more than 64 bits.
+fn has_wide_integer(json: &str) -> bool {
+    let (mut in_text, mut escaped) = (false, false);
+    let mut outside_of_texts = json.split(|letter| {
+        let was_escaped = escaped;
+        escaped = in_text && letter == '\\' && !was_escaped;
+        in_text ^= letter == '"' && !was_escaped;
+        in_text || !matches!(letter, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')
+    });
+    outside_of_texts.any(|number| {
+        !number.is_empty()
+            && number.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
+            && number.parse::<u64>().is_err()
+            && number.parse::<i64>().is_err()
+    })
 }
 
 /// "version 1 to 3: missing field `owner`"
-fn read_error<E: Event>(stored: Stored<'_>, error: &serde_json::Error) -> DecodeError {
+fn read_error<E: Event>(stored: Stored<'_>, error: &dyn fmt::Display) -> DecodeError {
     DecodeError::content(stored.event_type, error).in_step(format_args!(
         "version {} to {}",
         stored.schema_version,
@@ -191,10 +284,31 @@ fn read_error<E: Event>(stored: Stored<'_>, error: &serde_json::Error) -> Decode
     ))
 }
 
+/// The name that a missing field has in what is stored, if it was renamed since.
+#[cold]
+fn earlier_name_of_missing<E: Event>(stored: Stored<'_>, said: &str) -> Option<&'static str> {
+    // serde tells which field is missing by its message only.
+    let missing = said.strip_prefix("missing field `")?.strip_suffix('`')?;
+    let (mut name, mut before) = (missing, u32::MAX);
+    let mut earlier = None;
+    for renamed in E::RENAMED.iter().rev() {
+        if renamed.since > stored.schema_version && renamed.since < before && renamed.to == name {
+            (name, before) = (renamed.from, renamed.since);
+            earlier = Some(renamed.from);
+        }
+    }
+    // Where it is there after all, a field of the same name is missing further inside.
+    let fields: Map<String, Value> = serde_json::from_str(stored.json).ok()?;
+    earlier.filter(|name| !fields.contains_key(*name))
+}
+
 /// "version 1 to 2: `name` is not a string", and where the event began if it came from further below.
 fn step_error(stored: Stored<'_>, from: u32, to: u32, error: &UpcastError) -> DecodeError {
-    let failed = DecodeError::content(stored.event_type, error)
+    let mut failed = DecodeError::content(stored.event_type, error)
         .in_step(format_args!("version {from} to {to}"));
+    if !error.is_missing {
+        failed = failed.refused_by_step();
+    }
     if stored.schema_version == from {
         failed
     } else {

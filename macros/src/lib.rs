@@ -15,9 +15,11 @@ mod parse;
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
 use syn::DeriveInput;
+use syn::parse::{ParseStream, Parser};
 
 use crate::errors::Errors;
-use crate::parse::handlers::Input;
+use crate::parse::marked_impl::{Block, Input};
+use crate::parse::query_handler;
 
 /// Makes a struct an event.
 ///
@@ -39,11 +41,11 @@ use crate::parse::handlers::Input;
 /// | `name = "…"` | the name under which the event is stored; by default the struct's |
 /// | `version = N` | the version of its shape, from 1 |
 /// | `alias = "…"` | a stored name of earlier releases that reads as this event; may be given again |
-/// | `upcast(from = N, with = path)` | the function that leads the JSON of version N up to the next, `fn(Value) -> Result<Value, UpcastError>`; without `with`, the step needs nothing; may be given again |
+/// | `upcast(from = N, with = path)` | the function that leads the JSON of version N up to the next, `fn(Value) -> Result<Value, UpcastError>`, or with any other error, or without; without `with`, the step needs nothing; may be given again |
 /// | `removed(since = N, "name", …)` | fields that version N no longer has; may be given again |
 /// | `previous = Type` | the struct of an earlier version, with the same stored name, from which `From` or `TryFrom` leads here |
 /// | `oldest = N` | the oldest version that is read; by default 1, or that of `previous` |
-/// | `readable_from = N` | that readers of version N can read the event by leaving out what they do not know; by default its own version |
+/// | `readable_from = N` | that readers of version N can read the event by leaving out what they do not know; by default its own version. What the marks say against it is a compile error; what they do not say, as a field that is gone without `removed`, the schema test of annals-testing finds |
 /// | `retired` | that no handler may return the event any more; it is read and applied all the same |
 /// | `crate = path` | where annals is, if it is not `::annals` |
 ///
@@ -51,7 +53,7 @@ use crate::parse::handlers::Input;
 /// |---|---|
 /// | `since = N` | the version in which the field was added, or changed as the others say; repeat the attribute for another version |
 /// | `default = …` | what the field is in older events: a string, by `From<&str>`; any other value; the path of a constant or a function |
-/// | `renamed_from = "…"` | the name that it had in the JSON before |
+/// | `renamed_from = "…"` | the name that it had in the JSON before; repeat it for the serde aliases that it had then, and has no more |
 /// | `convert_with = path` | the function from its earlier type: `fn(Old) -> New`, `fn(Old) -> Result<New, E>`, or from JSON to JSON |
 ///
 /// From every version from the oldest on there is a way up to the present one, or a compile error that names the missing step:
@@ -85,6 +87,8 @@ use crate::parse::handlers::Input;
 /// - A change of the struct without a new `version` is not seen: what was stored before no longer reads, or reads as
 ///   something else.
 /// - A `default` is history: once events were read with it, another one changes what they say.
+/// - A mark finds its field under the aliases that serde knows today. One that was dropped is not known: what was stored under
+///   it is lost, or missed. Keep it, or repeat `renamed_from` with it.
 /// - Clippy's `duplicated_attributes` takes a second `removed(since = …)` for a repetition of the first, and a second
 ///   `upcast(from = …)` without a function, too. It does not see the version: allow it on the struct.
 /// - An enum is no event: write a struct for each variant, and list them in `#[aggregate(events(…))]`.
@@ -110,7 +114,8 @@ pub fn event(item: TokenStream) -> TokenStream {
 /// | `crate = path` | where annals is, if it is not `::annals` |
 ///
 /// It writes `Display`, `FromStr`, `From` both ways, `From<&str>` where the inner type has it, `AggregateId`, and `ToId` for
-/// the inner type and `str`, by which `load("ada")` takes either.
+/// the inner type and `str`, by which `load("ada")` takes either. Where the inner type goes into a column of a read model, so
+/// does the id, and conditions take either as well.
 ///
 /// # Mistakes
 ///
@@ -195,7 +200,8 @@ pub fn command(item: TokenStream) -> TokenStream {
 /// | `ignore("Name", …)` | stored names of events in its streams that it passes over |
 /// | `crate = path` | where annals is, if it is not `::annals` |
 ///
-/// It writes `Aggregate`, which hands each event to its `#[apply]`, and the enum of the events with `From` each.
+/// It writes `Aggregate`, which hands each event to its `#[apply]`, and the enum of the events with `From` each. It tells
+/// projections which events its streams hold: a row that follows one names no key.
 ///
 /// # Mistakes
 ///
@@ -261,18 +267,281 @@ pub fn aggregate(item: TokenStream) -> TokenStream {
 /// - A `#[handle]` changes nothing: what it decides is applied by the `#[apply]` of its event, now and at each replay.
 #[proc_macro_attribute]
 pub fn handlers(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[handlers]` belongs on an aggregate's `impl`",
+        parse::handlers::parse,
+        check::handlers::check,
+        expand::handlers::expand,
+    )
+}
+
+/// Makes a struct a row of a read model: its fields are the columns of a table.
+///
+/// ```
+/// use annals::{ReadModel, Subject};
+///
+/// #[derive(Debug, Clone, PartialEq, ReadModel)]
+/// #[read_model(table = "owner_totals")]
+/// struct OwnerTotal {
+///     #[read_model(key)]
+///     owner: String,
+///     #[read_model(index)]
+///     accounts: i64,
+///     #[read_model(json)]
+///     names: Vec<String>,
+/// }
+///
+/// let total = OwnerTotal { owner: "Ada".into(), accounts: 1, names: vec!["savings".into()] };
+/// assert_eq!(OwnerTotal::from_row(total.to_row()?)?, total);
+/// let condition = OwnerTotal::ACCOUNTS.gt(0);
+/// # drop(condition);
+/// # Ok::<(), annals::read_model::ColumnError>(())
+/// ```
+///
+/// | Option | Where | What it says |
+/// |---|---|---|
+/// | `table = "…"` | struct | the name of its table: lower-case letters, digits and `_`, 48 at most |
+/// | `crate = path` | struct | where annals is, if it is not `::annals` |
+/// | `key` | field | what tells its rows apart; of several fields, in their order, the key is a tuple, of up to four |
+/// | `index` | field | that rows are found and ordered by it |
+/// | `unique` | field | the same, and that no two rows have one value |
+/// | `json` | field | that the column holds the field's JSON, for types that go into no column themselves |
+///
+/// It writes `ReadModel`, and for the key and each index a constant by which rows are found: `OwnerTotal::OWNER`. Which events
+/// change the rows, a [`#[projection]`](macro@projection) says.
+///
+/// # Mistakes
+///
+/// - Renaming a field renames its column, and another type changes it: give the projection a new `version`.
+/// - A column without `index` has no constant: filtering by it would read the whole table.
+/// - An enum goes into a column by [`#[derive(ColumnType)]`](macro@ColumnType), a newtype by
+///   [`#[derive(AggregateId)]`](macro@AggregateId).
+/// - An unsigned number above what its column holds fails its event: see `ColumnType`.
+#[proc_macro_derive(ReadModel, attributes(read_model))]
+pub fn read_model(item: TokenStream) -> TokenStream {
+    derive(item, parse::read_model::parse, check::read_model::check, expand::read_model::expand)
+}
+
+/// Has an enum without fields go into a column as text.
+///
+/// ```
+/// use annals::ColumnType;
+///
+/// #[derive(Debug, Clone, PartialEq, ColumnType)]
+/// enum Status {
+///     Open,
+///     #[column(name = "Settled")]
+///     Closed,
+/// }
+///
+/// assert_eq!(Status::Closed.to_value()?.to_string(), "Settled");
+/// # Ok::<(), annals::read_model::ColumnError>(())
+/// ```
+///
+/// | Option | Where | What it says |
+/// |---|---|---|
+/// | `name = "…"` | variant | the text in the column; by default the variant's name |
+/// | `crate = path` | enum | where annals is, if it is not `::annals` |
+///
+/// It writes `ColumnType`, and `KeyColumn` if the enum is `Clone`.
+///
+/// # Mistakes
+///
+/// - Renaming a variant without `name` renames what is in the column: rows that were written before no longer read.
+/// - Columns are ordered by the text, not by the order of the variants.
+#[proc_macro_derive(ColumnType, attributes(column))]
+pub fn column_type(item: TokenStream) -> TokenStream {
+    derive(item, parse::column_type::parse, check::column_type::check, expand::column_type::expand)
+}
+
+/// Reads the marked methods of a read model's impl: `#[on]` says what an event does to a row.
+///
+/// ```
+/// use annals::{Aggregate, Event, ReadModel, handlers, projection};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// struct Opened {
+///     owner: String,
+/// }
+///
+/// #[derive(Debug, Clone, PartialEq, ReadModel)]
+/// #[read_model(table = "owner_totals")]
+/// struct OwnerTotal {
+///     #[read_model(key)]
+///     owner: String,
+///     accounts: i64,
+/// }
+///
+/// #[projection(version = 1)]
+/// impl OwnerTotal {
+///     #[on(upsert, key = owner)]
+///     fn opened(row: Option<Self>, event: &Opened) -> Self {
+///         Self { owner: event.owner.clone(), accounts: row.map_or(0, |row| row.accounts) + 1 }
+///     }
+/// }
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its checkpoint is kept; by default the table's |
+/// | `version = N` | the version of its definition, from 1; another one gets tables of its own |
+/// | `on_error = …` | what becomes of an event that fails: `park`, `stop` or `skip`; by default `park` |
+/// | `batch = N` | how many events a batch has at most; by default as many as do the engine good |
+/// | `inline` | that its rows change in the transaction of the append |
+/// | `exhaustive(Aggregate, …)` | that it takes all events of these aggregates, but for those that it ignores |
+/// | `ignore(Event, …)` | events that it passes over |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// | First | Then | Last, if wanted | Returns |
+/// |---|---|---|---|
+/// | nothing: it creates | `&Event` | `&EventContext<Self>` | `Self` or `Option<Self>` |
+/// | `&mut self` | `&Event` | `&EventContext<Self>` | nothing |
+/// | `self` | `&Event` | `&EventContext<Self>` | `Self` or `Option<Self>` |
+/// | `Option<Self>`, marked `upsert` | `&Event` | `&EventContext<Self>` | `Self` or `Option<Self>` |
+///
+/// Each may return a `Result` of that. Without an option, a row follows the event's own stream: its key is the id of the
+/// aggregate that lists the event.
+///
+/// | Option of `#[on]` | What it says |
+/// |---|---|
+/// | `key = field` | that the event's field of this name is the key; `key = (a, b)` for a key of two |
+/// | `key = \|event\| …` | the key, or a `Vec`, an array or an `Option` of it: the event goes to each row |
+/// | `each(column = field)` | all rows whose column of this name, which has an index, has the value of the event's field |
+/// | `upsert` | that the row may be there or not |
+/// | `from = Aggregate` | that the event is taken only from the streams of this aggregate |
+///
+/// It writes an `On<Event>` for each method, `Projection`, and registers the projection.
+///
+/// # Mistakes
+///
+/// - An event that several aggregates list goes to no row by itself: say whose row it changes by `from` or `key`.
+/// - A method sees its row and its event, and asks nobody: a rebuild has to give the same. What reaches outside is a reactor.
+/// - Another `#[on]`, or another meaning of one, wants another `version`: rows that were written before stay as they are.
+#[proc_macro_attribute]
+pub fn projection(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[projection]` belongs on a read model's `impl`",
+        parse::projection::parse,
+        check::projection::check,
+        expand::projection::expand,
+    )
+}
+
+/// Reads the marked methods of a projection that is SQL of one's own: `#[setup]` makes its tables, `#[on]` writes what an event
+/// says, in the transaction that moves the checkpoint. It comes from `annals_postgres`.
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its checkpoint is kept |
+/// | `version = N` | the version of its definition, from 1; another one is set up anew and reads the log from the beginning |
+/// | `on_error = …` | what becomes of an event that fails: `park`, `stop` or `skip`; by default `park` |
+/// | `batch = N` | how many events a batch has at most; by default as many as do the engine good |
+/// | `crate = path` | where annals-postgres is, if it is not `::annals_postgres` |
+///
+/// | Mark | Takes | Returns |
+/// |---|---|---|
+/// | `#[setup]`, once | `&mut PgConnection` | a `Result<(), _>` |
+/// | `#[on]` | `&Event`, `&mut SqlContext<'_>` | a `Result<(), _>` |
+///
+/// Each is an `async fn` without `self`. Any error goes that a `Box<dyn Error + Send + Sync>` takes.
+///
+/// It writes a `SqlOn<Event>` for each event, and `SqlProjection`. `register_sql::<Audit>()` has an engine run it.
+///
+/// # Mistakes
+///
+/// - An error that is not passed on leaves the transaction broken: the event fails all the same, with a message that says less.
+/// - The transaction is the engine's to end: no `COMMIT`, no `ROLLBACK`. Savepoints, as `Connection::begin` makes them, are fine.
+/// - A new `version` needs tables of other names: those of the old one are still there, and old programs write them.
+#[proc_macro_attribute]
+pub fn sql_projection(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[sql_projection]` belongs on the `impl` of a type of your own",
+        parse::sql_projection::parse,
+        check::sql_projection::check,
+        expand::sql_projection::expand,
+    )
+}
+
+/// Makes a struct a query: what someone wants to know.
+///
+/// ```
+/// use annals::Query;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Serialize, Deserialize, Query)]
+/// #[query(result = u64)]
+/// struct CountAccounts {
+///     owner: String,
+/// }
+///
+/// assert_eq!(<CountAccounts as Query>::NAME, "CountAccounts");
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `result = Type` | what the answer is |
+/// | `name = "…"` | the name by which HTTP handlers know it; by default the struct's |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// It writes `Query`. Who answers it, a [`#[query_handler]`](macro@query_handler) says.
+///
+/// # Mistakes
+///
+/// - A query and its result need `Serialize`, the query `Deserialize`, too: they are asked by name as JSON.
+#[proc_macro_derive(Query, attributes(query))]
+pub fn query(item: TokenStream) -> TokenStream {
+    derive(item, parse::query::parse, check::query::check, expand::query::expand)
+}
+
+/// Has a `fn` answer a query.
+///
+/// ```
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Serialize, Deserialize, Query)]
+/// #[query(result = String)]
+/// struct Greeting {
+///     name: String,
+/// }
+///
+/// #[query_handler]
+/// async fn greet(query: Greeting, cx: &QueryContext) -> String {
+///     format!("{}, {}", query.name, cx.user().unwrap_or("nobody"))
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let queries = QueryBus::new(ReadModels::new(MemoryStore::new()));
+/// assert_eq!(queries.ask(Greeting { name: "hello".into() }).user("ada").await?, "hello, ada");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// It takes the query and, last and only if it wants it, `&QueryContext`; it returns the query's result, or a `Result` of it.
+/// It may be async. The one option is `crate = path`, where annals is, if it is not `::annals`.
+///
+/// It writes `HandledQuery` for the query, and the route by the query's name. The `fn` itself stays what it is.
+///
+/// # Mistakes
+///
+/// - It stands in the crate of its query, beside other items: not in an `impl`.
+#[proc_macro_attribute]
+pub fn query_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse(item.clone()) {
-        Ok(block) => stages(
-            Input { arguments: arguments.into(), block },
-            parse::handlers::parse,
-            check::handlers::check,
-            expand::handlers::expand,
+        Ok(function) => stages(
+            query_handler::Input { arguments: arguments.into(), function },
+            parse::query_handler::parse,
+            check::query_handler::check,
+            expand::query_handler::expand,
         ),
-        Err(error) => {
-            let mut tokens: TokenStream = error.into_compile_error().into();
-            tokens.extend(item);
-            tokens
-        }
+        Err(error) => beside(&error, item),
     }
 }
 
@@ -288,13 +557,16 @@ pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[handle]` belongs on a method in a `#[handlers]` impl", item)
 }
 
-/// Will mark a method of a projection, a process or a reactor.
+/// Marks a method that takes an event, in a `#[projection]` impl.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark(
-        "`#[on]` is not there yet: projections, processes and reactors come with a later release",
-        item,
-    )
+    mark("`#[on]` belongs on a method in a `#[projection]` impl", item)
+}
+
+/// Marks the method that makes the tables, in a `#[sql_projection]` impl.
+#[proc_macro_attribute]
+pub fn setup(_: TokenStream, item: TokenStream) -> TokenStream {
+    mark("`#[setup]` belongs on a method in a `#[sql_projection]` impl", item)
 }
 
 /// Will mark a step of a saga.
@@ -329,6 +601,29 @@ fn derive<M>(
         Ok(item) => stages(item, parse, check, expand),
         Err(error) => error.into_compile_error().into(),
     }
+}
+
+/// Reads an attribute on an impl; `elsewhere` says what it belongs on.
+fn attribute<M>(
+    arguments: TokenStream,
+    item: TokenStream,
+    elsewhere: &str,
+    parse: fn(Input, &Errors) -> M,
+    check: fn(&mut M, &Errors),
+    expand: fn(&M) -> TokenStream2,
+) -> TokenStream {
+    let read = |input: ParseStream<'_>| Block::parse(input, elsewhere);
+    match read.parse(item.clone()) {
+        Ok(block) => stages(Input { arguments: arguments.into(), block }, parse, check, expand),
+        Err(error) => beside(&error, item),
+    }
+}
+
+/// The item as it is, and what is wrong with it.
+fn beside(error: &syn::Error, item: TokenStream) -> TokenStream {
+    let mut tokens: TokenStream = error.to_compile_error().into();
+    tokens.extend(item);
+    tokens
 }
 
 /// Goes through the stages: mistakes do not keep the rest from being printed.

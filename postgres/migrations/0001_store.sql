@@ -66,20 +66,49 @@ CREATE TABLE {schema}.snapshots (
     CONSTRAINT snapshots_stream PRIMARY KEY (stream_id, snapshot_version)
 );
 
-CREATE TABLE {schema}.rows (
-    model text NOT NULL COLLATE "C",
-    key   text NOT NULL COLLATE "C",
-    data  json NOT NULL,
-    CONSTRAINT rows_model_key PRIMARY KEY (model, key)
+CREATE INDEX snapshots_saved_at ON {schema}.snapshots (saved_at);
+
+-- What is kept of each projection beside its rows. Which of its tables answers is the generation; the tables themselves are
+-- made when the projection is prepared.
+CREATE TABLE {schema}.projections (
+    version    bigint  NOT NULL,
+    generation bigint  NOT NULL,
+    building   bigint,
+    paused     boolean NOT NULL,
+    projection text    NOT NULL COLLATE "C",
+    model      text    COLLATE "C",
+    definition json    NOT NULL,
+    CONSTRAINT projections_name PRIMARY KEY (projection, version),
+    CONSTRAINT projections_model UNIQUE (model, version)
 );
 
--- Where each reader of the log stands, and who may move it: the epoch rises with each owner.
+-- Events that wait for their row. A key may be longer than an index takes: its hash stands for it.
+CREATE TABLE {schema}.parked (
+    version    bigint      NOT NULL,
+    shard      bigint      NOT NULL,
+    position   bigint      NOT NULL,
+    attempts   bigint      NOT NULL,
+    parked_at  timestamptz NOT NULL,
+    retry_at   timestamptz,
+    name       text        NOT NULL COLLATE "C",
+    key_hash   bytea       NOT NULL,
+    key        text        NOT NULL COLLATE "C",
+    stream_id  text        NOT NULL COLLATE "C",
+    event_type text        NOT NULL COLLATE "C",
+    error      text        NOT NULL COLLATE "C",
+    CONSTRAINT parked_event PRIMARY KEY (name, version, shard, position, key_hash)
+);
+
+-- Where each reader of the log stands, and who may move it: the epoch rises with each owner. The unit of work that moved it
+-- last, and under which epoch, tells who lost the connection at the COMMIT whether it was done.
 CREATE TABLE {schema}.checkpoints (
     version    bigint      NOT NULL,
     shard      bigint      NOT NULL,
     position   bigint,
     epoch      bigint      NOT NULL,
+    moved_in   bigint      NOT NULL DEFAULT 0,
     held_until timestamptz NOT NULL,
+    moved_by   uuid,
     name       text        NOT NULL COLLATE "C",
     owner      text        COLLATE "C",
     CONSTRAINT checkpoints_reader PRIMARY KEY (name, version, shard)
@@ -135,9 +164,12 @@ BEGIN
             USING ERRCODE = 'inappropriate_isolation_level_for_branch_transaction',
                   HINT = 'append at READ COMMITTED: what an older snapshot hides decides the order';
     END IF;
-    IF cardinality(event_id) > 0 THEN
+    -- Of several appends in one transaction, the lock of the first is below them all. The setting goes with the lock: at the end
+    -- of the transaction, or of the savepoint in which it was taken.
+    IF cardinality(event_id) > 0 AND current_setting('annals.under_way_{schema}', true) IS DISTINCT FROM 'yes' THEN
         SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO drawn FROM {schema}.positions AS s;
         PERFORM pg_advisory_xact_lock_shared(({namespace}::bigint << 48) | drawn);
+        PERFORM set_config('annals.under_way_{schema}', 'yes', true);
     END IF;
     now_at := clock_timestamp();
 

@@ -1,9 +1,10 @@
 -- A lease that has run out passes on under its old owner's name too: it may be a new process, and the old one only asleep.
+-- The clock is read twice, and may step back in between: it alone never leaves another owner the epoch.
 INSERT INTO {schema}.checkpoints AS c (name, version, shard, owner, epoch, held_until)
 VALUES ($1, $2, $3, $4, 1, clock_timestamp() + $5 * interval '1 microsecond')
     ON CONFLICT (name, version, shard) DO UPDATE
    SET owner = excluded.owner,
-       epoch = CASE WHEN c.held_until > clock_timestamp() THEN c.epoch ELSE c.epoch + 1 END,
+       epoch = CASE WHEN c.owner = excluded.owner AND c.held_until > clock_timestamp() THEN c.epoch ELSE c.epoch + 1 END,
        held_until = excluded.held_until
  WHERE c.held_until <= clock_timestamp() OR c.owner = excluded.owner
 RETURNING c.epoch

@@ -1,14 +1,16 @@
 //! The way to the database: the pool, the statements, and how long an outage is borne.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use annals::metrics::POOL_WAIT_SECONDS;
 use annals::{PayloadCodec, StoreError};
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
-use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
-use tokio::sync::Semaphore;
+use sqlx::{ConnectOptions, PgPool};
 use tokio::time::timeout;
 
 use crate::error::{Failure, is_lost, store_error};
@@ -27,12 +29,36 @@ pub(crate) struct Database {
     pub(crate) patience: Duration,
     /// How long a server may say nothing before its connection counts as lost.
     pub(crate) silence: Duration,
-    /// The turns of appends that wait for another transaction's lock.
-    pub(crate) aside: Semaphore,
+    /// How many bytes of events a page has at most, if it has more than one event.
+    pub(crate) page_bytes: usize,
+    /// How many bytes an event had on average in the pages that were read last.
+    pub(crate) heavy: AtomicUsize,
+    /// Whether other processes are told of what is appended.
+    pub(crate) tells: bool,
+    pub(crate) snapshots: Retention,
+    pub(crate) after_connect: Option<AfterConnect>,
 }
 
-/// How many appends may wait for other transactions' locks at once, each over a connection of its own.
-pub(crate) const ASIDE: usize = 4;
+/// What is done with each new connection before it is used.
+pub(crate) type AfterConnect = Arc<
+    dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + Sync,
+>;
+
+/// Which snapshots are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retention {
+    /// Of how many versions of an aggregate's shape, the highest first.
+    pub(crate) versions: u32,
+    /// For how long after they were saved; `None` for ever.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// The rows of a page.
+pub(crate) struct PageRows {
+    pub(crate) rows: Vec<PgRow>,
+    /// Whether there may be more.
+    pub(crate) is_full: bool,
+}
 
 impl Database {
     pub(crate) async fn acquire(
@@ -67,7 +93,14 @@ impl Database {
         doing: &str,
         options: PgConnectOptions,
     ) -> Result<PgConnection, StoreError> {
-        match timeout(self.silence, options.connect()).await {
+        let connecting = async {
+            let mut connection = options.connect().await?;
+            if let Some(after_connect) = &self.after_connect {
+                after_connect(&mut connection).await?;
+            }
+            Ok(connection)
+        };
+        match timeout(self.silence, connecting).await {
             Ok(connected) => connected.map_err(|error| store_error(doing, error)),
             Err(_) => Err(self.silent(doing)),
         }
@@ -85,7 +118,13 @@ impl Database {
         }
     }
 
-    fn silent(&self, doing: &str) -> StoreError {
+    /// How long a lock is waited for at most: well before the server counts as silent, so that what was not done is told as
+    /// not done.
+    pub(crate) fn longest_lock(&self) -> Duration {
+        self.silence / 2
+    }
+
+    pub(crate) fn silent(&self, doing: &str) -> StoreError {
         let silence = self.silence;
         StoreError::unavailable(format!("{doing}: the server said nothing for {silence:?}"))
     }
@@ -99,11 +138,63 @@ impl Database {
         let mut tries = self.tries();
         loop {
             let mut connection = self.acquire(doing).await?;
-            match query().fetch_all(&mut *connection).await {
-                Ok(rows) => return Ok(rows),
-                Err(error) => tries.go_on(doing, connection, error)?,
+            match timeout(self.silence, query().fetch_all(&mut *connection)).await {
+                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
+                Err(_) => return Err(self.given_up(doing, connection)),
             }
         }
+    }
+
+    /// Reads the rows of a page: as many as were asked for, or fewer where they are large. The query is given how many.
+    pub(crate) async fn fetch_page<'q>(
+        &self,
+        doing: &str,
+        (least, most): (usize, usize),
+        query: impl Fn(usize) -> Query<'q>,
+        size: impl Fn(&PgRow) -> usize,
+    ) -> Result<PageRows, StoreError> {
+        let mut tries = self.tries();
+        let fitting = self.page_bytes / self.heavy.load(Ordering::Relaxed).max(1);
+        let asked = most.min(fitting.max(least));
+        loop {
+            let mut connection = self.acquire(doing).await?;
+            let reading = async {
+                let (mut read, mut bytes, mut is_cut) = (Vec::new(), 0_usize, false);
+                let mut rows = query(asked).fetch(&mut *connection);
+                while let Some(row) = rows.try_next().await? {
+                    bytes = bytes.saturating_add(size(&row));
+                    read.push(row);
+                    if bytes > self.page_bytes && read.len() >= least {
+                        is_cut = read.len() < asked;
+                        break;
+                    }
+                }
+                Ok((read, bytes, is_cut))
+            };
+            match timeout(self.silence, reading).await {
+                Ok(Ok((rows, bytes, is_cut))) => {
+                    if is_cut {
+                        // What the server still sends nobody reads.
+                        drop(connection.detach());
+                    }
+                    let average = bytes / rows.len().max(1);
+                    // Half as heavy each time, so that what is light is soon read in whole pages again.
+                    let halved = self.heavy.load(Ordering::Relaxed) / 2;
+                    self.heavy.store(average.max(halved), Ordering::Relaxed);
+                    let is_full = is_cut || rows.len() >= asked;
+                    return Ok(PageRows { rows, is_full });
+                }
+                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
+                Err(_) => return Err(self.given_up(doing, connection)),
+            }
+        }
+    }
+
+    /// A connection that says nothing is given up.
+    fn given_up(&self, doing: &str, connection: PoolConnection<Postgres>) -> StoreError {
+        drop(connection.detach());
+        self.silent(doing)
     }
 
     /// Reads the one row of a query, if there is any.
@@ -134,17 +225,17 @@ impl Database {
         let mut tries = self.tries();
         loop {
             let mut connection = self.acquire(doing).await?;
-            match query().execute(&mut *connection).await {
-                Ok(done) => return Ok(done.rows_affected()),
-                Err(error) => tries.go_on(doing, connection, error)?,
+            match timeout(self.silence, query().execute(&mut *connection)).await {
+                Ok(Ok(done)) => return Ok(done.rows_affected()),
+                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
+                Err(_) => return Err(self.given_up(doing, connection)),
             }
         }
     }
 
     /// Tells other processes that something was appended.
     pub(crate) async fn tell(&self) {
-        let sql = format!("SELECT pg_notify('{}', '')", self.schema.channel());
-        if let Err(error) = sqlx::query(AssertSqlSafe(sql)).execute(&self.pool).await {
+        if let Err(error) = self.execute("wake readers up", || self.statements.notify()).await {
             tracing::debug!(%error, "nobody could be woken up; they look by themselves");
         }
     }

@@ -22,6 +22,14 @@ pub(crate) enum Failure {
 const TAKEN: [&str; 3] = ["events_stream_version", "events_event_id", "keys_stream_key"];
 
 impl Failure {
+    /// What it means for a write that only looked: there is no doubt about it.
+    pub(crate) fn nothing_sent(self) -> Self {
+        match self {
+            Self::Lost(error) => Self::Undone(error),
+            failure => failure,
+        }
+    }
+
     /// What an error means for a write.
     pub(crate) fn of(doing: &str, error: sqlx::Error) -> Self {
         if let Some(found) = in_database(&error) {
@@ -47,7 +55,7 @@ impl Failure {
     }
 }
 
-fn in_database(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+pub(crate) fn in_database(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref()
 }
 
@@ -67,12 +75,33 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether an error tells of the server or the way to it, not of what was asked: the same again may be answered.
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
+    is_lost(error)
+        || matches!(error, sqlx::Error::PoolTimedOut)
+        || in_database(error).is_some_and(|found| is_passing(found.code()))
+}
+
+/// Whether a code tells of a server that starts, stops or is full, of others' locks, or of a stand-by that may be promoted.
+fn is_passing(code: &str) -> bool {
+    matches!(code, "25006" | "55P03")
+        || is_shutdown(code)
+        || code.starts_with("53")
+        || code.starts_with("40")
+}
+
+/// Whether a store's error comes from a table or a view that is not there.
+pub(crate) fn is_missing(error: &StoreError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    cause.and_then(in_database).is_some_and(|found| matches!(found.code(), "42P01" | "3F000"))
+}
+
 /// Says what failed, and what can be done about it.
 pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
     let Some(found) = in_database(&error) else {
         return match &error {
             sqlx::Error::PoolTimedOut => StoreError::unavailable(format!(
-                "{doing}: no connection was free in time; raise the pool's `max_connections` or its `acquire_timeout`"
+                "{doing}: no connection could be had in time: the server cannot be reached, or the pool's `max_connections` or `acquire_timeout` is too low"
             )),
             sqlx::Error::PoolClosed => StoreError::other(format!("{doing}: the pool is closed")),
             sqlx::Error::Configuration(_) => {
@@ -118,11 +147,8 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         _ => format!("{doing}: the database refuses it ({code})"),
     };
     let made = match code {
-        // A server that starts, stops or is full; a lock or a time-out; a stand-by that may be promoted.
-        "25006" | "55P03" | "57014" => StoreError::unavailable(message),
-        code if is_shutdown(code) || code.starts_with("53") || code.starts_with("40") => {
-            StoreError::unavailable(message)
-        }
+        // A time-out comes of what else the server has to do.
+        code if code == "57014" || is_passing(code) => StoreError::unavailable(message),
         code if code.starts_with("22") || code.starts_with("54") => StoreError::invalid(message),
         "25004" | "28000" | "28P01" | "3D000" | "42501" => StoreError::invalid(message),
         _ => StoreError::other(message),

@@ -26,6 +26,13 @@ const MINUS_INFINITY: i64 = i64::MIN;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Instant(pub(crate) Timestamp);
 
+impl Instant {
+    /// Whether it comes back as it was.
+    pub(crate) fn is_exact(self) -> bool {
+        self.0 == Timestamp::MIN || self.0.as_micros() - EPOCH >= EARLIEST
+    }
+}
+
 impl Type<Postgres> for Instant {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(TIMESTAMPTZ)

@@ -11,13 +11,19 @@
 //! wait for nobody, and a transaction of anyone else in the server holds no reader up. An append in a transaction of the
 //! program's own does, until it ends: keep such a transaction short.
 
+mod address;
 mod append;
+mod builder;
+mod checkpoint;
 mod database;
 mod error;
 mod instant;
 mod migrate;
+mod models;
 mod ports;
 mod read;
+mod snapshots;
+mod sql_projection;
 mod statements;
 mod store;
 #[cfg(feature = "testing")]
@@ -25,4 +31,61 @@ pub mod testing;
 mod unit;
 mod wake;
 
-pub use store::{PostgresStore, PostgresStoreBuilder};
+pub use annals_macros::setup;
+/// Has SQL of one's own follow the log.
+///
+/// ```no_run
+/// use annals::prelude::*;
+/// use annals_postgres::{RegisterSql, SqlContext, sql_projection};
+/// use serde::{Deserialize, Serialize};
+/// use sqlx::PgConnection;
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// struct Opened {
+///     owner: String,
+/// }
+///
+/// struct Audit;
+///
+/// #[sql_projection(name = "audit", version = 1)]
+/// impl Audit {
+///     #[setup]
+///     async fn tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+///         let create = "CREATE TABLE audit (stream text NOT NULL, owner text NOT NULL)";
+///         sqlx::query(create).execute(connection).await.map(drop)
+///     }
+///
+///     #[on]
+///     async fn opened(event: &Opened, cx: &mut SqlContext<'_>) -> Result<(), sqlx::Error> {
+///         let stream = cx.stream_id().to_string();
+///         let insert = sqlx::query("INSERT INTO audit VALUES ($1, $2)").bind(stream).bind(&event.owner);
+///         insert.execute(cx.connection()).await.map(drop)
+///     }
+/// }
+///
+/// # async fn run(store: annals_postgres::PostgresStore) -> Result<(), EngineError> {
+/// let engine = ProjectionEngine::builder(store).register_all().register_sql::<Audit>().start().await?;
+/// # engine.shutdown().await
+/// # }
+/// ```
+///
+pub use annals_macros::sql_projection;
+pub use builder::PostgresStoreBuilder;
+pub use models::{BatchTransaction, SqlError, read_models, read_models_in};
+pub use sql_projection::{
+    EngineSql, RegisterSql, SqlContext, SqlHandler, SqlOn, SqlProjection, sql_projector,
+};
+pub use store::PostgresStore;
+
+/// What `#[sql_projection]` names; nothing for anyone else.
+#[doc(hidden)]
+pub mod __private {
+    pub use annals::{Event, OnError};
+    pub use sqlx::postgres::PgConnection;
+
+    pub use crate::models::SqlError;
+    pub use crate::sql_projection::{
+        SetupConnection, SqlContext, SqlHandler, SqlHandlerContext, SqlOn, SqlOutcome,
+        SqlProjection,
+    };
+}

@@ -75,26 +75,35 @@ async fn migrate_on(connection: &mut PgConnection, schema: &Schema) -> Result<()
     transaction.commit().await.map_err(failed)
 }
 
-const TRACKING: &str = "CREATE TABLE {schema}.migrations (
-    step       bigint      PRIMARY KEY,
-    migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-";
+/// Keeps which steps were done.
+const TRACKING: &str = include_str!("../sql/tracking.sql");
 
-/// The SQL of all steps, for those who run migrations themselves.
+/// The SQL of all steps, for those who run migrations themselves: each that was done is passed over.
 pub(crate) fn sql(schema: &Schema) -> String {
+    let newest = STEPS.len();
+    let begin = include_str!("../sql/script_begin.sql")
+        .replace("{tracking}", &TRACKING.trim_end().replace('\n', "\n    "))
+        .replace("{lock}", &LOCK.to_string())
+        .replace("{newest}", &newest.to_string());
     let steps = (1..).zip(STEPS).map(|(number, step)| {
-        format!(
-            "\n-- Step {number}\n{step}\nINSERT INTO {{schema}}.migrations (step) VALUES ({number});\n"
-        )
+        include_str!("../sql/script_step.sql")
+            .replace("{number}", &number.to_string())
+            .replace("{step}", step.trim_end())
     });
     let steps: String = steps.collect();
-    let begin = "BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\n";
-    schema.fill(&format!("{begin}{TRACKING}{steps}COMMIT;\n"))
+    schema.fill(&format!("{begin}{steps}\nCOMMIT;\n"))
 }
 
 /// The grants of a role that appends and reads, and changes no history.
 pub(crate) fn grants(schema: &Schema, role: &str) -> String {
     let role = format!("\"{}\"", role.replace('"', "\"\""));
     schema.fill(include_str!("../sql/grants.sql")).replace("{role}", &role)
+}
+
+/// The grants that a role needs beside those, to make tables of read models.
+pub(crate) fn engine_grants(schema: &Schema, role: &str) -> String {
+    let name = format!("\"{}\"", role.replace('"', "\"\""));
+    let text = format!("E'{}'", role.replace('\\', "\\\\").replace('\'', "\\'"));
+    let sql = schema.fill(include_str!("../sql/engine_grants.sql"));
+    sql.replace("{role}", &name).replace("{role_text}", &text)
 }

@@ -1,13 +1,16 @@
 //! The ports, each handed to the module that does it.
 
+use std::any::Any;
 use std::time::Duration;
 
+use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use annals::read_model::{ModelTable, Row as ModelRow, RowKey, Select, Table, Test};
 use annals::shape::Fingerprint;
 use annals::{
     Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
     OutgoingCommand, Page, Payload, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
-    ReadStream, Receipt, Row as ModelRow, RowChange, RowKey, SnapshotStore, StoreError,
-    StoredSnapshot, StreamHead, StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
+    ReadStream, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, StreamHead,
+    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
@@ -16,7 +19,7 @@ use crate::append::{bounded, key_entry, micros, unsigned};
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::store::PostgresStore;
-use crate::{read, unit};
+use crate::{models, read, unit};
 
 /// How many expired keys one statement removes.
 const PURGED_AT_ONCE: i64 = 1_000;
@@ -52,9 +55,7 @@ impl EventStore for PostgresStore {
         let row = self
             .database()
             .fetch_optional(doing, || {
-                sqlx::query(self.database().statements.keys())
-                    .bind(&[stream_id.as_str()][..])
-                    .bind(&[key][..])
+                self.database().statements.keys().bind(&[stream_id.as_str()][..]).bind(&[key][..])
             })
             .await?;
         let entry = row.map(|row| key_entry(&row)).transpose();
@@ -67,7 +68,7 @@ impl EventStore for PostgresStore {
             let removed = self
                 .database()
                 .execute("purge idempotency keys", || {
-                    sqlx::query(self.database().statements.purge_keys()).bind(PURGED_AT_ONCE)
+                    self.database().statements.purge_keys().bind(PURGED_AT_ONCE)
                 })
                 .await?;
             purged += removed;
@@ -105,7 +106,7 @@ impl UnitOfWorkStore for PostgresStore {
                 let source = StoreError::other(message).with_source(error);
                 return Err(match first {
                     Some(stream_id) => WriteError::UnknownOutcome { stream_id, source },
-                    None => source.into(),
+                    None => WriteError::UnknownCommit { source },
                 });
             }
         };
@@ -127,7 +128,9 @@ impl SnapshotStore for PostgresStore {
         let row = self
             .database()
             .fetch_optional(doing, || {
-                sqlx::query(self.database().statements.snapshot_load())
+                self.database()
+                    .statements
+                    .snapshot_load()
                     .bind(stream_id.as_str())
                     .bind(i64::from(snapshot_version))
             })
@@ -147,7 +150,9 @@ impl SnapshotStore for PostgresStore {
     async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
         self.database()
             .execute("save a snapshot", || {
-                sqlx::query(self.database().statements.snapshot_save())
+                self.database()
+                    .statements
+                    .snapshot_save()
                     .bind(snapshot.stream_id.as_str())
                     .bind(i64::from(snapshot.snapshot_version))
                     .bind(bounded(snapshot.stream_version))
@@ -162,57 +167,69 @@ impl SnapshotStore for PostgresStore {
 
 #[async_trait]
 impl ReadModelStore for PostgresStore {
-    async fn rows(
-        &self,
-        model: &str,
-        keys: &[RowKey],
-    ) -> Result<Vec<Option<ModelRow>>, StoreError> {
-        let doing = "read rows";
-        let texts: Vec<&str> = keys.iter().map(|key| &*key.0).collect();
-        let found = self
-            .database()
-            .fetch_all(doing, || {
-                sqlx::query(self.database().statements.rows_by_key()).bind(model).bind(&texts)
-            })
-            .await?;
-        let mut rows: Vec<Option<ModelRow>> = vec![None; keys.len()];
-        for row in &found {
-            let read = || -> Result<(usize, Payload), sqlx::Error> {
-                let number: i64 = row.try_get(0)?;
-                let place = usize::try_from(number - 1)
-                    .map_err(|error| sqlx::Error::Decode(error.into()))?;
-                Ok((place, Payload::new(row.try_get::<&str, _>(1)?)))
-            };
-            let (place, data) = read().map_err(|error| store_error(doing, error))?;
-            rows[place] = Some(ModelRow { key: keys[place].clone(), data });
-        }
-        Ok(rows)
+    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
+        models::prepare(self.database(), definition).await
     }
 
-    async fn row_page(
+    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
+        models::catalog(self.database()).await
+    }
+
+    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
+        models::begin_generation(self.database(), definition).await
+    }
+
+    async fn switch_generation(
         &self,
-        model: &str,
-        after: Option<&RowKey>,
-        limit: usize,
+        definition: &ModelDefinition,
+        generation: u32,
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        models::switch_generation(self.database(), definition, generation, fence).await
+    }
+
+    async fn drop_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+    ) -> Result<(), StoreError> {
+        models::drop_generation(self.database(), definition, generation).await
+    }
+
+    async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), StoreError> {
+        models::set_paused(self.database(), projection, version, paused).await
+    }
+
+    async fn rows(
+        &self,
+        table: &ModelTable,
+        keys: &[RowKey],
+        tests: &[Test],
     ) -> Result<Vec<ModelRow>, StoreError> {
-        let doing = "read rows";
-        let found = self
-            .database()
-            .fetch_all(doing, || {
-                sqlx::query(self.database().statements.rows_page())
-                    .bind(model)
-                    .bind(after.map(|key| &*key.0))
-                    .bind(bounded(limit as u64))
-            })
-            .await?;
-        let rows: Result<Vec<_>, sqlx::Error> = found
-            .iter()
-            .map(|row| {
-                let key = RowKey(row.try_get(0)?);
-                Ok(ModelRow { key, data: Payload::new(row.try_get::<&str, _>(1)?) })
-            })
-            .collect();
-        rows.map_err(|error| store_error(doing, error))
+        models::rows(self.database(), table, keys, tests).await
+    }
+
+    async fn select(
+        &self,
+        table: &'static Table,
+        version: u32,
+        select: &Select,
+    ) -> Result<Option<Vec<ModelRow>>, StoreError> {
+        models::select(self.database(), table, version, select).await
+    }
+
+    async fn count(
+        &self,
+        table: &'static Table,
+        version: u32,
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError> {
+        models::count(self.database(), table, version, tests).await
     }
 
     async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
@@ -220,7 +237,9 @@ impl ReadModelStore for PostgresStore {
         let row = self
             .database()
             .fetch_optional(doing, || {
-                sqlx::query(self.database().statements.checkpoint())
+                self.database()
+                    .statements
+                    .checkpoint()
                     .bind(&id.name)
                     .bind(i64::from(id.version))
                     .bind(i64::from(id.shard))
@@ -241,7 +260,9 @@ impl ReadModelStore for PostgresStore {
         let row = self
             .database()
             .fetch_optional(doing, || {
-                sqlx::query(self.database().statements.lease_claim())
+                self.database()
+                    .statements
+                    .lease_claim()
                     .bind(&id.name)
                     .bind(i64::from(id.version))
                     .bind(i64::from(id.shard))
@@ -258,7 +279,9 @@ impl ReadModelStore for PostgresStore {
         let Fence { id, epoch } = fence;
         self.database()
             .execute("release a lease", || {
-                sqlx::query(self.database().statements.lease_release())
+                self.database()
+                    .statements
+                    .lease_release()
                     .bind(&id.name)
                     .bind(i64::from(id.version))
                     .bind(i64::from(id.shard))
@@ -273,9 +296,30 @@ impl ReadModelStore for PostgresStore {
         rows: Vec<RowChange>,
         checkpoint: CheckpointChange,
     ) -> Result<(), WriteError> {
-        let mut work = UnitOfWork::new().checkpoint(checkpoint);
-        work.rows = rows;
-        self.commit(work).await.map(drop)
+        let database = self.inner.database.clone();
+        // A task of its own: what a caller that went away has sent is answered before its connection is used again.
+        let writing =
+            tokio::spawn(async move { models::write_rows(&database, &rows, &checkpoint).await });
+        writing.await.unwrap_or_else(|error| {
+            let message = "the task that writes rows ended before it had an answer";
+            Err(StoreError::other(message).with_source(error).into())
+        })
+    }
+
+    async fn parked(
+        &self,
+        reader: &CheckpointId,
+        key: Option<&str>,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        models::parked(self.database(), reader, key).await
+    }
+
+    fn row_codec(&self) -> &dyn PayloadCodec {
+        &*self.database().codec
+    }
+
+    fn backend(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(self)
     }
 }
 
@@ -285,9 +329,7 @@ impl ProcessStore for PostgresStore {
         let doing = "read outgoing commands";
         let found = self
             .database()
-            .fetch_all(doing, || {
-                sqlx::query(self.database().statements.outgoing()).bind(bounded(limit as u64))
-            })
+            .fetch_all(doing, || self.database().statements.outgoing().bind(bounded(limit as u64)))
             .await?;
         let commands: Result<Vec<_>, sqlx::Error> = found
             .iter()
@@ -316,7 +358,9 @@ impl ProcessStore for PostgresStore {
         let found = self
             .database()
             .fetch_all(doing, || {
-                sqlx::query(self.database().statements.deadlines_due())
+                self.database()
+                    .statements
+                    .deadlines_due()
                     .bind(Instant(at))
                     .bind(bounded(limit as u64))
             })

@@ -10,10 +10,14 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::append::{bounded, unsigned};
-use crate::database::Database;
+use crate::database::{Database, PageRows};
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::wake::Wake;
+
+/// The columns of an event's texts, which make its size.
+const DATA: usize = 7;
+const METADATA: usize = 8;
 
 /// Reads a page of a stream.
 pub(crate) async fn stream_page(
@@ -21,26 +25,34 @@ pub(crate) async fn stream_page(
     read: &ReadStream,
 ) -> Result<Page, StoreError> {
     let doing = "read a stream";
-    let statement = match read.direction {
-        Direction::Forwards => database.statements.stream_forwards(),
-        Direction::Backwards => database.statements.stream_backwards(),
-    };
     let limit = read.limit.max(1);
-    let rows = database
-        .fetch_all(doing, || {
-            sqlx::query(statement.clone())
-                .bind(read.stream_id.as_str())
-                .bind(bounded(read.from))
-                .bind(bounded(read.to))
-                // One more tells whether there are more.
-                .bind(bounded(limit as u64).saturating_add(1))
-        })
-        .await?;
-    let more = rows.len() > limit;
+    // One more tells whether there are more.
+    let wanted = (2, limit.saturating_add(1));
+    let query = |asked: usize| {
+        let query = match read.direction {
+            Direction::Forwards => database.statements.stream_forwards(),
+            Direction::Backwards => database.statements.stream_backwards(),
+        };
+        query
+            .bind(read.stream_id.as_str())
+            .bind(bounded(read.from))
+            .bind(bounded(read.to))
+            .bind(bounded(asked as u64))
+    };
+    let mut page = database.fetch_page(doing, wanted, query, size).await?;
+    if page.is_full {
+        page.rows.pop();
+    }
     let mut made = Rows::default();
     let events: Result<Vec<_>, _> =
-        rows.iter().take(limit).map(|row| made.recorded(row, Some(&read.stream_id))).collect();
-    Ok(Page::new(events.map_err(|error| store_error(doing, error))?, more))
+        page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
+    Ok(Page::new(events.map_err(|error| store_error(doing, error))?, page.is_full))
+}
+
+/// How many bytes the texts of an event have.
+fn size(row: &PgRow) -> usize {
+    let bytes = |column| row.try_get_raw(column).ok()?.as_bytes().ok().map(<[u8]>::len);
+    bytes(DATA).unwrap_or_default() + bytes(METADATA).unwrap_or_default()
 }
 
 /// Reads a page of the log.
@@ -97,25 +109,29 @@ async fn log_part(database: &Database, read: &ReadAll, to: Position) -> Result<P
     }
     let doing = "read the log";
     let statements = &database.statements;
+    // Of both, categories are looked at here: the database reads a page of each type at most, which it could not promise if it
+    // had to look for a rare category.
     let types = read.filter.event_types.as_deref().map(texts);
     let categories = read.filter.categories.as_deref().map(texts);
-    let bounds = (bounded(read.after.get()), bounded(to.get()), bounded(read.limit as u64));
-    let rows = database
-        .fetch_all(doing, || {
-            let statement = match (&types, &categories) {
-                (Some(_), _) => statements.log_by_type(),
-                (None, Some(_)) => statements.log_by_category(),
-                (None, None) => statements.log_all(),
-            };
-            let query = sqlx::query(statement).bind(bounds.0).bind(bounds.1).bind(bounds.2);
-            match (&types, &categories) {
-                (Some(types), categories) => query.bind(types).bind(categories.as_ref()),
-                (None, Some(categories)) => query.bind(categories),
-                (None, None) => query,
-            }
-        })
-        .await?;
-    part(&rows, read.limit).map_err(|error| store_error(doing, error))
+    let bounds = (bounded(read.after.get()), bounded(to.get()));
+    let query = |asked: usize| {
+        let query = match (&types, &categories) {
+            (Some(_), _) => statements.log_by_type(),
+            (None, Some(_)) => statements.log_by_category(),
+            (None, None) => statements.log_all(),
+        };
+        let query = query.bind(bounds.0).bind(bounds.1).bind(bounded(asked as u64));
+        match (&types, &categories) {
+            (Some(names), _) | (None, Some(names)) => query.bind(names),
+            (None, None) => query,
+        }
+    };
+    let page = database.fetch_page(doing, (1, read.limit), query, size).await?;
+    let mut part = part(&page).map_err(|error| store_error(doing, error))?;
+    if types.is_some() && categories.is_some() {
+        part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
+    }
+    Ok(part)
 }
 
 /// Reads events of some streams. Their types are looked at here: the database reads a page of each stream at most, which it
@@ -135,16 +151,17 @@ async fn streams_part(
         .collect();
     names.sort_unstable();
     names.dedup();
-    let rows = database
-        .fetch_all(doing, || {
-            sqlx::query(database.statements.log_by_stream())
-                .bind(bounded(read.after.get()))
-                .bind(bounded(to.get()))
-                .bind(bounded(read.limit as u64).min(LARGEST_PAGE))
-                .bind(&names)
-        })
-        .await?;
-    let mut part = part(&rows, read.limit).map_err(|error| store_error(doing, error))?;
+    let query = |asked: usize| {
+        database
+            .statements
+            .log_by_stream()
+            .bind(bounded(read.after.get()))
+            .bind(bounded(to.get()))
+            .bind(bounded(asked as u64).min(LARGEST_PAGE))
+            .bind(&names)
+    };
+    let page = database.fetch_page(doing, (1, read.limit), query, size).await?;
+    let mut part = part(&page).map_err(|error| store_error(doing, error))?;
     part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
     Ok(part)
 }
@@ -152,12 +169,12 @@ async fn streams_part(
 /// More than a page can hold, and little enough to be added to a version.
 const LARGEST_PAGE: i64 = 1 << 40;
 
-fn part(rows: &[PgRow], limit: usize) -> Result<Part, sqlx::Error> {
+fn part(page: &PageRows) -> Result<Part, sqlx::Error> {
     let mut made = Rows::default();
     let events: Vec<_> =
-        rows.iter().map(|row| made.recorded(row, None)).collect::<Result<_, _>>()?;
+        page.rows.iter().map(|row| made.recorded(row, None)).collect::<Result<_, _>>()?;
     // A full page may end anywhere.
-    let cut = events.last().map(|last| last.position).filter(|_| events.len() >= limit);
+    let cut = events.last().map(|last| last.position).filter(|_| page.is_full);
     Ok(Part { events, cut })
 }
 
@@ -178,7 +195,7 @@ pub(crate) async fn stream_head(
     let row = database
         .fetch_one(doing, || {
             let streams = [stream_id.as_str()];
-            sqlx::query(database.statements.heads()).bind(&streams[..])
+            database.statements.heads().bind(&streams[..])
         })
         .await?;
     let head = || -> Result<StreamHead, sqlx::Error> {
@@ -210,7 +227,7 @@ impl Rows {
         row: &PgRow,
         stream_id: Option<&StreamId>,
     ) -> Result<RecordedEvent, sqlx::Error> {
-        let data: &str = row.try_get(7)?;
+        let data: &str = row.try_get(DATA)?;
         let event = NewEvent::new(
             row.try_get(5)?,
             row.try_get::<String, _>(6)?,
@@ -218,7 +235,7 @@ impl Rows {
             Payload::new(data),
         )
         .with_readable_from(version(row.try_get(3)?)?)
-        .with_metadata(self.metadata(row.try_get(8)?)?);
+        .with_metadata(self.metadata(row.try_get(METADATA)?)?);
         let stream_id = match stream_id {
             Some(stream_id) => stream_id.clone(),
             None => StreamId::from_name(row.try_get::<&str, _>(9)?),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::database::Query;
 use annals::StoreError;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
@@ -40,7 +41,9 @@ impl Schema {
 
     /// Puts the name into a statement, and the namespace of the schema's advisory locks.
     pub(crate) fn fill(&self, sql: &str) -> String {
-        sql.replace("{schema}", &self.0).replace("{namespace}", &self.namespace().to_string())
+        sql.replace("{schema}", &self.0)
+            .replace("{namespace}", &self.namespace().to_string())
+            .replace("{channel}", &self.channel())
     }
 
     /// 16 bits by which stores in one database hold up each other's readers rarely (FNV-1a, folded).
@@ -53,17 +56,28 @@ impl Schema {
     }
 }
 
+/// Whether a session keeps a statement under a name once it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// It is parsed once for each session.
+    Named,
+    /// It is parsed each time, for sessions that others use in between.
+    Unnamed,
+}
+
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident)+) => {
         /// The statements of one store.
         #[derive(Debug)]
         pub(crate) struct Statements {
+            naming: Naming,
             $($name: SqlStr,)+
         }
 
         impl Statements {
-            pub(crate) fn new(schema: &Schema) -> Self {
+            pub(crate) fn new(schema: &Schema, naming: Naming) -> Self {
                 Self {
+                    naming,
                     $($name: {
                         let sql = include_str!(concat!("../sql/", stringify!($name), ".sql"));
                         // What is put in is a schema's name, which `Schema::parse` has looked at.
@@ -72,8 +86,13 @@ macro_rules! statements {
                 }
             }
 
-            $(pub(crate) fn $name(&self) -> SqlStr {
-                self.$name.clone()
+            /// A statement that was written for a table, named or not as the others are.
+            pub(crate) fn written<'q>(&self, sql: SqlStr) -> Query<'q> {
+                sqlx::query(sql).persistent(self.naming == Naming::Named)
+            }
+
+            $(pub(crate) fn $name<'q>(&self) -> Query<'q> {
+                sqlx::query(self.$name.clone()).persistent(self.naming == Naming::Named)
             })+
         }
     };
@@ -84,6 +103,7 @@ statements! {
     ceiling
     checkpoint
     checkpoint_move
+    checkpoint_stands
     deadline_cancel
     deadline_set
     deadlines_due
@@ -91,25 +111,38 @@ statements! {
     heads
     keys
     lease_claim
-    lease_epoch
     lease_release
     log_all
     log_by_category
     log_by_stream
     log_by_type
+    models_add
+    models_build
+    models_catalog
+    models_columns
+    models_define
+    models_entry
+    models_fence
+    models_forget_parked
+    models_forget_reader
+    models_lock
+    models_patience
+    models_pause
+    models_public
+    models_switch
+    notify
     outgoing
     outgoing_add
     outgoing_answered
+    parked
     purge_keys
-    rows_by_key
-    rows_delete
-    rows_page
-    rows_upsert
     snapshot_load
-    snapshot_purge
     snapshot_save
+    snapshots_old
+    snapshots_surplus
     stream_backwards
     stream_forwards
+    stream_locks
 }
 
 #[cfg(test)]

@@ -1,26 +1,16 @@
-//! The store, and how it is made.
+//! The store, and what it does beside the ports.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use annals::{Append, PayloadCodec, PlainJson, Receipt, StoreError, WriteError};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Row, Transaction};
-use tokio::sync::Semaphore;
+use annals::{Append, Receipt, StoreError, WriteError};
+use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::append::{Appender, Limits, micros, within};
-use crate::database::{ASIDE, Database, with_read_committed};
-use crate::error::store_error;
-use crate::migrate;
-use crate::statements::{Schema, Statements};
+use crate::append::{Appender, within};
+use crate::builder::PostgresStoreBuilder;
+use crate::database::Database;
 use crate::wake::Wake;
-
-/// The oldest server, as `server_version_num` has it.
-const OLDEST_SERVER: i32 = 140_000;
-
-/// What a server is asked first.
-const SERVER: &str = "SELECT current_setting('server_version_num')::integer, pg_is_in_recovery()";
+use crate::{migrate, snapshots};
 
 /// A store on PostgreSQL. Clones are the same store.
 ///
@@ -96,6 +86,15 @@ impl PostgresStore {
         migrate::grants(&self.database().schema, role)
     }
 
+    /// The SQL that grants a role what an engine needs beside [`grants`](Self::grants): it makes the tables and views of read
+    /// models, in the store's schema and in the first of the `search_path` at the time when it is run.
+    ///
+    /// A role without it runs projections whose tables another role has prepared. What a role has made is its own: engines that
+    /// make tables run as one role, or as members of it.
+    pub fn engine_grants(&self, role: &str) -> String {
+        migrate::engine_grants(&self.database().schema, role)
+    }
+
     /// The pool, for queries of the program's own.
     pub fn pool(&self) -> &PgPool {
         &self.database().pool
@@ -135,18 +134,22 @@ impl PostgresStore {
         within::append(self.database(), transaction, &appends).await
     }
 
-    /// Removes snapshots that were saved longer ago than this, and tells how many there were. They are taken anew by the
-    /// aggregate's policy; until then, its events are replayed.
+    /// Removes the snapshots that the builder's [`snapshot_versions`](PostgresStoreBuilder::snapshot_versions) and
+    /// [`snapshot_lifetime`](PostgresStoreBuilder::snapshot_lifetime) do not keep, and tells how many there were. They are
+    /// taken anew by the aggregate's policy; until then, its events are replayed.
+    ///
+    /// It removes a few at a time, and passes over what is being written: no writer waits for it. Call it from time to time,
+    /// as [`purge_keys`](annals::EventStore::purge_keys), from one program.
     ///
     /// # Errors
     ///
     /// When the database cannot be written.
-    pub async fn purge_snapshots(&self, older_than: Duration) -> Result<u64, StoreError> {
-        self.database()
-            .execute("purge snapshots", || {
-                sqlx::query(self.database().statements.snapshot_purge()).bind(micros(older_than))
-            })
-            .await
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has removed some.
+    pub async fn purge_snapshots(&self) -> Result<u64, StoreError> {
+        snapshots::purge(self.database()).await
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -160,204 +163,4 @@ impl fmt::Debug for PostgresStore {
             .field("schema", &self.database().schema.as_str())
             .finish_non_exhaustive()
     }
-}
-
-/// Makes a [`PostgresStore`].
-///
-/// ```no_run
-/// use std::time::Duration;
-///
-/// use annals_postgres::PostgresStore;
-///
-/// # async fn run() -> Result<(), annals::StoreError> {
-/// let store = PostgresStore::builder()
-///     .schema("ledger")
-///     .max_connections(20)
-///     .statement_timeout(Duration::from_secs(10))
-///     .connect("postgres://localhost/bank")
-///     .await?;
-/// # let _ = store;
-/// # Ok(())
-/// # }
-/// ```
-#[must_use]
-pub struct PostgresStoreBuilder {
-    schema: String,
-    max_connections: u32,
-    acquire_timeout: Duration,
-    statement_timeout: Option<Duration>,
-    wake_up: bool,
-    poll_interval: Duration,
-    limits: Limits,
-    patience: Duration,
-    silence: Duration,
-    codec: Arc<dyn PayloadCodec>,
-}
-
-impl Default for PostgresStoreBuilder {
-    fn default() -> Self {
-        Self {
-            schema: "annals".to_owned(),
-            max_connections: 10,
-            acquire_timeout: Duration::from_secs(10),
-            statement_timeout: None,
-            wake_up: true,
-            poll_interval: Duration::from_millis(250),
-            limits: Limits { calls: 256, events: 4_096, bytes: 64 * 1024 * 1024 },
-            patience: Duration::from_secs(5),
-            silence: Duration::from_secs(30),
-            codec: Arc::new(PlainJson),
-        }
-    }
-}
-
-impl PostgresStoreBuilder {
-    /// Names the schema in which the tables are; by default `annals`.
-    pub fn schema(mut self, name: impl Into<String>) -> Self {
-        self.schema = name.into();
-        self
-    }
-
-    /// Sets how many connections the pool has at most; by default 10. The store has two more for itself: one appends, and
-    /// one listens.
-    pub fn max_connections(mut self, connections: u32) -> Self {
-        self.max_connections = connections.max(1);
-        self
-    }
-
-    /// Sets how long a read waits for a free connection; by default 10 seconds.
-    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.acquire_timeout = timeout;
-        self
-    }
-
-    /// Has the server end statements that take longer; by default it has its own setting.
-    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
-        self.statement_timeout = Some(timeout);
-        self
-    }
-
-    /// Turns the wake-up by `LISTEN` and `NOTIFY` on or off; by default it is on. Without it, readers of other processes'
-    /// events look each [`poll_interval`](Self::poll_interval), as behind a pooler that shares sessions.
-    pub fn wake_up(mut self, is_on: bool) -> Self {
-        self.wake_up = is_on;
-        self
-    }
-
-    /// Sets how often a reader at the log's end looks by itself; by default four times a second.
-    pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval;
-        self
-    }
-
-    /// Sets how many callers' appends share a round trip at most; by default 256. With 1 each goes alone.
-    pub fn batch_calls(mut self, calls: usize) -> Self {
-        self.limits.calls = calls.max(1);
-        self
-    }
-
-    /// Sets how many events share a round trip at most, of one caller always all; by default 4,096.
-    pub fn batch_events(mut self, events: usize) -> Self {
-        self.limits.events = events.max(1);
-        self
-    }
-
-    /// Sets how many bytes of events wait to be appended at most; by default 64 MiB. Whoever comes then waits for room.
-    pub fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes.max(1);
-        self
-    }
-
-    /// Sets how long an append is sent again after its connection was lost, before its caller is told that the outcome is
-    /// unknown; by default 5 seconds.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Sets how long the server may take to answer an append before its connection counts as lost, as when the server's
-    /// machine is gone; by default 30 seconds. Whether it was done is then found out over another connection.
-    pub fn silence(mut self, silence: Duration) -> Self {
-        self.silence = silence;
-        self
-    }
-
-    /// Sets the codec that all payloads go through.
-    pub fn codec(mut self, codec: impl PayloadCodec) -> Self {
-        self.codec = Arc::new(codec);
-        self
-    }
-
-    /// Connects to a database.
-    ///
-    /// # Errors
-    ///
-    /// As [`PostgresStore::connect`].
-    pub async fn connect(self, url: &str) -> Result<PostgresStore, StoreError> {
-        let doing = "connect";
-        let mut options: PgConnectOptions =
-            url.parse().map_err(|error| store_error(doing, error))?;
-        options = with_read_committed(options);
-        if let Some(timeout) = self.statement_timeout {
-            options = options.options([("statement_timeout", timeout.as_millis().to_string())]);
-        }
-        let pool = PgPoolOptions::new()
-            .max_connections(self.max_connections)
-            .acquire_timeout(self.acquire_timeout)
-            // A ping before each use would be a round trip more; a dead connection is found by using it.
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
-        self.from_pool(pool).await
-    }
-
-    /// Takes a pool that the program has already; its options stay as they are. Its connections have to be at READ
-    /// COMMITTED, as they are by default, and need no ping before each use: `test_before_acquire(false)` spares a round
-    /// trip.
-    ///
-    /// # Errors
-    ///
-    /// As [`PostgresStore::connect`].
-    pub async fn from_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
-        let schema = Schema::parse(&self.schema)?;
-        let statements = Statements::new(&schema);
-        let database = Arc::new(Database {
-            pool,
-            schema,
-            statements,
-            codec: self.codec,
-            patience: self.patience,
-            silence: self.silence,
-            aside: Semaphore::new(ASIDE),
-        });
-        check_server(&database).await?;
-        let wake = Arc::new(Wake::new(self.wake_up, self.poll_interval));
-        let appender = Appender::new(database.clone(), wake.clone(), self.limits);
-        Ok(PostgresStore { inner: Arc::new(Inner { database, appender, wake }) })
-    }
-}
-
-impl fmt::Debug for PostgresStoreBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStoreBuilder").field("schema", &self.schema).finish_non_exhaustive()
-    }
-}
-
-/// Refuses a server on which the store could not keep its promises.
-async fn check_server(database: &Database) -> Result<(), StoreError> {
-    let row = database.fetch_one("connect", || sqlx::query(SERVER)).await?;
-    let read = |error| store_error("connect", error);
-    let version: i32 = row.try_get(0).map_err(read)?;
-    let is_standby: bool = row.try_get(1).map_err(read)?;
-    if version < OLDEST_SERVER {
-        return Err(StoreError::invalid(format!(
-            "connect: the server is PostgreSQL {}; the store needs 14 or newer",
-            version / 10_000
-        )));
-    }
-    if is_standby {
-        return Err(StoreError::unavailable(
-            "connect: the server is a stand-by, which does not tell which appends are under way: connect to the primary",
-        ));
-    }
-    Ok(())
 }

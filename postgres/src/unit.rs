@@ -1,26 +1,28 @@
 //! Units of work: events, rows, checkpoints and what processes have to do, in one transaction.
 
-use std::collections::HashMap;
-
 use annals::{
-    Append, CheckpointChange, Deadline, DeadlineChange, Fence, OutgoingCommand, Receipt, RowChange,
-    StoreError, UnitOfWork, WriteError,
+    Append, CheckpointChange, Deadline, DeadlineChange, OutgoingCommand, Receipt, StoreError,
+    UnitOfWork, WriteError,
 };
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Row};
+use tokio::time::timeout;
+use uuid::Uuid;
 
-use crate::append::{Batch, DOING, Given, Known, Outage, Verdict, bounded, unknown_or, unsigned};
+use crate::append::{Batch, DOING, Given, Known, Met, Outage, Verdict, begin_waiting, unknown_or};
+use crate::checkpoint::{Move, Moved};
 use crate::database::Database;
 use crate::error::Failure;
 use crate::instant::Instant;
+use crate::models::{Refusal, change_rows};
 
 /// What came of one try.
 enum Tried {
     Done(Vec<Receipt>),
     /// A stream is not where it was expected, and nothing was stored.
     Met,
-    /// The lease has passed to another, and nothing was stored.
-    Fenced(WriteError),
+    /// The checkpoint may not be moved, or a table does not take a row, and nothing was stored.
+    Refused(WriteError),
 }
 
 /// Does all of the work or none.
@@ -32,22 +34,32 @@ pub(crate) async fn commit(
         return Err(StoreError::invalid(fault).into());
     }
     let mut outage = Outage::new(database.patience);
-    let mut is_lost = false;
+    let mut unit = Unit { work, id: Uuid::now_v7(), is_lost: false };
+    let mut met = Met::default();
     loop {
         let acquired = database.acquire(DOING).await;
-        let mut connection =
-            acquired.map_err(|error| unknown_or(is_lost, &work.appends, &error))?;
-        let failure = match tried(database, &mut connection, &work).await {
+        let mut connection = acquired.map_err(|error| unit.end(&error))?;
+        let trying = timeout(database.silence, unit.tried(database, &mut connection));
+        let tried = trying.await.unwrap_or_else(|_| Err(Failure::Lost(database.silent(DOING))));
+        let mut was_sent = true;
+        let failure = match tried {
             Ok(Tried::Done(receipts)) => return Ok(receipts),
-            Ok(Tried::Fenced(fenced)) => return Err(fenced),
+            Ok(Tried::Refused(refused)) => return Err(refused),
             Ok(Tried::Met) | Err(Failure::Taken) => {
-                let appends: Vec<&Append> = work.appends.iter().collect();
-                match Known::look(&mut connection, &database.statements, &appends).await {
-                    Ok(mut known) => match known.decide(&work.appends) {
-                        Verdict::Answer(answer) => return answer,
-                        Verdict::Go | Verdict::Later => continue,
-                    },
-                    Err(error) => Failure::of(DOING, error),
+                match unit.look(database, &mut connection).await {
+                    Ok(Verdict::Answer(answer)) => return answer,
+                    Ok(Verdict::Go | Verdict::Later) => {
+                        drop(connection);
+                        match met.again().await {
+                            Ok(()) => continue,
+                            Err(error) => return Err(unit.end(&error)),
+                        }
+                    }
+                    Err(failure) => {
+                        // It had only looked.
+                        was_sent = false;
+                        failure
+                    }
                 }
             }
             Err(failure) => failure,
@@ -55,19 +67,17 @@ pub(crate) async fn commit(
         let is_broken = matches!(failure, Failure::Lost(_));
         match failure {
             Failure::Taken => {}
-            Failure::Failed(error) | Failure::Blocked(error) => {
-                return Err(unknown_or(is_lost, &work.appends, &error));
-            }
+            Failure::Failed(error) | Failure::Blocked(error) => return Err(unit.end(&error)),
             Failure::Undone(error) | Failure::Lost(error) => {
                 if is_broken {
                     // What is broken does not go back.
                     drop(connection.detach());
-                    is_lost = true;
+                    unit.is_lost |= was_sent;
                 } else {
                     drop(connection);
                 }
                 if outage.is_over() {
-                    return Err(unknown_or(is_lost, &work.appends, &error));
+                    return Err(unit.end(&error));
                 }
                 outage.pause().await;
             }
@@ -75,113 +85,105 @@ pub(crate) async fn commit(
     }
 }
 
-async fn tried(
-    database: &Database,
-    connection: &mut PgConnection,
-    work: &UnitOfWork,
-) -> Result<Tried, Failure> {
-    let failed = |error| Failure::of(DOING, error);
-    let statements = &database.statements;
-    let mut transaction = connection.begin().await.map_err(failed)?;
-    let mut receipts = Vec::new();
-    if !work.appends.is_empty() {
-        let batch = Batch::of(&work.appends).map_err(unwritable)?;
-        let row = batch.query(statements).fetch_optional(&mut *transaction).await;
-        let Some(row) = row.map_err(failed)? else {
-            transaction.rollback().await.map_err(failed)?;
-            return Ok(Tried::Met);
-        };
-        receipts = batch.receipts(&Given::read(&row).map_err(failed)?);
-    }
-    if let Some(change) = &work.checkpoint
-        && let Some(fenced) = move_checkpoint(database, &mut transaction, change).await?
-    {
-        transaction.rollback().await.map_err(failed)?;
-        return Ok(Tried::Fenced(fenced));
-    }
-    change_rows(database, &mut transaction, &work.rows).await.map_err(failed)?;
-    change_outgoing(database, &mut transaction, &work.outgoing, &work.answered).await?;
-    change_deadlines(database, &mut transaction, &work.deadlines).await.map_err(failed)?;
-    transaction.commit().await.map_err(failed)?;
-    Ok(Tried::Done(receipts))
+/// A unit of work on its way.
+struct Unit {
+    work: UnitOfWork,
+    /// By which its checkpoint tells that it was done.
+    id: Uuid,
+    /// Whether a connection was lost with it: it may be done.
+    is_lost: bool,
 }
 
-/// Moves a checkpoint under its lease, whose row it locks; gives back why it may not.
-async fn move_checkpoint(
-    database: &Database,
-    connection: &mut PgConnection,
-    change: &CheckpointChange,
-) -> Result<Option<WriteError>, Failure> {
-    let CheckpointChange { fence: Fence { id, epoch }, position } = change;
-    let (name, version, shard) = (&id.name, i64::from(id.version), i64::from(id.shard));
-    let moved = sqlx::query(database.statements.checkpoint_move())
-        .bind(name)
-        .bind(version)
-        .bind(shard)
-        .bind(bounded(*epoch))
-        .bind(bounded(position.get()))
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| Failure::of(DOING, error))?;
-    if moved.rows_affected() > 0 {
-        return Ok(None);
-    }
-    let row = sqlx::query(database.statements.lease_epoch())
-        .bind(name)
-        .bind(version)
-        .bind(shard)
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| Failure::of(DOING, error))?;
-    let current = match row {
-        Some(row) => unsigned(row.try_get(0).map_err(|error| Failure::of(DOING, error))?),
-        None => 0,
-    };
-    Ok(Some(WriteError::Fenced { name: name.clone(), held: *epoch, current }))
-}
-
-async fn change_rows(
-    database: &Database,
-    connection: &mut PgConnection,
-    changes: &[RowChange],
-) -> Result<(), sqlx::Error> {
-    // The last change of a row is what counts.
-    let mut last: HashMap<(&str, &str), Option<&str>> = HashMap::new();
-    for change in changes {
-        match change {
-            RowChange::Upsert { model, row } => {
-                last.insert((model, &row.key.0), Some(row.data.as_str()));
+impl Unit {
+    async fn tried(
+        &self,
+        database: &Database,
+        connection: &mut PgConnection,
+    ) -> Result<Tried, Failure> {
+        if let Some(change) = self.work.only_checkpoint() {
+            // One statement is a transaction of its own.
+            return Ok(match self.moving(change).run(database, connection).await? {
+                Moved::Done | Moved::Before => Tried::Done(Vec::new()),
+                Moved::Refused(refused) => Tried::Refused(refused),
+            });
+        }
+        let failed = |error| Failure::of(DOING, error);
+        // Longer than an append of many callers, which would hold up others.
+        let begin = begin_waiting(database.longest_lock());
+        let mut transaction = connection.begin_with(begin).await.map_err(failed)?;
+        let tried = self.tried_in(database, &mut transaction).await?;
+        match tried {
+            Ok(receipts) => {
+                transaction.commit().await.map_err(failed)?;
+                Ok(Tried::Done(receipts))
             }
-            RowChange::Delete { model, key } => {
-                last.insert((model, &key.0), None);
+            Err(tried) => {
+                transaction.rollback().await.map_err(failed)?;
+                Ok(tried)
             }
         }
     }
-    let mut last: Vec<_> = last.into_iter().collect();
-    // Sorted: writers that meet lock in one order.
-    last.sort_unstable();
-    let (mut models, mut keys, mut data) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut gone_models, mut gone_keys) = (Vec::new(), Vec::new());
-    for ((model, key), row) in last {
-        if let Some(row) = row {
-            models.push(model);
-            keys.push(key);
-            data.push(row);
-        } else {
-            gone_models.push(model);
-            gone_keys.push(key);
+
+    /// Does the work in a transaction, which is then to be committed; or tells why there is nothing to commit.
+    async fn tried_in(
+        &self,
+        database: &Database,
+        connection: &mut PgConnection,
+    ) -> Result<Result<Vec<Receipt>, Tried>, Failure> {
+        let failed = |error| Failure::of(DOING, error);
+        let work = &self.work;
+        let mut receipts = Vec::new();
+        if !work.appends.is_empty() && !work.rows.is_empty() {
+            let streams: Vec<&str> =
+                work.appends.iter().map(|append| append.stream_id.as_str()).collect();
+            let locks = database.statements.stream_locks().bind(&streams);
+            locks.execute(&mut *connection).await.map_err(failed)?;
         }
+        if !work.appends.is_empty() {
+            let batch = Batch::of(&work.appends).map_err(unwritable)?;
+            let row = batch.query(&database.statements).fetch_optional(&mut *connection).await;
+            let Some(row) = row.map_err(failed)? else { return Ok(Err(Tried::Met)) };
+            receipts = batch.receipts(&Given::read(&row).map_err(failed)?);
+        }
+        if let Some(change) = &work.checkpoint {
+            match self.moving(change).run(database, connection).await? {
+                Moved::Done => {}
+                Moved::Before => return Ok(Err(Tried::Done(receipts))),
+                Moved::Refused(refused) => return Ok(Err(Tried::Refused(refused))),
+            }
+        }
+        match change_rows(database, connection, &work.rows).await {
+            Ok(()) => {}
+            Err(Refusal::Answer(refused)) => return Ok(Err(Tried::Refused(refused))),
+            Err(Refusal::Failure(failure)) => return Err(failure),
+        }
+        change_outgoing(database, connection, &work.outgoing, &work.answered).await?;
+        change_deadlines(database, connection, &work.deadlines).await.map_err(failed)?;
+        Ok(Ok(receipts))
     }
-    let statements = &database.statements;
-    if !models.is_empty() {
-        let upsert = sqlx::query(statements.rows_upsert()).bind(&models).bind(&keys).bind(&data);
-        upsert.execute(&mut *connection).await?;
+
+    fn moving<'a>(&self, change: &'a CheckpointChange) -> Move<'a> {
+        // Events tell better: had they been stored, the append had met them.
+        let tells_by_events = self.work.appends.iter().any(|append| !append.events.is_empty());
+        Move { change, unit: self.id, is_in_doubt: self.is_lost && !tells_by_events }
     }
-    if !gone_models.is_empty() {
-        let delete = sqlx::query(statements.rows_delete()).bind(&gone_models).bind(&gone_keys);
-        delete.execute(connection).await?;
+
+    /// Looks what the work has met.
+    async fn look(
+        &self,
+        database: &Database,
+        connection: &mut PgConnection,
+    ) -> Result<Verdict, Failure> {
+        let appends: Vec<&Append> = self.work.appends.iter().collect();
+        let looking = Known::look(connection, &database.statements, &appends);
+        let mut known = database.answered(DOING, looking).await?;
+        Ok(known.decide(&self.work.appends))
     }
-    Ok(())
+
+    /// What the caller is told when the work came to no end.
+    fn end(&self, error: &StoreError) -> WriteError {
+        unknown_or(self.is_lost, &self.work.appends, error)
+    }
 }
 
 async fn change_outgoing(
@@ -192,7 +194,7 @@ async fn change_outgoing(
 ) -> Result<(), Failure> {
     let failed = |error| Failure::of(DOING, error);
     if !answered.is_empty() {
-        let delete = sqlx::query(database.statements.outgoing_answered()).bind(answered);
+        let delete = database.statements.outgoing_answered().bind(answered);
         delete.execute(&mut *connection).await.map_err(failed)?;
     }
     if commands.is_empty() {
@@ -205,7 +207,9 @@ async fn change_outgoing(
     let keys: Vec<&str> = commands.iter().map(|command| &*command.key).collect();
     let names: Vec<&str> = commands.iter().map(|command| &*command.command).collect();
     let data: Vec<&str> = commands.iter().map(|command| command.data.as_str()).collect();
-    let add = sqlx::query(database.statements.outgoing_add())
+    let add = database
+        .statements
+        .outgoing_add()
         .bind(&processes)
         .bind(&keys)
         .bind(&names)
@@ -222,14 +226,14 @@ async fn change_deadlines(
 ) -> Result<(), sqlx::Error> {
     for change in changes {
         let query = match change {
-            DeadlineChange::Set(Deadline { process, name, due }) => {
-                sqlx::query(database.statements.deadline_set())
-                    .bind(process.as_str())
-                    .bind(name)
-                    .bind(Instant(*due))
-            }
+            DeadlineChange::Set(Deadline { process, name, due }) => database
+                .statements
+                .deadline_set()
+                .bind(process.as_str())
+                .bind(name)
+                .bind(Instant(*due)),
             DeadlineChange::Cancel { process, name } => {
-                sqlx::query(database.statements.deadline_cancel()).bind(process.as_str()).bind(name)
+                database.statements.deadline_cancel().bind(process.as_str()).bind(name)
             }
         };
         query.execute(&mut *connection).await?;

@@ -186,7 +186,7 @@ pub(crate) struct Ceiling {
 
 async fn ask(database: &Database) -> Result<Ceiling, StoreError> {
     let doing = "read the log's end";
-    let statement = || sqlx::query(database.statements.ceiling());
+    let statement = || database.statements.ceiling();
     let row = database.fetch_one(doing, statement).await?;
     let read = |column: usize| -> Result<Position, StoreError> {
         let number: i64 = row.try_get(column).map_err(|error| store_error(doing, error))?;
@@ -211,7 +211,11 @@ async fn listen(wake: Weak<Wake>, database: Arc<Database>) {
 async fn listen_once(wake: &Weak<Wake>, database: &Database) -> Result<(), sqlx::Error> {
     // A pool of its own: a listener in the store's pool would take a connection from it for ever.
     let options = (*database.pool.connect_options()).clone();
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let mut pool = PgPoolOptions::new().max_connections(1);
+    if let Some(after_connect) = database.after_connect.clone() {
+        pool = pool.after_connect(move |connection, _| after_connect(connection));
+    }
+    let pool = pool.connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(&database.schema.channel()).await?;
     loop {

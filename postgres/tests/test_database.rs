@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, panic, thread};
 
 use annals_postgres::testing::TestDatabase;
@@ -262,6 +262,39 @@ async fn a_call_that_is_dropped_leaves_no_database() -> Verdict {
             .fetch_all(&mut connection)
             .await?;
     assert!(left.len() == 1 && own.url().contains(&left[0]), "{left:?} beside {}", own.url());
+    Ok(())
+}
+
+/// What a killed process left on a server that outlives it goes with the next test there: what is old and that nobody uses.
+#[tokio::test]
+async fn old_databases_are_removed_from_a_server_that_stays() -> Verdict {
+    let own = TestDatabase::on_own_server().await?;
+    let mut connection = connect(own.url()).await?;
+    let name = |age: Duration, number: u32| {
+        let made = (SystemTime::now() - age).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        format!("annals_test_{:012x}7{number:03x}8000000000000000", made.as_millis())
+    };
+    let (hour, day) = (Duration::from_hours(1), Duration::from_hours(25));
+    let [young, old, used] = [name(hour, 1), name(day, 2), name(day, 3)];
+    // Not one of ours, though it begins alike.
+    let other = "annals_test_of_ada".to_owned();
+    for made in [&young, &old, &used, &other] {
+        connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {made}"))).await?;
+    }
+    let own_name = own.url().split(['/', '?']).nth(3).expect("a database is named");
+    let visitor = connect(&own.url().replace(own_name, &used)).await?;
+    let ended = child("child_drops_calls", Some(own.url()))?.wait_with_output()?;
+    assert!(ended.status.success());
+    let left: Vec<String> = sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname LIKE 'annals_test_%' AND datname <> $1 ORDER BY 1",
+    )
+    .bind(own_name)
+    .fetch_all(&mut connection)
+    .await?;
+    let mut expected = vec![young, used, other];
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    drop(visitor);
     Ok(())
 }
 

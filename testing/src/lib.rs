@@ -8,6 +8,9 @@ mod checks;
 mod commands;
 pub mod conformance;
 mod given;
+mod history;
+mod project;
+mod project_on;
 mod property;
 mod report;
 mod runtime;
@@ -20,6 +23,9 @@ pub use crate::commands::{AnyCommand, IntoCommands};
 pub use crate::given::{
     Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing, given_stored,
 };
+pub use crate::history::{History, IntoHistory, given_history, recorded, recorded_at};
+pub use crate::project::ProjectionTest;
+pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};
 pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
 pub use crate::when::When;

@@ -6,10 +6,10 @@ use std::{fs, vec};
 
 use annals::{Aggregate, Event, EventEnum, NewEvent, Payload, Stored};
 use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::report;
+use crate::report::{self, in_words};
+use crate::schema::Sample;
 
 /// An event as a store has it.
 ///
@@ -29,12 +29,19 @@ use crate::report;
 ///     "PriceSet: stored at version 3, this program knows up to version 2",
 /// );
 /// ```
-pub fn stored(event_type: impl Into<String>, schema_version: u32, data: Value) -> StoredEvent {
+///
+/// A number of more digits than a `Value` holds is given as text: `r#"{"grains":18446744073709551616}"#.parse::<Sample>()?`, by
+/// [`Sample`](crate::schema::Sample).
+pub fn stored(
+    event_type: impl Into<String>,
+    schema_version: u32,
+    data: impl Into<Sample>,
+) -> StoredEvent {
     StoredEvent {
         event_type: event_type.into(),
         schema_version,
         readable_from: None,
-        data,
+        data: data.into(),
         place: String::new(),
     }
 }
@@ -83,7 +90,7 @@ pub struct StoredEvent {
     schema_version: u32,
     #[serde(default)]
     readable_from: Option<u32>,
-    data: Value,
+    data: Sample,
     /// The file that it is from, and where in it.
     #[serde(skip)]
     place: String,
@@ -139,7 +146,9 @@ impl StoredEvent {
         self.check_name::<E>();
         match self.with(E::decode) {
             Ok(event) => event,
-            Err(error) => panic!("{}{self} cannot be read: {}", self.place, in_words(&error)),
+            Err(error) => {
+                panic!("{}{self} cannot be read: {}", self.place, in_words(&error))
+            }
         }
     }
 
@@ -157,14 +166,13 @@ impl StoredEvent {
     }
 
     fn with<T>(&self, read: impl FnOnce(Stored<'_>) -> T) -> T {
-        let json = self.data.to_string();
-        let stored = Stored::new(&self.event_type, self.schema_version, &json);
+        let stored = Stored::new(&self.event_type, self.schema_version, self.data.as_str());
         let readable_from = self.readable_from.unwrap_or(self.schema_version);
         read(stored.with_readable_from(readable_from))
     }
 
     pub(crate) fn to_new_event(&self, id: Uuid) -> NewEvent {
-        let data = Payload::new(self.data.to_string());
+        let data = Payload::new(self.data.as_str());
         NewEvent::new(id, self.event_type.clone(), self.schema_version, data)
             .with_readable_from(self.readable_from.unwrap_or(self.schema_version))
     }
@@ -175,12 +183,6 @@ impl Display for StoredEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` version {} {}", self.event_type, self.schema_version, self.data)
     }
-}
-
-/// An error with its causes, in one line.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Events from a file; [`stored_in`] reads it.

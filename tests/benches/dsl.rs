@@ -148,13 +148,12 @@ fn same(old: serde_json::Value) -> serde_json::Value {
     old
 }
 
-/// A million events at their present version, with upcasters declared and without; and, for orientation, old ones.
+/// A million events at their present version, with upcasters declared and without.
 fn decode_with_upcasters(bounds: &mut Bounds) {
     const EVENTS: usize = 1_000_000;
     let texts: Vec<String> = (0..EVENTS)
         .map(|number| format!(r#"{{"order":{number},"currency":"EUR","note":"number {number}"}}"#))
         .collect();
-    let old: Vec<String> = (0..EVENTS).map(|number| format!(r#"{{"nr":{number}}}"#)).collect();
     let with = || {
         for json in black_box(&texts) {
             black_box(PlacedForYears::decode(Stored::new("PlacedForYears", 5, json)).unwrap());
@@ -175,12 +174,79 @@ fn decode_with_upcasters(bounds: &mut Bounds) {
     );
     println!("    ratio {ratio:.3} (bound: at most 1.05)");
     bounds.check("decode with upcasters", ratio <= 1.05);
-    let begin = Instant::now();
-    for json in &old {
-        black_box(PlacedForYears::decode(Stored::new("PlacedForYears", 1, json)).unwrap());
+    old_versions();
+}
+
+/// The same five versions, by four marks and by four earlier structs.
+mod five_versions {
+    use annals::Event;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(name = "Marked", version = 5, removed(since = 4, "size"))]
+    pub(super) struct ByMarks {
+        #[event(since = 3, renamed_from = "nr")]
+        order: u64,
+        #[event(since = 2, default = "EUR")]
+        currency: String,
+        #[event(since = 5)]
+        note: Option<String>,
     }
-    let each = begin.elapsed().as_secs_f64() * 1e9 / EVENTS as f64;
-    println!("    from version 1, by four steps: {each:.1}");
+
+    /// Writes a version and the conversion from the one before it.
+    macro_rules! version {
+        ($name:ident $version:literal { $($field:ident: $ty:ty,)* }) => {
+            #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+            #[event(name = "Typed", version = $version)]
+            pub(super) struct $name { $($field: $ty,)* }
+        };
+        ($name:ident $version:literal from $previous:ident $old:ident
+            { $($field:ident: $ty:ty = $value:expr,)* }) => {
+            #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+            #[event(name = "Typed", version = $version, previous = $previous)]
+            pub(super) struct $name { $($field: $ty,)* }
+
+            impl From<$previous> for $name {
+                fn from($old: $previous) -> Self {
+                    Self { $($field: $value,)* }
+                }
+            }
+        };
+    }
+
+    version!(V1 1 { nr: u64, size: u32, });
+    version!(V2 2 from V1 old { nr: u64 = old.nr, size: u32 = old.size, currency: String = "EUR".into(), });
+    version!(V3 3 from V2 old { order: u64 = old.nr, size: u32 = old.size, currency: String = old.currency, });
+    version!(V4 4 from V3 old { order: u64 = old.order, currency: String = old.currency, });
+    version!(ByTypes 5 from V4 old {
+        order: u64 = old.order,
+        currency: String = old.currency,
+        note: Option<String> = None,
+    });
+}
+
+/// A million events of version 1, by four marks, by four types, and as they were read then.
+fn old_versions() {
+    use five_versions::{ByMarks, ByTypes, V1};
+
+    const EVENTS: usize = 1_000_000;
+    let old: Vec<String> =
+        (0..EVENTS).map(|number| format!(r#"{{"nr":{number},"size":3}}"#)).collect();
+    let marks = || old.iter().for_each(|json| read_first::<ByMarks>(json));
+    let types = || old.iter().for_each(|json| read_first::<ByTypes>(json));
+    let then = || old.iter().for_each(|json| read_first::<V1>(json));
+    let (marks, types) = in_turns(marks, types);
+    let (then, _) = in_turns(then, || ());
+    let [marks, types, then] = [marks, types, then].map(|times| nanos_each(&times, EVENTS));
+    println!("decode {EVENTS} events of version 1, ns an event");
+    println!(
+        "    by four marks {:.1} ±{:.1}   by four types {:.1} ±{:.1}   as version 1 was read {:.1} ±{:.1}",
+        marks.0, marks.1, types.0, types.1, then.0, then.1
+    );
+}
+
+fn read_first<E: Event>(json: &str) {
+    black_box(E::decode(Stored::new(E::NAME, 1, black_box(json))).unwrap());
 }
 
 fn decode_by_hand(name: &str, json: &str) -> serde_json::Result<AccountEvent> {

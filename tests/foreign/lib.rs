@@ -10,6 +10,8 @@
     clippy::pedantic
 )]
 
+pub mod orders;
+
 use annals::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -95,4 +97,61 @@ impl Weighed {
     pub fn was_weighed(_: Option<Self>, event: &ParcelWeighed) -> Self {
         Self { grams: event.grams as u32 }
     }
+}
+
+/// A parcel on its way, as a row of a crate that others read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ReadModel)]
+#[read_model(table = "weighed_parcels")]
+pub struct WeighedParcel {
+    /// Which one.
+    #[read_model(key)]
+    pub parcel: ParcelId,
+    /// What it weighs, in grams.
+    #[read_model(index)]
+    pub grams: i64,
+    /// How heavy that is.
+    pub class: Weight,
+}
+
+/// How heavy a parcel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ColumnType)]
+pub enum Weight {
+    /// A child carries it.
+    Light,
+    /// It takes a barrow.
+    #[column(name = "HEAVY")]
+    Heavy,
+}
+
+#[projection(exhaustive(Weighed))]
+impl WeighedParcel {
+    /// Keeps whole grams.
+    #[on(upsert)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lints of a user stay on his method")]
+    pub fn was_weighed(_: Option<Self>, event: &ParcelWeighed, cx: &EventContext<Self>) -> Self {
+        let class = if event.grams > 9_000.0 { Weight::Heavy } else { Weight::Light };
+        Self { parcel: cx.key().clone(), grams: event.grams as i64, class }
+    }
+}
+
+/// Ask for the heaviest parcels.
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(result = Vec<WeighedParcel>)]
+pub struct Heaviest {
+    /// How many.
+    pub count: u64,
+}
+
+/// Finds them.
+///
+/// # Errors
+///
+/// When the rows cannot be read.
+#[query_handler]
+pub async fn heaviest(
+    query: Heaviest,
+    cx: &QueryContext,
+) -> Result<Vec<WeighedParcel>, ReadModelError> {
+    let rows = cx.models().query::<WeighedParcel>();
+    rows.order_by(WeighedParcel::GRAMS.desc()).limit(query.count).fetch().await
 }

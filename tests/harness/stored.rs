@@ -199,3 +199,20 @@ stored event `ItemLost` version 1 1 is not an event of `harness::stored::Basket`
 event BasketPaid {\"items\":1} cannot be applied: it needs the aggregate, which does not exist",
     );
 }
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+struct GrainsCounted {
+    grains: u128,
+}
+
+#[test]
+fn no_digit_is_lost() {
+    let json = r#"{"grains":340282366920938463463374607431768211455}"#;
+    let sample: annals_testing::schema::Sample = json.parse().unwrap();
+    stored("GrainsCounted", 1, sample).reads_as(GrainsCounted { grains: u128::MAX });
+
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("grains.json");
+    let event = format!(r#"{{"event_type":"GrainsCounted","schema_version":1,"data":{json}}}"#);
+    std::fs::write(&path, event).unwrap();
+    stored_in(path).reads_as([GrainsCounted { grains: u128::MAX }]);
+}

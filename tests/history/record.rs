@@ -130,7 +130,9 @@ impl From<Result<Vec<Receipt>, WriteError>> for Told {
             Err(WriteError::KeyUsed { stream_id, key, entry }) => {
                 Self::KeyUsed { stream_id, key, receipt: entry.receipt }
             }
-            Err(WriteError::UnknownOutcome { source, .. }) => Self::Unknown(chain(&source)),
+            Err(
+                WriteError::UnknownOutcome { source, .. } | WriteError::UnknownCommit { source },
+            ) => Self::Unknown(chain(&source)),
             Err(WriteError::Store(error)) => Self::Failed(chain(&error)),
             Err(other) => Self::Failed(other.to_string()),
         }

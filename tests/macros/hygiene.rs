@@ -10,7 +10,7 @@ use crate::fold::{decide, fold};
 
 mod shadowed {
     //! Names of the prelude mean something else here.
-    #![allow(dead_code, reason = "they only have to be in the way")]
+    #![expect(dead_code, reason = "they only have to be in the way")]
 
     use super::{Aggregate, AggregateId, Command, Event, handlers};
 
@@ -32,9 +32,9 @@ mod shadowed {
     trait Send {}
     trait Sync {}
     trait Iterator {}
-    #[allow(non_camel_case_types)]
+    #[expect(non_camel_case_types, reason = "the name is in the way")]
     struct u32;
-    #[allow(non_camel_case_types)]
+    #[expect(non_camel_case_types, reason = "the name is in the way")]
     struct bool;
     mod core {}
     mod std {}
@@ -93,7 +93,7 @@ fn items_in_functions_and_raw_identifiers() {
     }
 
     #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-    #[allow(non_camel_case_types)]
+    #[expect(non_camel_case_types, reason = "a keyword has no capital")]
     struct r#fn(u32);
 
     #[derive(Debug, Clone, Serialize, Deserialize, Command)]
@@ -104,7 +104,7 @@ fn items_in_functions_and_raw_identifiers() {
 
     #[derive(Aggregate)]
     #[aggregate(id = r#Key, events(r#fn), event_enum = r#Union)]
-    #[allow(non_camel_case_types)]
+    #[expect(non_camel_case_types, reason = "a keyword has no capital")]
     struct r#impl;
 
     #[handlers]
@@ -185,8 +185,10 @@ mod blocks {
     use super::*;
 
     #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(name = "JourneyBegun")]
     pub struct Begun;
     #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(name = "JourneyEnded")]
     pub struct Ended;
 
     type Start = Begun;
@@ -195,8 +197,10 @@ mod blocks {
     type Unit = ();
 
     #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+    #[command(name = "BeginJourney")]
     pub struct Begin(#[command(id)] uuid::Uuid);
     #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+    #[command(name = "EndJourney")]
     pub struct End(#[command(id)] uuid::Uuid, pub bool);
 
     #[handlers]

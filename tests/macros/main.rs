@@ -1,5 +1,7 @@
 //! What the macros write, run without a bus: folds and handlers called by their traits.
 
+mod accounts;
+#[path = "../contract/bank.rs"]
 mod bank;
 mod fold;
 mod foreign;
@@ -8,6 +10,7 @@ mod ids;
 mod options;
 mod receivers;
 mod returns;
+mod rows;
 mod services;
 #[path = "../contract/shop.rs"]
 mod shop;

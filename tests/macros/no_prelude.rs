@@ -87,6 +87,58 @@ fn white() -> Lit {
     Lit { colour: ::core::convert::From::from("white"), lumens: ::core::option::Option::None }
 }
 
+#[derive(::core::clone::Clone, ::annals::ColumnType)]
+pub enum Glow {
+    Dim,
+    Bright,
+}
+
+#[derive(::core::clone::Clone, ::annals::ReadModel)]
+#[read_model(table = "burning_lamps")]
+pub struct BurningLamp {
+    #[read_model(key)]
+    lamp: LampId,
+    #[read_model(key)]
+    glow: Glow,
+    #[read_model(index)]
+    lumens: ::core::option::Option<u32>,
+    #[read_model(json)]
+    colour: ::std::string::String,
+}
+
+#[::annals::projection(version = 2, batch = 3, on_error = park, ignore(LitV1))]
+impl BurningLamp {
+    #[::annals::on(upsert, key = |event| (::core::convert::From::from("l"), lamp_glow(event)))]
+    fn lit(
+        _: ::core::option::Option<Self>,
+        event: &Lit,
+        cx: &::annals::EventContext<Self>,
+    ) -> ::core::result::Result<Self, ::core::fmt::Error> {
+        let (lamp, glow) = ::core::clone::Clone::clone(cx.key());
+        let colour = ::core::clone::Clone::clone(&event.colour);
+        ::core::result::Result::Ok(Self { lamp, glow, lumens: event.lumens, colour })
+    }
+}
+
+fn lamp_glow(event: &Lit) -> Glow {
+    match event.lumens {
+        ::core::option::Option::Some(100..) => Glow::Bright,
+        _ => Glow::Dim,
+    }
+}
+
+#[derive(::serde::Serialize, ::serde::Deserialize, ::annals::Query)]
+#[query(result = u64)]
+pub struct CountLamps;
+
+#[::annals::query_handler]
+pub async fn count_lamps(
+    _: CountLamps,
+    cx: &::annals::QueryContext,
+) -> ::core::result::Result<u64, ::annals::ReadModelError> {
+    cx.models().query::<BurningLamp>().filter(BurningLamp::LUMENS.gt(5)).count().await
+}
+
 #[test]
 fn a_lamp_burns() {
     let id = <LampId as ::core::convert::From<&str>>::from("hall");

@@ -17,14 +17,14 @@ macro_rules! events {
     };
 }
 
-events!(Begun Revived Added Doubled Set Replaced Halved Ended Kept);
+events!(Founded Revived Added Doubled Set Replaced Halved Ended Kept);
 
 /// What an apply may write where it returns nothing.
 type Nothing = ();
 
 /// The number, and what the last apply was told about its event.
 #[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(id = String, events(Begun, Revived, Added, Doubled, Set, Replaced, Halved, Ended, Kept))]
+#[aggregate(id = String, events(Founded, Revived, Added, Doubled, Set, Replaced, Halved, Ended, Kept))]
 struct Sum {
     sum: u32,
     id: String,
@@ -33,7 +33,7 @@ struct Sum {
 #[handlers]
 impl Sum {
     #[apply]
-    fn begun(event: &Begun) -> Self {
+    fn begun(event: &Founded) -> Self {
         Self { sum: event.0, id: String::new() }
     }
 
@@ -98,13 +98,13 @@ struct End(#[command(id)] String);
 #[handlers]
 impl Sum {
     #[handle]
-    fn begin(command: Begin) -> Begun {
-        Begun(command.1)
+    fn begin(command: Begin) -> Founded {
+        Founded(command.1)
     }
 
     #[handle]
-    async fn begin_later(_: BeginLater, cx: &Context<Self>) -> Begun {
-        Begun(u32::try_from(cx.id().len()).unwrap())
+    async fn begin_later(_: BeginLater, cx: &Context<Self>) -> Founded {
+        Founded(u32::try_from(cx.id().len()).unwrap())
     }
 
     #[handle]
@@ -140,23 +140,23 @@ fn sum(events: impl annals::IntoEvents<Sum>) -> Result<Option<u32>, Misfit> {
 
 #[test]
 fn applies() {
-    assert_eq!(sum((Begun(1), Added(2), Doubled(0))), Ok(Some(6)));
-    assert_eq!(sum((Begun(9), Halved(0))), Ok(Some(4)));
-    assert_eq!(sum((Begun(9), Replaced(3))), Ok(Some(3)));
-    assert_eq!(sum((Begun(1), Set(8))), Ok(Some(8)));
+    assert_eq!(sum((Founded(1), Added(2), Doubled(0))), Ok(Some(6)));
+    assert_eq!(sum((Founded(9), Halved(0))), Ok(Some(4)));
+    assert_eq!(sum((Founded(9), Replaced(3))), Ok(Some(3)));
+    assert_eq!(sum((Founded(1), Set(8))), Ok(Some(8)));
     assert_eq!(sum(Set(8)), Ok(Some(8)));
-    assert_eq!(sum((Begun(9), Kept(8))), Ok(Some(9)));
-    assert_eq!(sum((Begun(9), Kept(9))), Ok(None));
+    assert_eq!(sum((Founded(9), Kept(8))), Ok(Some(9)));
+    assert_eq!(sum((Founded(9), Kept(9))), Ok(None));
     assert_eq!(sum(Kept(9)), Ok(None));
     assert_eq!(sum(Revived(0)), Ok(None));
-    let told = fold::<Sum>("s".into(), (Begun(1), Doubled(0))).unwrap().unwrap();
+    let told = fold::<Sum>("s".into(), (Founded(1), Doubled(0))).unwrap().unwrap();
     assert_eq!(told.id, "s");
 }
 
 #[test]
 fn what_creates_wants_no_state_and_what_changes_wants_one() {
-    assert_eq!(sum((Begun(1), Begun(1))), Err(Misfit::Exists));
-    assert_eq!(sum((Begun(1), Revived(1))), Err(Misfit::Exists));
+    assert_eq!(sum((Founded(1), Founded(1))), Err(Misfit::Exists));
+    assert_eq!(sum((Founded(1), Revived(1))), Err(Misfit::Exists));
     assert_eq!(sum(Added(1)), Err(Misfit::Missing));
     assert_eq!(sum(Halved(1)), Err(Misfit::Missing));
     assert_eq!(sum(Ended(1)), Err(Misfit::Missing));
@@ -164,15 +164,15 @@ fn what_creates_wants_no_state_and_what_changes_wants_one() {
 
 #[test]
 fn what_has_ended_is_gone_and_may_begin_again() {
-    assert_eq!(sum((Begun(1), Ended(0))), Ok(None));
-    assert_eq!(sum((Begun(1), Ended(0), Added(1))), Err(Misfit::Missing));
-    assert_eq!(sum((Begun(1), Ended(0), Begun(5))), Ok(Some(5)));
-    assert_eq!(sum((Begun(1), Ended(0), Revived(7))), Ok(Some(7)));
-    given::<Sum>((Begun(1), Ended(1)))
+    assert_eq!(sum((Founded(1), Ended(0))), Ok(None));
+    assert_eq!(sum((Founded(1), Ended(0), Added(1))), Err(Misfit::Missing));
+    assert_eq!(sum((Founded(1), Ended(0), Founded(5))), Ok(Some(5)));
+    assert_eq!(sum((Founded(1), Ended(0), Revived(7))), Ok(Some(7)));
+    given::<Sum>((Founded(1), Ended(1)))
         .when(Add("s".into(), 1))
         .then_not_found()
         .when(Begin("s".into(), 3))
-        .then(Begun(3))
+        .then(Founded(3))
         .then_state(|sum| assert_eq!(sum.sum, 3))
         .when(End("s".into()))
         .then(Ended(3));
@@ -180,13 +180,13 @@ fn what_has_ended_is_gone_and_may_begin_again() {
 
 #[test]
 fn handlers_of_every_receiver() {
-    given_nothing::<Sum>().when(Begin("s".into(), 4)).then(Begun(4));
-    given_nothing::<Sum>().when(BeginLater("four".into())).then(Begun(4));
+    given_nothing::<Sum>().when(Begin("s".into(), 4)).then(Founded(4));
+    given_nothing::<Sum>().when(BeginLater("four".into())).then(Founded(4));
     given_nothing::<Sum>().when(SetIt("s".into())).then(Set(1));
     given_nothing::<Sum>().when(SetLater("s".into())).then(Set(1));
     given_nothing::<Sum>().when(Add("s".into(), 1)).then_not_found();
     given_nothing::<Sum>().when(AddLater("s".into())).then_not_found();
-    let begun = || given::<Sum>(Begun(2));
+    let begun = || given::<Sum>(Founded(2));
     begun().when(Begin("s".into(), 4)).then_already_exists();
     begun().when(BeginLater("s".into())).then_already_exists();
     begun().when(Add("s".into(), 3)).then(Added(3));

@@ -51,7 +51,8 @@ macro_rules! shapes {
         impl Table {
             $(
                 #[handle(upsert)]
-                #[allow(non_snake_case, clippy::type_complexity)]
+                #[expect(non_snake_case, reason = "each handler is named after its command")]
+                #[allow(clippy::type_complexity, reason = "some of the shapes are")]
                 fn $name(_: Option<&Self>, _: $name) -> $output {
                     $value
                 }

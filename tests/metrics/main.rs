@@ -20,6 +20,56 @@ use futures::TryStreamExt;
 /// What was measured, by name and labels: `name{label=value}`.
 struct Measured(BTreeMap<String, DebugValue>);
 
+/// How many accounts an owner has; one owner's events fail.
+#[derive(Debug, Clone, PartialEq, ReadModel)]
+#[read_model(table = "measured_owners")]
+struct MeasuredOwner {
+    #[read_model(key)]
+    owner: String,
+    accounts: i64,
+}
+
+#[projection]
+impl MeasuredOwner {
+    #[on(upsert, key = owner)]
+    fn opened(row: Option<Self>, event: &bank::AccountOpened) -> Result<Self, &'static str> {
+        if event.owner == "Nobody" {
+            return Err("nobody is nobody");
+        }
+        let accounts = row.map_or(0, |row| row.accounts) + 1;
+        Ok(Self { owner: event.owner.clone(), accounts })
+    }
+}
+
+#[test]
+fn a_projection_tells_what_it_has_passed_and_what_failed() {
+    let measured = measured(async {
+        let store = MemoryStore::new();
+        let bus = CommandBus::new(store.clone());
+        let engine = ProjectionEngine::builder(store).register::<MeasuredOwner>();
+        let engine = engine.retry(RetryPolicy::never()).start().await.unwrap();
+        let open = |account: &str, owner: &str| OpenAccount {
+            account: account.into(),
+            owner: owner.into(),
+        };
+        bus.dispatch(open("a", "Nobody")).await.unwrap();
+        let last = bus.dispatch(open("b", "Ada")).await.unwrap();
+        engine.wait_for::<MeasuredOwner>(&last, Duration::from_secs(10)).await.unwrap();
+        engine.shutdown().await.unwrap();
+    });
+    let of = |name: &str| format!("{name}{{projection=measured_owners}}");
+    assert_eq!(measured.counter(&of("annals_projection_events_total")), 2);
+    assert_eq!(measured.counter(&of("annals_projection_failures_total")), 1);
+    assert!(!measured.histogram(&of("annals_projection_delay_seconds")).is_empty());
+    for name in [
+        "annals_projection_lag_positions",
+        "annals_projection_lag_seconds",
+        "annals_projection_parked",
+    ] {
+        assert!(measured.gauge(&of(name)) >= 0.0, "{name}");
+    }
+}
+
 /// Runs something on one thread, and gives back what it measured.
 fn measured<F: Future<Output = ()>>(run: F) -> Measured {
     let recorder = DebuggingRecorder::new();

@@ -2,10 +2,23 @@
 
 #[path = "../contract/bank.rs"]
 mod bank;
+#[path = "../postgres_storms/proxy.rs"]
+#[expect(dead_code, reason = "storms cut otherwise")]
+mod proxy;
 
+mod backup;
+mod interleaved;
+mod limits;
+mod locks;
 mod order;
+mod outages;
 mod payloads;
+mod poolers;
+mod retries;
 mod schema;
+mod snapshots;
+mod stand_by;
+mod within;
 
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;

@@ -1,9 +1,10 @@
 //! The schema: made once, changed by nobody who should not.
 
 use annals::prelude::*;
+use annals::{Append, Expected, NewEvent, Payload};
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
 
 use super::bank::{Account, Deposit, OpenAccount};
 use super::{Error, fresh};
@@ -63,13 +64,86 @@ async fn a_schema_that_is_not_there_is_told_so() -> Result<(), Error> {
 async fn the_sql_that_is_printed_makes_the_same_schema() -> Result<(), Error> {
     let database = TestDatabase::create().await?;
     let store = PostgresStore::builder().schema("ledger").connect(database.url()).await?;
-    sqlx::raw_sql(AssertSqlSafe(store.migration_sql())).execute(store.pool()).await?;
+    for _ in 0..3 {
+        // Run again, it does nothing.
+        run(store.pool(), &store.migration_sql()).await?;
+    }
     store.migrate().await?;
+    let steps: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger.migrations")
+        .fetch_one(store.pool())
+        .await?;
+    assert_eq!(steps, 1);
     CommandBus::new(store.clone()).dispatch(open()).await?;
     let other = PostgresStore::builder().schema("other").connect(database.url()).await?;
     other.migrate().await?;
     let none = Repository::<Account>::new(other).load("ada").await?;
     assert!(none.is_none(), "two stores in one database are two");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_sql_that_is_printed_refuses_a_newer_schema() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    run(store.pool(), "INSERT INTO annals.migrations (step) VALUES (99)").await?;
+    let refused = run(store.pool(), &store.migration_sql()).await.unwrap_err();
+    let refused = refused.as_database_error().map(|error| error.message().to_owned());
+    assert_eq!(refused.as_deref(), Some("a newer release has migrated schema annals"));
+    Ok(())
+}
+
+/// What the server says of itself is put in front of its own.
+async fn connect_to_a_server_that_says(function: &str) -> Result<String, Error> {
+    let database = TestDatabase::create().await?;
+    let pool = PgPool::connect(database.url()).await?;
+    run(&pool, &format!("CREATE SCHEMA other; CREATE FUNCTION other.{function}")).await?;
+    let mark = if database.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{mark}options=-c%20search_path%3Dother,pg_catalog", database.url());
+    Ok(PostgresStore::connect(&url).await.unwrap_err().to_string())
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() -> Result<(), Error> {
+    let says = "current_setting(text) RETURNS text LANGUAGE sql AS $$SELECT '130012'$$";
+    assert_eq!(
+        connect_to_a_server_that_says(says).await?,
+        "connect: the server is PostgreSQL 13; the store needs 14 or newer"
+    );
+    Ok(())
+}
+
+/// What is done with each connection is done with those beside the pool, too.
+#[tokio::test]
+async fn connections_beside_a_pool_are_made_ready_as_well() -> Result<(), Error> {
+    let (owner, database) = fresh().await?;
+    let role = format!("annals_after_{}", uuid::Uuid::now_v7().simple());
+    let table = "CREATE TABLE who (name text)";
+    run(owner.pool(), &format!("CREATE ROLE {role}; {table}; GRANT INSERT ON who TO {role}"))
+        .await?;
+    run(owner.pool(), &owner.grants(&role)).await?;
+    run(
+        owner.pool(),
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO public.who VALUES (current_user); RETURN NULL; END $$;
+         CREATE TRIGGER note AFTER INSERT ON annals.events EXECUTE FUNCTION note()",
+    )
+    .await?;
+    let set_role = format!("SET ROLE {role}");
+    let pool = PgPool::connect(database.url()).await?;
+    let store = PostgresStore::builder()
+        .after_connect(move |connection| {
+            let set_role = AssertSqlSafe(set_role.clone());
+            Box::pin(async move { connection.execute(set_role).await.map(drop) })
+        })
+        .from_pool(pool)
+        .await?;
+    let id = StreamId::new("made", "ready");
+    let event = NewEvent::new(uuid::Uuid::now_v7(), "Made", 1, Payload::new("1"));
+    store.append(vec![Append::new(id, Expected::Any, vec![event])]).await?;
+    let who: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM who").fetch_all(owner.pool()).await?;
+    drop(store);
+    run(owner.pool(), &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await?;
+    assert_eq!(who, [role]);
     Ok(())
 }
 

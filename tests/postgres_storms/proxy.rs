@@ -1,11 +1,12 @@
-//! A proxy between a store and its server, which cuts connections after so many bytes.
+//! A proxy between a store and its server, which cuts connections after so many bytes or at what is said, and falls silent.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use fastrand::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// In which direction bytes go.
@@ -23,12 +24,18 @@ pub enum Cuts {
     AtRandom(Rng),
     /// Once, whatever connection it is, after so many more bytes in one direction.
     After(Way, usize),
+    /// Once, whatever connection it is, in place of what says this; then it is [`Shut`](Self::Shut).
+    At(Way, &'static str),
+    /// What connects waits for another setting.
+    Shut,
+    /// What the server says is held back until another setting; what it is told, it hears.
+    Silent,
 }
 
 /// A proxy to a server on a Unix socket.
 pub struct Proxy {
     port: u16,
-    cuts: Arc<Mutex<Cuts>>,
+    cuts: Arc<watch::Sender<Cuts>>,
     accepting: AbortHandle,
 }
 
@@ -38,7 +45,7 @@ impl Proxy {
         let socket = socket_of(server_url);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let cuts = Arc::new(Mutex::new(Cuts::None));
+        let cuts = Arc::new(watch::Sender::new(Cuts::None));
         let shared = cuts.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -55,7 +62,13 @@ impl Proxy {
     }
 
     pub fn set(&self, cuts: Cuts) {
-        *self.cuts.lock().unwrap_or_else(PoisonError::into_inner) = cuts;
+        self.cuts.send_replace(cuts);
+    }
+
+    /// Waits until a connection was cut where it was to be cut.
+    pub async fn shut(&self) {
+        let mut cuts = self.cuts.subscribe();
+        cuts.wait_for(|cuts| matches!(cuts, Cuts::Shut)).await.expect("the proxy is there");
     }
 }
 
@@ -73,18 +86,25 @@ fn socket_of(url: &str) -> String {
 }
 
 /// Relays until one side ends or the connection is cut; both sides are then closed at once, without a farewell.
-async fn relay(client: TcpStream, socket: String, cuts: Arc<Mutex<Cuts>>) -> io::Result<()> {
+async fn relay(
+    client: TcpStream,
+    socket: String,
+    cuts: Arc<watch::Sender<Cuts>>,
+) -> io::Result<()> {
+    passes(&cuts, |cuts| !matches!(cuts, Cuts::Shut)).await;
     let server = UnixStream::connect(socket).await?;
     client.set_nodelay(true)?;
-    let (own_way, own_bytes) = match &mut *cuts.lock().unwrap_or_else(PoisonError::into_inner) {
-        Cuts::AtRandom(rng) => {
+    let mut own = (Way::ToServer, usize::MAX);
+    cuts.send_if_modified(|cuts| {
+        if let Cuts::AtRandom(rng) = cuts {
             // Most of what is sent is sent at the beginning of a connection, or in the middle of much.
             let bytes = 1 << rng.u32(7..18);
             let way = if rng.bool() { Way::ToServer } else { Way::ToClient };
-            (way, rng.usize(..bytes))
+            own = (way, rng.usize(..bytes));
         }
-        Cuts::None | Cuts::After(..) => (Way::ToServer, usize::MAX),
-    };
+        false
+    });
+    let (own_way, own_bytes) = own;
     let budget = |way| if own_way == way { own_bytes } else { usize::MAX };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -94,18 +114,27 @@ async fn relay(client: TcpStream, socket: String, cuts: Arc<Mutex<Cuts>>) -> io:
     }
 }
 
+/// Waits for a setting that lets pass.
+async fn passes(cuts: &watch::Sender<Cuts>, lets: impl FnMut(&Cuts) -> bool) {
+    // Whoever waits holds the sender.
+    _ = cuts.subscribe().wait_for(lets).await;
+}
+
 /// Copies until the end, or until the connection is to be cut.
 async fn copy(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
     way: Way,
     mut own: usize,
-    cuts: &Mutex<Cuts>,
+    cuts: &watch::Sender<Cuts>,
 ) -> io::Result<()> {
     let mut buffer = [0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).await?;
-        let passed = own.min(read).min(shared_budget(way, read, cuts));
+        if way == Way::ToClient {
+            passes(cuts, |cuts| !matches!(cuts, Cuts::Silent)).await;
+        }
+        let passed = own.min(read).min(shared_budget(way, &buffer[..read], cuts));
         to.write_all(&buffer[..passed]).await?;
         if read == 0 || passed < read {
             return Ok(());
@@ -116,18 +145,27 @@ async fn copy(
 }
 
 /// How many of these bytes may pass; the cut is done with the first that may not.
-fn shared_budget(way: Way, bytes: usize, cuts: &Mutex<Cuts>) -> usize {
-    let mut cuts = cuts.lock().unwrap_or_else(PoisonError::into_inner);
-    match &mut *cuts {
+fn shared_budget(way: Way, bytes: &[u8], cuts: &watch::Sender<Cuts>) -> usize {
+    let mut passed = bytes.len();
+    cuts.send_if_modified(|cuts| match cuts {
         Cuts::After(of, left) if *of == way => {
-            if *left < bytes {
-                let passed = *left;
+            if *left < bytes.len() {
+                passed = *left;
                 *cuts = Cuts::None;
-                return passed;
+                return true;
             }
-            *left -= bytes;
-            bytes
+            *left -= bytes.len();
+            false
         }
-        _ => bytes,
-    }
+        Cuts::At(of, said) if *of == way => {
+            let found = bytes.windows(said.len()).any(|part| part == said.as_bytes());
+            if found {
+                passed = 0;
+                *cuts = Cuts::Shut;
+            }
+            found
+        }
+        _ => false,
+    });
+    passed
 }

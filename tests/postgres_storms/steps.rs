@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use annals::projection::ModelDefinition;
+use annals::read_model::{ColumnKind, ModelTable, Row, RowKey, Table, TableColumn, Value};
 use annals::{
-    Append, EventStore, EventStoreExt, Expected, NewEvent, Payload, ReadModelStore, Receipt, Row,
-    RowChange, RowKey, StreamId, UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, EventStore, EventStoreExt, Expected, NewEvent, Payload, ReadModelStore, Receipt,
+    RowChange, StreamId, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
@@ -15,6 +17,13 @@ use uuid::Uuid;
 use crate::history::storm::Weather;
 use crate::proxy::{Cuts, Proxy, Way};
 use crate::{builder, migrated};
+
+/// The table of the rows that units write.
+const ROWS: ModelTable = ModelTable {
+    table: &Table::new("cut", &[TableColumn::new("id", ColumnKind::Uuid, false)], &[0]),
+    version: 1,
+    generation: 1,
+};
 
 /// The bytes between two cuts, at first.
 const STEP: usize = 61;
@@ -44,9 +53,8 @@ impl Sends {
         match self {
             Self::Appends => store.append(vec![append]).await,
             Self::Units => {
-                let key = RowKey(append.events[0].id.to_string());
-                let row = Row { key, data: Payload::new("{}") };
-                let row = RowChange::Upsert { model: "cut".to_owned(), row };
+                let row = Row(vec![Value::Uuid(append.events[0].id)]);
+                let row = RowChange::Upsert { table: ROWS, row };
                 store.commit(UnitOfWork::new().append(append).row(row)).await
             }
         }
@@ -100,9 +108,10 @@ impl Cutter {
             }
             Err(error) => panic!("{way:?} {bytes}: nothing else can have come of it: {error:?}"),
         }
-        let rows = end.rows("cut", &[RowKey(id.to_string())]).await.expect("the row is read");
+        let key = RowKey(vec![Value::Uuid(id)]);
+        let rows = end.rows(&ROWS, &[key], &[]).await.expect("the row is read");
         let expected = matches!(sends, Sends::Units) && !there().await.is_empty();
-        assert_eq!(rows[0].is_some(), expected, "{way:?} {bytes}: the row");
+        assert_eq!(!rows.is_empty(), expected, "{way:?} {bytes}: the row");
     }
 }
 
@@ -115,6 +124,8 @@ fn append() -> Append {
 async fn cut_at_each_byte(sends: Sends, patience: Duration) -> Ends {
     let database = TestDatabase::on_own_server().await.expect("a database");
     let end = migrated(database.url()).await;
+    let definition = ModelDefinition::new(ROWS.table.name, ROWS.version, Some(ROWS.table), vec![]);
+    end.prepare(&definition).await.expect("the table is made");
     let proxy = Proxy::start(database.url()).await.expect("a port is free");
     let store = builder().max_connections(1).patience(patience);
     let store = store.connect(&proxy.url(database.url())).await.expect("the server can be reached");

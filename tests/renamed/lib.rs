@@ -2,7 +2,10 @@
 
 pub use chronicle as framework;
 
-use chronicle::{Aggregate, AggregateId, Command, Context, Event, EventContext, handlers};
+use chronicle::{
+    Aggregate, AggregateId, ColumnType, Command, Context, Event, EventContext, Query, ReadModel,
+    handlers, projection, query_handler,
+};
 use serde::{Deserialize, Serialize};
 
 /// The id of a lamp.
@@ -113,6 +116,67 @@ impl Lamp {
     pub fn was_put_out(self, _: &PutOut) -> Option<Self> {
         None
     }
+}
+
+/// How a lamp burns.
+#[derive(Debug, Clone, PartialEq, ColumnType)]
+#[column(crate = crate::framework)]
+pub enum Glow {
+    /// Below a hundred lumens.
+    Dim,
+    /// From there on.
+    Bright,
+}
+
+/// A lamp that burns, as a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ReadModel)]
+#[read_model(table = "burning_lamps", crate = crate::framework)]
+pub struct BurningLamp {
+    /// Which one.
+    #[read_model(key)]
+    pub lamp: LampId,
+    /// How bright.
+    #[read_model(json)]
+    pub lumens: u16,
+    /// How that looks.
+    #[read_model(index)]
+    #[serde(skip)]
+    pub glow: Option<Glow>,
+}
+
+#[projection(crate = chronicle, inline, exhaustive(Lamp))]
+impl BurningLamp {
+    /// Lights it, or lights it anew.
+    #[chronicle::on(upsert)]
+    pub fn lit(_: Option<Self>, event: &Lit, cx: &EventContext<Self>) -> Self {
+        let glow = if event.lumens < 100 { Glow::Dim } else { Glow::Bright };
+        Self { lamp: cx.key().clone(), lumens: event.lumens, glow: Some(glow) }
+    }
+
+    /// Takes it off.
+    #[on]
+    pub fn put_out(self, _: &PutOut) -> Option<Self> {
+        None
+    }
+}
+
+/// Ask for all lamps that burn.
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(result = Vec<BurningLamp>, crate = ::chronicle)]
+pub struct Burning;
+
+/// Finds them.
+///
+/// # Errors
+///
+/// When the rows cannot be read.
+#[query_handler(crate = crate::framework)]
+pub async fn burning(
+    _: Burning,
+    cx: &chronicle::QueryContext,
+) -> Result<Vec<BurningLamp>, chronicle::ReadModelError> {
+    let bright = BurningLamp::GLOW.eq(Glow::Bright);
+    cx.models().query::<BurningLamp>().filter(bright).fetch().await
 }
 
 #[cfg(test)]

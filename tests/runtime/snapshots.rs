@@ -1,5 +1,7 @@
 //! Snapshots make loading shorter, and can make nothing wrong.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use annals::prelude::*;
 use annals::shape::Fingerprint;
 use annals::{Payload, StoredSnapshot, Stores};
@@ -259,4 +261,41 @@ async fn a_snapshot_that_panics_fails_no_command() {
         assert_eq!(receipt.stream_version, version);
     }
     bus.flush().await;
+}
+
+/// Counts how often it is read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Counted;
+
+static READS: AtomicUsize = AtomicUsize::new(0);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READS.fetch_add(1, Ordering::Relaxed);
+        <()>::deserialize(deserializer).map(|()| Self)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
+#[aggregate(id = MeterId, events(MonthClosed), snapshot(every = 10))]
+struct Month {
+    closings: Counted,
+}
+
+#[handlers]
+impl Month {
+    #[apply(upsert)]
+    fn closed(_: Option<Self>, _: &MonthClosed) -> Self {
+        Self { closings: Counted }
+    }
+}
+
+#[test]
+fn the_shape_of_a_state_is_found_when_a_bus_is_built() {
+    let builder = CommandBus::builder(MemoryStore::new()).register::<Month>();
+    builder.build().unwrap();
+    let reads = READS.load(Ordering::Relaxed);
+    assert_ne!(reads, 0);
+    Month::snapshot_shape().unwrap();
+    assert_eq!(READS.load(Ordering::Relaxed), reads, "it is known by then");
 }

@@ -1,7 +1,7 @@
 //! An event that cannot be read stops its reader, and is never skipped in silence.
 
 use annals::prelude::*;
-use annals::{Append, Expected, NewEvent, Payload};
+use annals::{Append, Expected, Misfit, NewEvent, Payload, Subject};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Account, Deposit, OpenAccount};
@@ -128,15 +128,29 @@ async fn what_the_aggregate_ignores_is_passed_over_and_counts_in_the_version() {
     assert_eq!((lamp.state.dimmed, lamp.stream_version), (1, 4));
 }
 
-#[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(id = LampId, events(LampLit), category = "listed_and_ignored", ignore("LampLit"))]
+/// Written by hand: the derive refuses an event that is both listed and ignored.
+#[derive(Debug, Clone, PartialEq)]
 struct Both;
 
-#[handlers]
-impl Both {
-    #[apply]
-    fn lit(_: &LampLit) -> Self {
-        Self
+impl Subject for Both {
+    type Key = LampId;
+}
+
+impl Aggregate for Both {
+    type Id = LampId;
+    type Event = LampEvent;
+    type Services = ();
+
+    const CATEGORY: &'static str = "listed_and_ignored";
+    const IGNORED: &'static [&'static str] = &["LampLit"];
+
+    fn apply(
+        state: &mut Option<Self>,
+        _: &LampEvent,
+        _: &EventContext<Self>,
+    ) -> Result<(), Misfit> {
+        *state = Some(Self);
+        Ok(())
     }
 }
 

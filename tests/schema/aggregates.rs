@@ -52,6 +52,7 @@ macro_rules! meter {
 meter!(before Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10)] { units: u64 });
 meter!(state_changed Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10)] { units: u64, sealed: bool });
 meter!(version_raised Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10, version = 2)] { units: u64, sealed: bool });
+meter!(version_three Meter { MeterRead read, MeterSealed sealed } [snapshot(every = 10, version = 3)] { units: u64 });
 meter!(unlisted Meter { MeterRead read } [snapshot(every = 10)] { units: u64 });
 meter!(ignoring Meter { MeterRead read } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
 meter!(ignoring_and_more Meter { MeterRead read, MeterReset reset } [ignore("MeterSealed")] { units: u64 });
@@ -59,6 +60,29 @@ meter!(without_sealed Meter { MeterRead read, MeterReset reset } [] { units: u64
 meter!(ignoring_the_name Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed")] { units: u64 });
 meter!(ignoring_both Meter { MeterRead read } [snapshot(every = 10), ignore("MeterClosed", "MeterSealed")] { units: u64 });
 meter!(by_alias Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
+
+mod without_alias {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    pub struct MeterClosed;
+}
+
+mod by_name {
+    use super::without_alias::MeterClosed;
+    use super::*;
+
+    meter!(release Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10)] { units: u64 });
+    pub use release::Meter;
+}
+
+mod by_name_ignoring_the_alias {
+    use super::without_alias::MeterClosed;
+    use super::*;
+
+    meter!(release Meter { MeterRead read, MeterClosed closed } [snapshot(every = 10), ignore("MeterSealed")] { units: u64 });
+    pub use release::Meter;
+}
 
 mod ignoring_moved {
     use super::*;
@@ -137,6 +161,27 @@ fn a_state_that_changed_under_the_same_version() {
         &one::<before::Meter>(),
         &one::<version_raised::Meter>(),
         &["aggregate `meter`: what it lists or snapshots"],
+    );
+}
+
+#[test]
+fn a_version_of_snapshots_that_fell() {
+    check(
+        &one::<version_three::Meter>(),
+        &one::<version_raised::Meter>(),
+        FindingKind::VersionFell,
+        "aggregate `meter`: the version of its snapshots fell from 3 to 2
+    changed: `$.sealed` is new, and has to be there: bool
+    breaks:  no history, but what an earlier release took at version 2 may pass for a snapshot of today
+    write:   #[aggregate(snapshot(…, version = 4))] on `Meter`",
+    );
+    check(
+        &one::<version_three::Meter>(),
+        &one::<before::Meter>(),
+        FindingKind::VersionFell,
+        "aggregate `meter`: the version of its snapshots fell from 3 to 1
+    breaks:  no history, but what an earlier release took at version 1 may pass for a snapshot of today
+    write:   #[aggregate(snapshot(…, version = 3))] on `Meter`",
     );
 }
 
@@ -221,6 +266,23 @@ fn an_event_that_is_gone_has_to_be_ignored_under_each_of_its_names() {
 }
 
 #[test]
+fn an_alias_that_is_gone_may_be_ignored_too() {
+    let before = with_events::<by_alias::Meter>().with_event::<MeterClosed>();
+    let without = with_events::<by_name::Meter>().with_event::<without_alias::MeterClosed>();
+    let found = without.held_against(&before.to_file());
+    assert_eq!(found.findings[0].kind, FindingKind::AliasVanished, "{found}");
+
+    // Its streams have what was stored under the alias, too.
+    let mut before = before.to_file();
+    let events = &mut before.aggregates.get_mut("meter").unwrap().events;
+    events.insert("MeterSealed".to_owned());
+    let ignoring = with_events::<by_name_ignoring_the_alias::Meter>()
+        .with_event::<without_alias::MeterClosed>();
+    let found = ignoring.held_against(&before);
+    assert!(found.is_unchanged(), "{found}");
+}
+
+#[test]
 fn a_category_that_changed_is_recognized_by_what_its_streams_hold() {
     let accepted =
         one::<ignoring_and_more::Meter>().held_against(&one::<before::Meter>().to_file());
@@ -263,5 +325,52 @@ fn two_aggregates_of_one_category() {
         comparison.findings[0].headline,
         "the category `meter` stands for both `schema::aggregates::before::Meter` and \
          `schema::aggregates::unlisted::Meter`"
+    );
+}
+
+meter!(without_snapshots Meter { MeterRead read, MeterSealed sealed } [] { units: u64 });
+
+#[test]
+fn a_state_without_snapshots_for_a_while_keeps_the_shape_of_those_that_are_stored() {
+    let before = one::<before::Meter>().to_file();
+    let found = one::<without_snapshots::Meter>().held_against(&before);
+    assert!(found.is_unchanged(), "{found}");
+    assert_eq!(found.accepted, before, "the store may still have snapshots");
+    let found = one::<state_changed::Meter>().held_against(&found.accepted);
+    assert_eq!(found.findings[0].kind, FindingKind::SnapshotChanged, "{found}");
+}
+
+/// A twin of the counter that was a meter.
+mod moved_too {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
+    #[aggregate(id = MeterId, events(MeterRead, MeterSealed))]
+    pub struct Gauge;
+
+    #[handlers]
+    impl Gauge {
+        #[apply(upsert)]
+        fn read(_: Option<Self>, _: &MeterRead) -> Self {
+            Self
+        }
+
+        #[apply(upsert)]
+        fn sealed(_: Option<Self>, _: &MeterSealed) -> Self {
+            Self
+        }
+    }
+}
+
+#[test]
+fn of_two_that_may_have_taken_the_place_none_is_guessed() {
+    check(
+        &one::<before::Meter>(),
+        &one::<moved::Counter>().with_aggregate::<moved_too::Gauge>(),
+        FindingKind::CategoryVanished,
+        "aggregate `meter` is not there any more; `Counter` or `Gauge` may have taken its place
+    breaks:  nothing finds the streams `meter-…`
+    write:   #[aggregate(category = \"meter\")] on the one that it became
+             or the aggregate again, with #[aggregate(category = \"meter\")]",
     );
 }

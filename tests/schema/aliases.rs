@@ -101,7 +101,8 @@ fn a_shape_that_changes_with_the_name_is_a_version() {
         "event `RoomTaken`, once `RoomBooked`: its shape changed, and its version is still 1
     changed: `$.room` is gone, `$.number` of the same shape is new
     breaks:  nothing that is kept here, but version 1 now stands for two shapes, that of `RoomBooked` and that of `RoomTaken`
-    write:   #[event(version = 2, upcast(from = 1))] on `RoomTaken`
+    write:   #[event(version = 2)] on `RoomTaken`
+             #[event(since = 2, renamed_from = \"room\")] on the field `number`
 
 new, and not in the file:
     event `RoomTaken`",

@@ -44,6 +44,8 @@ command!(before before Move { pub by: u32 });
 command!(required required Move { pub by: u32, pub speed: u32 });
 command!(optional optional Move { pub by: u32, pub speed: Option<u32> });
 command!(renamed renamed Push { pub by: u32 });
+command!(pulled pulled Pull { pub by: u32 });
+command!(picky picky Move { pub by: std::num::NonZeroU32 });
 
 #[handlers]
 impl Door {
@@ -79,7 +81,7 @@ fn a_field_that_need_not_be_sent() {
         &["command `Move`: what it reads"],
     );
     let accepted = one::<optional::Move>().held_against(&one::<before::Move>().to_file()).accepted;
-    assert_eq!(accepted.commands["Move"].samples.len(), 7, "the kept ones, and those with all");
+    assert_eq!(accepted.commands["Move"].made.len(), 7, "the kept ones, and those with all");
 }
 
 #[test]
@@ -93,6 +95,36 @@ fn a_struct_renamed_without_pinning_the_name() {
     breaks:  who sends `Move` is refused; so is what waits in a queue
     write:   #[command(name = \"Move\")] on `Push`",
     );
+}
+
+#[test]
+fn of_several_that_may_have_taken_the_place_none_is_guessed() {
+    check(
+        &one::<before::Move>(),
+        &one::<renamed::Push>().with_command::<Door, pulled::Pull>(),
+        FindingKind::CommandVanished,
+        "nothing handles command `Move` any more; `Pull` or `Push` may have taken its place
+    breaks:  who sends `Move` is refused; so is what waits in a queue
+    write:   #[command(name = \"Move\")] on the one that it became
+             or a #[handle] for it again, with #[command(name = \"Move\")]",
+    );
+}
+
+#[test]
+fn a_made_command_that_a_picky_type_refuses_can_be_replaced() {
+    let mut file = one::<before::Move>().to_file();
+    let found = one::<picky::Move>().held_against(&file);
+    assert_eq!(found.findings[0].kind, FindingKind::CommandChanged, "{found}");
+    assert_eq!(
+        found.findings[0].write.last().unwrap(),
+        "or, if the like was never sent, replace the made sample in the schema file at `commands` / `Move` / `made` by one as it was \
+         really sent, in `samples` beside it"
+    );
+    let kept = file.commands.get_mut("Move").unwrap();
+    kept.made.clear();
+    kept.samples = vec![r#"{"door":"front","by":3}"#.parse().unwrap()];
+    let found = one::<picky::Move>().held_against(&file);
+    assert!(found.is_unchanged(), "{found}");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_field_dropped() {
         "event `Placed`: its shape changed, and its version is still 1
     changed: `$.addr` is gone
     breaks:  nothing that is kept here, but version 1 now stands for two shapes, and the release before does not know the new one
-    write:   #[event(version = 2, upcast(from = 1))] on `Placed`",
+    write:   #[event(version = 2, removed(since = 2, \"addr\"))] on `Placed`",
     );
 }
 
@@ -140,16 +140,50 @@ fn a_field_widened_reads_as_it_is() {
 fn a_field_that_became_required() {
     check(
         &one::<added_default::Placed>(),
-        &Schema::new().with_event::<gift_required::Placed>(),
+        &one::<gift_required::Placed>(),
         FindingKind::ShapeChanged,
         "event `Placed`: its shape changed, and its version is still 1
     changed: `$.gift` has to be there, and need not before
     breaks:  {\"order\":\"a\"} does not read: Placed: missing field `gift` at line 1 column 13
-    write:   #[event(version = 2, upcast(from = 1, with = path::to::a_function))] on `Placed`",
+    write:   #[event(version = 2)] on `Placed`
+             #[event(since = 2, default = …)] on the field `gift`",
+    );
+    check(
+        &one::<added_option::Placed>(),
+        &one::<coupon_required::Placed>(),
+        FindingKind::ShapeChanged,
+        "event `Placed`: its shape changed, and its version is still 1
+    changed: `$.coupon` has to be there, and need not before
+             `$.coupon` was {\"option\":\"string\"}, is string
+    breaks:  {\"order\":\"a\"} does not read: Placed: missing field `coupon` at line 1 column 13
+    write:   #[event(version = 2)] on `Placed`
+             #[event(since = 2, convert_with = path::to::a_function, default = …)] on the field `coupon`",
     );
 }
 
+#[test]
+fn what_is_written_for_a_field_that_became_required_is_accepted() {
+    let added = &["event `Placed`: its version 2"];
+    check_adds(&one::<added_default::Placed>(), &one::<gift_marked::Placed>(), added);
+    check_adds(&one::<added_option::Placed>(), &one::<coupon_marked::Placed>(), added);
+}
+
 placed!(gift_required [] { pub order: String, pub gift: bool });
+placed!(gift_marked [version = 2] {
+    pub order: String,
+    #[event(since = 2, default = false)]
+    pub gift: bool,
+});
+placed!(coupon_required [] { pub order: String, pub coupon: String });
+placed!(coupon_marked [version = 2] {
+    pub order: String,
+    #[event(since = 2, convert_with = or_none, default = "none")]
+    pub coupon: String,
+});
+
+fn or_none(coupon: Option<String>) -> String {
+    coupon.unwrap_or_else(|| "none".to_owned())
+}
 
 mod nested {
     use super::*;

@@ -78,7 +78,8 @@ fn it_is_sorted_and_a_line_for_each_thing() {
               }
             }
           },
-          "samples": [
+          "samples": [],
+          "made": [
             {
               "item": "a",
               "price": 1
@@ -95,7 +96,7 @@ fn it_is_sorted_and_a_line_for_each_thing() {
               "price": 4294967295
             },
             {
-              "item": "a",
+              "item": "",
               "price": 0
             }
           ]
@@ -112,7 +113,8 @@ fn it_is_sorted_and_a_line_for_each_thing() {
               }
             }
           },
-          "samples": [
+          "samples": [],
+          "made": [
             {
               "item": "a",
               "price": 1
@@ -129,7 +131,7 @@ fn it_is_sorted_and_a_line_for_each_thing() {
               "price": 4294967295
             },
             {
-              "item": "a",
+              "item": "",
               "price": 0
             }
           ]
@@ -184,16 +186,29 @@ fn check_broken(text: &str, expected: &str) {
 
 #[test]
 fn a_broken_file_says_where() {
-    check_broken("", "EOF while parsing a value at line 1 column 0");
+    check_broken("", "it is empty; restore it from git");
+    check_broken(" \n", "it is empty; restore it from git");
+    check_broken(
+        "\u{feff}{ \"format\": 1 }",
+        "it begins with a byte order mark, as some editors put it; restore it from git",
+    );
+    check_broken(
+        "{\n  \"format\": 1,\n  \"aggre",
+        "EOF while parsing a string at line 3 column 8; it was cut off: restore it from git",
+    );
+    check_broken(
+        "{\n  \"format\": 1,\n=======\n}",
+        "key must be a string at line 3 column 1; it is no JSON any more: restore it from git, or mend that line",
+    );
     check_broken("{}", "this annals-testing reads format 1, the file has none");
     check_broken("{ \"format\": 2 }", "this annals-testing reads format 1, the file has 2");
     check_broken(
         "{\n  \"format\": 1,\n<<<<<<< HEAD\n  \"events\": {}\n=======\n>>>>>>> other\n}",
-        "a merge conflict is left at line 3; keep both sides, since each was accepted, and renumber a version that both have",
+        "a merge conflict is left at line 3; keep both sides, since each was accepted, and renumber a version that both have; or restore it from git",
     );
     check_broken(
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": {}, \"event\": {} }",
-        "unknown field `event`, expected one of `format`, `aggregates`, `commands`, `events` at line 1 column 70",
+        "unknown field `event`, expected one of `format`, `aggregates`, `commands`, `events`, `projections`, `queries` at line 1 column 70",
     );
     check_broken(
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": { \"A\": { \"versions\": { \"1\": { \"shape\": \"strin\", \"samples\": [] } } } } }",
@@ -239,7 +254,9 @@ fn a_sample_of_any_json_is_no_key_twice() {
     let samples =
         &mut file.events.get_mut("ItemSold").unwrap().versions.get_mut(&10).unwrap().samples;
     *samples = vec![
-        serde_json::json!([null, true, -1, u64::MAX, 1e300, "a", { "a": { "a": [] }, "b": {} }]),
+        serde_json::json!([null, true, -1, u64::MAX, 1e300, "a", { "a": { "a": [] }, "b": {} }]).into(),
+        // The text stays as it is: more digits than 64 bits have, keys in any order, what looks like JSON in a string.
+        r#"{ "b": 340282366920938463463374607431768211455, "a": 0.10000000000000000000001, "c": "\\\"{ [, :" }"#.parse().unwrap(),
     ];
     let folder = Folder::new("any");
     let path = folder.path("schema.json");

@@ -107,7 +107,7 @@ fn a_command_of_which_none_can_be_made_waits_for_one_too() {
 
     let mut file = SchemaFile::read(&path).unwrap().unwrap();
     let sent = json!({ "shelf": "a", "isbn": "978-3-16-148410-0" });
-    file.commands.get_mut("ListBook").unwrap().samples.push(sent);
+    file.commands.get_mut("ListBook").unwrap().samples.push(sent.into());
     file.write(&path).unwrap();
     schema.check(&path, Mode::Check).unwrap();
     let found = command::<stricter::ListBook>().held_against(&file);
@@ -162,7 +162,7 @@ fn where_none_can_be_made_one_has_to_be_given() {
 
     let mut file = SchemaFile::read(&path).unwrap().unwrap();
     let kept = file.events.get_mut("BookListed").unwrap().versions.get_mut(&1).unwrap();
-    kept.samples.push(json!({ "isbn": "978-3-16-148410-0" }));
+    kept.samples.push(json!({ "isbn": "978-3-16-148410-0" }).into());
     file.write(&path).unwrap();
     schema().check(&path, Mode::Check).unwrap();
 }
@@ -171,13 +171,13 @@ fn where_none_can_be_made_one_has_to_be_given() {
 fn a_given_sample_is_kept_and_has_to_read() {
     let mut file = schema().to_file();
     let kept = file.events.get_mut("BookListed").unwrap().versions.get_mut(&1).unwrap();
-    kept.samples = vec![json!({ "isbn": "978-3-16-148410-0", "pages": 7 })];
+    kept.samples = vec![json!({ "isbn": "978-3-16-148410-0", "pages": 7 }).into()];
     let comparison = schema().held_against(&file);
     assert!(comparison.is_unchanged(), "{comparison}");
     assert_eq!(comparison.accepted, file, "given samples stay");
 
     let kept = file.events.get_mut("BookListed").unwrap().versions.get_mut(&1).unwrap();
-    kept.samples.push(json!({ "isbn": "3-16-148410-0" }));
+    kept.samples.push(json!({ "isbn": "3-16-148410-0" }).into());
     let comparison = schema().held_against(&file);
     assert_eq!(comparison.findings[0].kind, FindingKind::NoWayUp);
     assert_eq!(

@@ -3,13 +3,20 @@
 //! Releases of one program are types of one stored name in several modules.
 
 mod accepted;
+mod advice;
 mod aggregates;
 mod aliases;
 mod commands;
 mod events;
 mod file;
 mod given_samples;
+mod inside;
+mod left_behind;
+mod made_samples;
+mod opaque;
 mod program;
+mod projections;
+mod readers;
 mod versions;
 
 use annals_testing::schema::{FindingKind, Schema};

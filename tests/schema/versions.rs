@@ -165,7 +165,7 @@ fn a_version_that_is_kept_and_said_not_to_be_stored() {
     assert_eq!(found.findings[0].kind, FindingKind::NoWayUp);
 
     let versions = &mut file.events.get_mut("PriceSet").unwrap().versions;
-    versions.get_mut(&1).unwrap().samples.clear();
+    versions.get_mut(&1).unwrap().made.clear();
     let found = after.held_against(&file);
     assert_eq!(found.findings[0].kind, FindingKind::NoWayUp, "no sample of it could ever read");
     assert_eq!(found.findings[0].breaks, "events stored at version 1, if any is left");
@@ -235,9 +235,10 @@ fn a_new_event_whose_own_versions_do_not_read() {
     let comparison = schema.held_against(&Schema::new().to_file());
     assert_eq!(
         comparison.findings[0].to_string(),
-        "event `Measured`: its version 1 does not read
-    breaks:  {\"celsius\":0.5} does not read: Measured: version 1 to 2: nobody measures in Celsius
-    write:   a way up that takes what version 1 may store"
+        "event `Measured`: a made sample of its version 1 is refused on the way up
+    breaks:  nothing that is known to be stored, but nothing proves that history reads: {\"celsius\":0.5} does not read: Measured: version 1 to 2: nobody measures in Celsius; nor does 1 more
+    write:   replace the 2 made samples in the schema file at `events` / `Measured` / `versions` / `1` / `made` by some as they were really stored, in `samples` beside it
+             or a step that takes it, if the like was stored"
     );
 }
 

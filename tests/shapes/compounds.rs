@@ -119,7 +119,10 @@ fn lists_and_maps() {
         json!({ "map": { "key": "u64", "value": "bool" } }),
         &[json!({ "1": false }), json!({})],
     );
-    check_samples::<serde_json::Value>(json!("any"), &[json!({})]);
+    check_samples::<serde_json::Value>(
+        json!("any"),
+        &[json!({}), json!(null), json!("a"), json!(1), json!(0.5), json!(true), json!([])],
+    );
 }
 
 #[derive(Deserialize)]
@@ -213,6 +216,31 @@ struct AllOptional {
     rest: HashMap<String, String>,
 }
 
+/// Its field is called as the text that is made up first.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct Probed {
+    a: u32,
+    unseen: Option<u8>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, u32>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct OfLetters {
+    kind: Letter,
+    #[serde(flatten)]
+    rest: BTreeMap<String, u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Letter {
+    A,
+    B,
+}
+
 #[test]
 fn flattened_fields_are_seen_where_they_have_to_be_there() {
     check::<Flattening>(json!({ "flattened": { "id": "u64", "number": "any", "title": "any" } }));
@@ -221,8 +249,16 @@ fn flattened_fields_are_seen_where_they_have_to_be_there() {
         [
             json!({ "id": 2, "number": 1, "title": "a" }),
             json!({ "id": u64::MAX, "number": u32::MAX, "title": "two words" }),
-            json!({ "id": 0, "number": 0, "title": "a" }),
+            json!({ "id": 0, "number": 0, "title": "" }),
         ]
     );
     check::<AllOptional>(json!({ "map": { "key": "string", "value": "any" } }));
+}
+
+#[test]
+fn no_field_is_taken_for_any_key_and_no_variant_for_any_name() {
+    check::<Probed>(json!({ "flattened": { "a": "u32" } }));
+    check::<OfLetters>(
+        json!({ "flattened": { "kind": { "enum": { "a": "unit", "b": "unit" } } } }),
+    );
 }

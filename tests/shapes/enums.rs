@@ -1,5 +1,6 @@
 //! Enums, in each way that serde writes them.
 
+use annals::shape::Shape;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -156,8 +157,8 @@ enum Untagged {
 
 #[test]
 fn an_untagged_enum_is_anything() {
-    check_samples::<Untagged>(json!("any"), &[json!("a")]);
-    check_samples::<Vec<Untagged>>(json!({ "seq": "any" }), &[json!(["a"]), json!([])]);
+    check_samples::<Untagged>(json!("any"), &[json!("a"), json!(1)]);
+    check_samples::<Vec<Untagged>>(json!({ "seq": "any" }), &[json!(["a"]), json!([]), json!([1])]);
 }
 
 #[derive(Deserialize)]
@@ -169,4 +170,93 @@ fn an_enum_without_variants_has_no_samples() {
     assert_eq!(traced.opaque["$"], "it has no variants");
     let traced = check::<Option<Never>>(json!({ "option": { "enum": {} } }));
     assert_eq!(traced.samples, [json!(null)]);
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct HoldsFlattened {
+    id: u8,
+    #[serde(flatten)]
+    it: Internal,
+}
+
+#[test]
+fn a_flattened_enum_with_a_tag_shows_what_stands_beside_it() {
+    let traced = check::<HoldsFlattened>(json!({
+        "tagged": {
+            "tag": "kind",
+            "variants": {
+                "Empty": { "flattened": { "id": "u8" } },
+                "Point": { "flattened": { "id": "u8", "name": "any", "x": "any" } },
+                "Wrapped": { "flattened": { "id": "u8", "list": "any" } },
+            }
+        }
+    }));
+    for made in [
+        json!({ "kind": "Empty", "id": 1 }),
+        json!({ "kind": "Point", "id": 2, "x": 1, "name": "a" }),
+        json!({ "kind": "Wrapped", "id": 100, "list": [] }),
+    ] {
+        assert!(traced.samples.contains(&made), "{:?}", traced.samples);
+    }
+    // By serde, the number of a variant would do; nobody has stored one.
+    assert!(traced.samples.iter().all(|sample| sample["kind"].is_string()), "{:?}", traced.samples);
+}
+
+mod changed_beside_the_tag {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(tag = "kind")]
+    #[expect(dead_code, reason = "only read")]
+    pub enum Kind {
+        Empty,
+        Point { x: i32, label: String },
+        Wrapped(Inner),
+    }
+
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    pub struct Holds {
+        id: u8,
+        #[serde(flatten)]
+        it: Kind,
+    }
+}
+
+#[test]
+fn what_changes_beside_a_flattened_tag_has_another_fingerprint() {
+    let (before, after) =
+        (Shape::of::<HoldsFlattened>(), Shape::of::<changed_beside_the_tag::Holds>());
+    assert_ne!(before.fingerprint(), after.fingerprint());
+}
+
+#[derive(Deserialize)]
+enum Closed {
+    Up,
+    Unknown,
+}
+
+#[derive(Deserialize)]
+enum Open {
+    Up,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind")]
+enum OpenTagged {
+    Up,
+    #[serde(other)]
+    Unknown,
+}
+
+#[test]
+fn an_enum_that_takes_any_other_name_says_so() {
+    check::<Closed>(json!({ "enum": { "Up": "unit", "Unknown": "unit" } }));
+    let traced = check::<Open>(json!({ "enum": { "Up": "unit", "Unknown": "unit", "*": "unit" } }));
+    assert!(traced.samples.contains(&json!("*")), "{:?}", traced.samples);
+    // It never says which names it knows.
+    check::<OpenTagged>(json!({ "flattened": { "kind": "string" } }));
 }

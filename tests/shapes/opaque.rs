@@ -173,6 +173,26 @@ fn what_panics_at_what_nobody_has_stored_panics_for_nobody() {
     check::<HoldsPanics>(json!({ "struct": { "author": "string", "isbn": "string" } }));
 }
 
+/// Panics at what is at the edge, which is found only when samples are made.
+#[derive(Deserialize)]
+#[serde(from = "i64")]
+#[expect(dead_code, reason = "only read")]
+struct Cents(i64);
+
+impl From<i64> for Cents {
+    fn from(euros: i64) -> Self {
+        Self(euros.checked_mul(100).expect("less than all the money"))
+    }
+}
+
+#[test]
+fn what_panics_at_an_edge_has_samples_without_it() {
+    let traced = check::<Cents>(json!("i64"));
+    assert_eq!(traced.samples[0], json!(1));
+    assert!(traced.samples.len() > 1, "near the edge it reads");
+    assert!(!traced.samples.contains(&json!(i64::MAX)), "{:?}", traced.samples);
+}
+
 struct Fickle;
 
 impl<'de> Deserialize<'de> for Fickle {

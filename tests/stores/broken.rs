@@ -5,8 +5,9 @@ use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
 use crate::faults::{
-    Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey, ForgottenReaders, NarrowVersions,
-    NewestSnapshot, NoConcurrencyCheck, NoFault, OneByOne, OutOfOrder, PassedEvent, SkippedEvent,
+    BehindItsCheckpoint, Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey,
+    ForgottenReaders, NarrowVersions, NewestSnapshot, NoConcurrencyCheck, NoFault, OneByOne,
+    OutOfOrder, PassedEvent, Rewritten, SkippedEvent, UnitsOfOneVersion, VersionsMixedUpInTheLog,
 };
 
 /// Checks that a fault breaks just these rules.
@@ -60,7 +61,34 @@ async fn versions_of_32_bits() {
 
 #[tokio::test(start_paused = true)]
 async fn forgotten_readers() {
-    check(|| ForgottenReaders, &["stored_names_come_back_as_they_were"]).await;
+    check(
+        || ForgottenReaders,
+        &[
+            "a_unit_keeps_old_versions_as_they_were",
+            "old_versions_come_back_beside_new_ones",
+            "stored_names_come_back_as_they_were",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_written_anew_is_no_fault() {
+    check(|| Rewritten, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_mixed_up_in_the_log() {
+    check(
+        || VersionsMixedUpInTheLog,
+        &["a_unit_keeps_old_versions_as_they_were", "old_versions_come_back_beside_new_ones"],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn units_of_one_version() {
+    check(|| UnitsOfOneVersion, &["a_unit_keeps_old_versions_as_they_were"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,10 +128,12 @@ async fn positions_out_of_the_streams_order() {
     check(
         || OutOfOrder,
         &[
+            "a_unit_keeps_old_versions_as_they_were",
             "an_empty_list_of_events_is_a_success",
             "an_event_is_the_same_in_stream_and_log",
             "appends_to_several_streams_are_all_or_none",
             "metadata_comes_back_as_it_was",
+            "old_versions_come_back_beside_new_ones",
             "payloads_come_back_as_they_were",
             "readers_at_the_tail_pass_nothing",
             "the_log_has_each_event_once_in_order",
@@ -155,6 +185,7 @@ async fn appends_not_atomic_over_streams() {
         || OneByOne,
         &[
             "a_call_that_is_there_in_part_is_refused",
+            "a_checkpoint_never_moves_back_under_one_epoch",
             "a_conflict_tells_both_versions",
             "a_conflict_undoes_all",
             "a_failed_append_claims_no_key",
@@ -211,6 +242,11 @@ async fn a_fence_not_checked() {
         ],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_behind_its_checkpoint() {
+    check(|| BehindItsCheckpoint, &["a_checkpoint_never_moves_back_under_one_epoch"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,9 @@
 //! The faults that the broken stores have.
 
 use annals::{
-    Append, CheckpointChange, EventStore, Expected, LogPage, Position, ReadAll, ReadModelStore,
-    Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore,
-    WriteError,
+    Append, CheckpointChange, EventStore, Expected, LogPage, Payload, Position, ReadAll,
+    ReadModelStore, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork,
+    UnitOfWorkStore, WriteError,
 };
 use annals_testing::conformance::faulty::Fault;
 use async_trait::async_trait;
@@ -57,6 +57,51 @@ impl<S: Sync> Fault<S> for ForgottenReaders {
             event.readable_from = event.schema_version;
         }
         appends
+    }
+}
+
+/// Writes anew what is appended, as a column of another type would: the same JSON, but not the same text.
+pub struct Rewritten;
+
+impl<S: Sync> Fault<S> for Rewritten {
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        for event in appends.iter_mut().flat_map(|append| &mut append.events) {
+            if let Ok(json) = serde_json::from_str::<serde_json::Value>(event.data.as_str()) {
+                event.data = Payload::new(json.to_string());
+            }
+        }
+        appends
+    }
+}
+
+/// Keeps all that it should, but tells readers of the log that each event is of the version that its readers need.
+pub struct VersionsMixedUpInTheLog;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for VersionsMixedUpInTheLog {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut page = store.log_page(read).await?;
+        page.events.iter_mut().for_each(|event| event.schema_version = event.readable_from);
+        Ok(page)
+    }
+}
+
+/// Commits units of work by a statement of its own, which forgets the versions.
+pub struct UnitsOfOneVersion;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for UnitsOfOneVersion {
+    async fn commit(&self, store: &S, mut work: UnitOfWork) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: UnitOfWorkStore,
+    {
+        for event in work.appends.iter_mut().flat_map(|append| &mut append.events) {
+            (event.schema_version, event.readable_from) = (1, 1);
+        }
+        store.commit(work).await
     }
 }
 
@@ -216,6 +261,25 @@ impl<S: Sync> Fault<S> for FenceUnchecked {
             Err(WriteError::Fenced { current, .. }) => {
                 checkpoint.fence.epoch = current;
                 store.write_rows(rows, checkpoint).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Writes though its checkpoint stands further on, as one of two writers under one lease.
+pub struct BehindItsCheckpoint;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for BehindItsCheckpoint {
+    async fn commit(&self, store: &S, mut work: UnitOfWork) -> Result<Vec<Receipt>, WriteError>
+    where
+        S: UnitOfWorkStore,
+    {
+        match store.commit(work.clone()).await {
+            Err(WriteError::MovedBack { position, .. }) => {
+                work.checkpoint.iter_mut().for_each(|change| change.position = position);
+                store.commit(work).await
             }
             answer => answer,
         }

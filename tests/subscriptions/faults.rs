@@ -2,14 +2,18 @@
 //! consumer that is slow.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use annals::prelude::*;
-use annals::{LogPage, SubscriptionError};
+use annals::{
+    CheckpointChange, CheckpointId, Fence, LogPage, ReadModelStore, RowChange, SubscriptionError,
+    WriteError,
+};
 use annals_testing::conformance::faulty::{Fault, Faulty};
 
 use crate::material::{
-    RARE, append, begin, is_still, next, numbers, reason, soon, store_numbers, stream, take,
+    RARE, append, begin, is_still, next, numbers, reason, soon, store_numbers, stream, take, until,
 };
 
 /// Counts the pages that are read.
@@ -234,4 +238,118 @@ async fn an_error_of_the_store_is_told_as_it_is() {
     let error = SubscriptionError::from(StoreError::other("x").with_source(std::fmt::Error));
     assert_eq!(error.to_string(), "x");
     assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<std::fmt::Error>()));
+}
+
+/// Moves no checkpoint, and counts how often a lease is claimed.
+#[derive(Default)]
+struct Unmoved {
+    tries: AtomicUsize,
+    claimed: AtomicUsize,
+}
+
+#[async_trait]
+impl<S: Sync> Fault<S> for Unmoved {
+    async fn write_rows(
+        &self,
+        _: &S,
+        _: Vec<RowChange>,
+        _: CheckpointChange,
+    ) -> Result<(), WriteError>
+    where
+        S: ReadModelStore,
+    {
+        self.tries.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::unavailable("the server is away").into())
+    }
+
+    async fn claim_lease(
+        &self,
+        store: &S,
+        id: &CheckpointId,
+        owner: &str,
+        lifetime: Duration,
+    ) -> Result<Option<Fence>, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        self.claimed.fetch_add(1, Ordering::SeqCst);
+        store.claim_lease(id, owner, lifetime).await
+    }
+}
+
+/// The lease is renewed and given up while an acknowledgement waits for the store to take it.
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_that_is_tried_again_holds_up_no_lease() {
+    let store = Faulty::new(MemoryStore::new(), Unmoved::default());
+    store_numbers(&store, [1]).await;
+    let lease = Duration::from_millis(300);
+    let subscribe = store.subscribe().durable("mailer").lease(lease);
+    let mut subscription = begin(subscribe.checkpoints_in(store.clone())).await;
+    let event = next(&mut subscription).await;
+    // Given up by its caller, and still tried.
+    assert!(is_still(subscription.ack(event.position)).await);
+    let tries = || store.fault().tries.load(Ordering::SeqCst);
+    let claimed = || store.fault().claimed.load(Ordering::SeqCst);
+    let before = (tries(), claimed());
+    until(async || tries() >= before.0 + 7 && claimed() >= before.1 + 7).await;
+    soon(subscription.close()).await.unwrap();
+    begin(store.subscribe().durable("mailer").checkpoints_in(store.clone())).await;
+}
+
+/// Moves a checkpoint without telling so, and moves none again until the lease, which has always run out, is claimed anew.
+#[derive(Default)]
+struct Untold {
+    is_moved: AtomicBool,
+    claimed: AtomicUsize,
+}
+
+#[async_trait]
+impl<S: Sync> Fault<S> for Untold {
+    async fn write_rows(
+        &self,
+        store: &S,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError>
+    where
+        S: ReadModelStore,
+    {
+        let away = StoreError::unavailable("the server is away");
+        if !self.is_moved.swap(true, Ordering::SeqCst) {
+            store.write_rows(rows, checkpoint).await?;
+            self.claimed.store(0, Ordering::SeqCst);
+            return Err(WriteError::UnknownCommit { source: away });
+        }
+        if self.claimed.load(Ordering::SeqCst) < 2 {
+            return Err(away.into());
+        }
+        store.write_rows(rows, checkpoint).await
+    }
+
+    async fn claim_lease(
+        &self,
+        store: &S,
+        id: &CheckpointId,
+        owner: &str,
+        _: Duration,
+    ) -> Result<Option<Fence>, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        let fence = store.claim_lease(id, owner, Duration::ZERO).await;
+        self.claimed.fetch_add(1, Ordering::SeqCst);
+        fence
+    }
+}
+
+/// What this subscription itself has moved, without being told, is not taken for another's.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_ran_out_under_an_untold_acknowledgement_is_held_again() {
+    let store = Faulty::new(MemoryStore::new(), Untold::default());
+    store_numbers(&store, [1]).await;
+    let subscribe = store.subscribe().durable("mailer").lease(Duration::from_millis(300));
+    let mut subscription = begin(subscribe.checkpoints_in(store.clone())).await;
+    let event = next(&mut subscription).await;
+    soon(subscription.ack(event.position)).await.unwrap();
+    assert!(is_still(subscription.next()).await, "it goes on");
 }

@@ -3,6 +3,7 @@
 
 mod cost;
 mod delivery;
+mod dropped;
 mod durable;
 mod faults;
 mod material;
@@ -58,6 +59,10 @@ on_each_store! {
         checkpoints_may_be_kept_in_another_store
         a_name_that_no_store_keeps_is_refused
         a_checkpoint_ahead_of_the_log_ends_it
+    }
+    dropped {
+        an_acknowledgement_outlives_its_call
+        a_page_is_read_to_its_end_while_its_consumer_pauses
     }
     ownership {
         another_of_the_name_waits_until_the_first_closes

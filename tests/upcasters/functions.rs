@@ -123,3 +123,82 @@ fn flat(old: Value) -> Result<Value, UpcastError> {
 fn a_flattened_event_changes_by_a_function() {
     check(1, json!({ "price": { "cents": 5 } }), Flat { price: Price { cents: 5 } });
 }
+
+/// Functions by any path that names one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(
+    version = 5,
+    upcast(from = 1, with = keep::<u8>),
+    upcast(from = 2, with = <Doubling as Step>::take),
+    upcast(from = 3, with = Self::step)
+)]
+struct Measured {
+    #[event(since = 5, convert_with = Self::half)]
+    width: f64,
+    #[event(since = 5, convert_with = widen::<u8, u32>)]
+    height: u32,
+    #[event(since = 5, convert_with = <u16 as From<u8>>::from)]
+    depth: u16,
+}
+
+impl Measured {
+    fn step(mut old: Value) -> Value {
+        old["height"] = old["width"].clone();
+        old["depth"] = old["width"].clone();
+        old
+    }
+
+    fn half(width: u32) -> f64 {
+        f64::from(width) / 2.0
+    }
+}
+
+trait Step {
+    fn take(old: Value) -> Value;
+}
+
+struct Doubling;
+
+impl Step for Doubling {
+    fn take(old: Value) -> Value {
+        json!({ "width": old["width"].as_u64().map(|width| width * 2) })
+    }
+}
+
+/// Fails with an error of its own.
+fn keep<N: TryFrom<u64>>(old: Value) -> Result<Value, OutOfRange> {
+    let fits = old["width"].as_u64().is_some_and(|width| N::try_from(width).is_ok());
+    if fits { Ok(old) } else { Err(OutOfRange) }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("out of range")]
+struct OutOfRange;
+
+fn widen<N: Into<M>, M>(narrow: N) -> M {
+    narrow.into()
+}
+
+#[test]
+fn any_path_that_names_a_function_is_one() {
+    check(1, json!({ "width": 3 }), Measured { width: 3.0, height: 6, depth: 6 });
+    check_error::<Measured>(1, json!({ "width": 300 }), "Measured: version 1 to 2: out of range");
+}
+
+macro_rules! stepped {
+    ($name:ident, $step:path, $convert:expr) => {
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+        #[event(version = 3, upcast(from = 1, with = $step))]
+        struct $name {
+            #[event(since = 3, convert_with = $convert)]
+            width: u64,
+        }
+    };
+}
+
+stepped!(Stepped, Doubling::take, widen::<u8, u64>);
+
+#[test]
+fn functions_come_out_of_macros() {
+    check(1, json!({ "width": 4 }), Stepped { width: 8 });
+}

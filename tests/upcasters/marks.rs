@@ -175,6 +175,50 @@ fn what_was_added_may_change_later() {
     );
 }
 
+/// An inner value may have fields of the same names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Inner {
+    address: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 4, readable_from = 4)]
+struct Moved {
+    #[event(since = 2, renamed_from = "addr")]
+    #[event(since = 4, renamed_from = "place")]
+    address: String,
+    #[event(since = 3, renamed_from = "within")]
+    inside: Inner,
+}
+
+#[test]
+fn a_missing_field_is_named_as_its_version_called_it() {
+    let inner = json!({ "address": "" });
+    check_error::<Moved>(
+        1,
+        json!({ "within": inner }),
+        "Moved: version 1 to 4: missing field `address`, which version 1 calls `addr`",
+    );
+    for version in [2, 3] {
+        let message = format!(
+            "Moved: version {version} to 4: missing field `address`, which version {version} calls `place`"
+        );
+        check_error::<Moved>(version, json!({ "within": inner, "inside": inner }), &message);
+    }
+    // A name that has not changed since is said once.
+    check_error::<Moved>(
+        3,
+        json!({ "place": "" }),
+        "Moved: version 3 to 4: missing field `inside`",
+    );
+    // What is missing inside is not the field.
+    check_error::<Moved>(
+        1,
+        json!({ "addr": "", "within": {} }),
+        "Moved: version 1 to 4: missing field `address`",
+    );
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(version = 3, removed(since = 2, "coupon", "fax"), removed(since = 3, "size"))]
 #[serde(deny_unknown_fields)]
@@ -305,6 +349,34 @@ fn retyped_fields_are_converted() {
     check_error::<Retyped>(1, json!({}), "Retyped: version 1 to 2: missing field `sure`");
 }
 
+/// What is JSON today, too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 2)]
+struct Open {
+    #[event(since = 2, convert_with = wrapped)]
+    sure: Value,
+    #[event(since = 2, convert_with = number_of_json)]
+    unsure: Value,
+}
+
+fn wrapped(old: Value) -> Value {
+    json!([old])
+}
+
+fn number_of_json(old: Value) -> Result<Value, String> {
+    if old.is_number() { Ok(old) } else { Err(format!("{old} is no number")) }
+}
+
+#[test]
+fn fields_of_json_are_converted() {
+    check(1, json!({ "sure": 1, "unsure": 2 }), Open { sure: json!([1]), unsure: json!(2) });
+    check_error::<Open>(
+        1,
+        json!({ "sure": 1, "unsure": "2" }),
+        "Open: version 1 to 2: field `unsure`: \"2\" is no number",
+    );
+}
+
 macro_rules! event {
     ($name:ident { $field:ident: $ty:ty, $since:expr, $default:expr, $old:literal }) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
@@ -323,4 +395,58 @@ event!(Computed { fields: u64, 2, FREE.into(), "default" });
 fn marks_come_out_of_macros_and_names_do_not_clash() {
     check(1, json!({ "from": 1 }), Generated { json: "made by a macro".into() });
     check(1, json!({}), Computed { fields: 7 });
+}
+
+/// In version 2, all at once: `address` goes, and `addr` takes its name and its place as something else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 2, upcast(from = 1, with = shouted), removed(since = 2, "address"))]
+struct AllAtOnce {
+    #[event(since = 2, renamed_from = "addr")]
+    address: String,
+    #[event(since = 2, renamed_from = "due", convert_with = length, default = 30)]
+    days: usize,
+}
+
+/// Sees the names of version 1.
+fn shouted(mut old: Value) -> Value {
+    old["addr"] = old["addr"].as_str().unwrap_or("nowhere").to_uppercase().into();
+    old
+}
+
+#[test]
+fn in_one_version_fields_are_removed_then_renamed_then_converted_then_added() {
+    let expected = || AllAtOnce { address: "NEW".into(), days: 3 };
+    check(1, json!({ "address": "old", "addr": "new", "due": "abc" }), expected());
+    // What is added is not converted: it is as it is today.
+    check(1, json!({ "address": "old", "addr": "new" }), AllAtOnce { days: 30, ..expected() });
+    // Nor is what bears the new name already taken for what it was renamed from.
+    check(
+        1,
+        json!({ "address": "old", "due": "abc" }),
+        AllAtOnce { address: "NOWHERE".into(), ..expected() },
+    );
+}
+
+/// Dropped, back, and dropped again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(version = 4, removed(since = 2, "coupon"), upcast(from = 2), removed(since = 4, "coupon"))]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::duplicated_attributes, reason = "clippy does not see the version behind `since`")]
+struct DroppedTwice {
+    id: u32,
+}
+
+#[test]
+fn a_field_may_be_dropped_again_after_it_came_back() {
+    for version in [1, 3] {
+        check(version, json!({ "id": 1, "coupon": 2 }), DroppedTwice { id: 1 });
+    }
+    for version in [2, 4] {
+        check(version, json!({ "id": 1 }), DroppedTwice { id: 1 });
+    }
+    check_error::<DroppedTwice>(
+        4,
+        json!({ "id": 1, "coupon": 2 }),
+        "DroppedTwice: unknown field `coupon`, expected `id` at line 1 column 9",
+    );
 }

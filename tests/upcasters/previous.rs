@@ -88,7 +88,7 @@ fn a_failure_on_the_way_names_where_it_happened() {
     check_error::<PriceSet>(
         1,
         json!({ "cents": 1 }),
-        "PriceSet: version 1 to 2: missing field `price`",
+        "PriceSet: version 1 to 2: missing field `price`, which version 1 calls `amount`",
     );
 }
 

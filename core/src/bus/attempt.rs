@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::cache::Cache;
+use super::inline::InlineFailure;
 use super::trial::Trial;
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
@@ -23,7 +24,9 @@ use crate::metadata::Metadata;
 use crate::metrics;
 use crate::receipt::Receipt;
 use crate::repository::{Last, Replayed, Until, replay, take_snapshot};
-use crate::store::{Append, Conflict, KeyClaim, NewEvent, StoreError, WriteError};
+use crate::store::{
+    Append, Conflict, KeyClaim, NewEvent, RowChange, StoreError, UnitOfWork, WriteError,
+};
 use crate::stream::{Expected, StreamHead, StreamId};
 
 /// A domain's error whose type the sender of the command knows.
@@ -302,12 +305,24 @@ impl<A: Aggregate> Job<A> {
 const ASKED_AGAIN: u32 = 3;
 
 impl CommandBus {
-    /// Appends, and sends the same events again while nobody can say whether they were stored.
-    async fn append_until_known(&self, append: Append) -> Result<Vec<Receipt>, WriteError> {
+    /// Appends, with the rows of inline projections, and sends the same again while nobody can say whether it was stored.
+    async fn append_until_known(
+        &self,
+        append: Append,
+        rows: Option<Vec<RowChange>>,
+    ) -> Result<Vec<Receipt>, WriteError> {
         let events = &self.inner.stores.events;
         let policy = RetryPolicy::times(ASKED_AGAIN);
         for retry in 1.. {
-            let unknown = match events.append(vec![append.clone()]).await {
+            let appended = match (&rows, events.unit_of_work()) {
+                (Some(rows), Some(store)) => {
+                    let mut work = UnitOfWork::new().append(append.clone());
+                    work.rows.clone_from(rows);
+                    store.commit(work).await
+                }
+                _ => events.append(vec![append.clone()]).await,
+            };
+            let unknown = match appended {
                 Err(error @ WriteError::UnknownOutcome { .. }) => error,
                 answer => return answer,
             };
@@ -318,6 +333,31 @@ impl CommandBus {
         unreachable!("bug in annals: retries without an end")
     }
 
+    /// What becomes of the rows of inline projections that follow the append's stream; `None` if none does.
+    async fn inline_rows(
+        &self,
+        category: &str,
+        append: &Append,
+    ) -> Result<Option<Vec<RowChange>>, DispatchError<Rejected>> {
+        let inline = self.inline()?;
+        let Some(projection) = inline.follower(category) else { return Ok(None) };
+        if append.events.is_empty() {
+            return Ok(None);
+        }
+        let Some(store) = self.inner.stores.events.unit_of_work() else {
+            return Err(SetupError::inline_store(projection).into());
+        };
+        let now = self.inner.settings.clock.now();
+        let changes = inline.changes(store, append, now).await;
+        changes.map(Some).map_err(|failure| match failure {
+            InlineFailure::Store(error) => DispatchError::Store(error),
+            InlineFailure::Failed { projection, reason } => {
+                let stream_id = append.stream_id.clone();
+                DispatchError::InlineProjection { stream_id, projection, reason }
+            }
+        })
+    }
+
     /// Appends, and tells a used key apart from a conflict.
     async fn append(
         &self,
@@ -326,7 +366,8 @@ impl CommandBus {
     ) -> Result<Appended, DispatchError<Rejected>> {
         let key = append.key.clone();
         let begun = Instant::now();
-        let appended = self.append_until_known(append).await;
+        let rows = self.inline_rows(aggregate, &append).await?;
+        let appended = self.append_until_known(append, rows).await;
         metrics::append(aggregate, begun.elapsed());
         match appended {
             Ok(mut receipts) => receipts.pop().map(Appended::Stored).ok_or_else(|| {
@@ -346,9 +387,16 @@ impl CommandBus {
                 Err(DispatchError::UnknownOutcome { stream_id, source })
             }
             Err(WriteError::Store(error)) => Err(DispatchError::Store(error)),
-            Err(fenced @ WriteError::Fenced { .. }) => {
-                Err(DispatchError::Store(StoreError::other(fenced.to_string())))
+            Err(refused @ WriteError::RowRefused { .. }) => {
+                let message = refused.to_string();
+                Err(DispatchError::Store(StoreError::other(message)))
             }
+            // An append alone moves no checkpoint.
+            Err(
+                other @ (WriteError::Fenced { .. }
+                | WriteError::MovedBack { .. }
+                | WriteError::UnknownCommit { .. }),
+            ) => Err(DispatchError::Store(StoreError::other(other.to_string()))),
         }
     }
 }

@@ -10,13 +10,17 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::cache::Cache;
+use super::inline::InlineProjections;
 use super::interceptor::Interceptor;
 use super::routes::Routes;
 use super::services::{self, Services};
 use super::{CommandBus, Inner, RetryPolicy, SetupError};
 use crate::aggregate::Aggregate;
 use crate::clock::{Clock, IdSource, SystemClock, UuidV7};
-use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
+use crate::projection::Projection;
+use crate::registry::{
+    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
+};
 use crate::store::Stores;
 
 /// How long a caller's idempotency key is kept, unless the builder says otherwise.
@@ -49,9 +53,10 @@ pub(super) struct Settings {
     registered: Option<Registered>,
 }
 
-/// Aggregates that were registered by name.
+/// Aggregates and inline projections that were registered by name.
 #[derive(Default)]
 struct Registered {
+    inline: Vec<ProjectionRegistration>,
     types: HashSet<TypeId>,
     aggregates: Vec<AggregateRegistration>,
     needs: Vec<Need>,
@@ -82,6 +87,16 @@ impl CommandBusBuilder {
         if registered.types.insert(TypeId::of::<A>()) {
             registered.aggregates.push(AggregateRegistration::of::<A>());
             registered.needs.push((std::any::type_name::<A>(), services::are_given::<A>));
+        }
+        self
+    }
+
+    /// Has the rows of an inline projection change with the events of aggregates that are registered by name; without any
+    /// such, all inline projections that the program links do.
+    pub fn register_inline<P: Projection>(mut self) -> Self {
+        let registered = self.settings.registered.get_or_insert_default();
+        if registered.inline.iter().all(|other| (other.type_id)() != TypeId::of::<P>()) {
+            registered.inline.push(ProjectionRegistration::of::<P>());
         }
         self
     }
@@ -140,7 +155,7 @@ impl CommandBusBuilder {
         self
     }
 
-    /// Makes the bus.
+    /// Makes the bus, and finds out the shapes of states that have snapshots, so that no load has to wait for it.
     ///
     /// # Errors
     ///
@@ -149,6 +164,8 @@ impl CommandBusBuilder {
     pub fn build(self) -> Result<CommandBus, SetupError> {
         let bus = self.into_bus();
         bus.routes()?;
+        bus.inline()?;
+        bus.inner.settings.find_state_shapes();
         Ok(bus)
     }
 
@@ -162,6 +179,7 @@ impl CommandBusBuilder {
                 stores: self.stores,
                 settings: self.settings,
                 routes: OnceLock::new(),
+                inline: OnceLock::new(),
                 background,
             }),
         }
@@ -169,6 +187,25 @@ impl CommandBusBuilder {
 }
 
 impl Settings {
+    /// Collects the inline projections.
+    pub(super) fn inline(&self) -> Result<InlineProjections, SetupError> {
+        match &self.registered {
+            Some(registered) => InlineProjections::of(registered.inline.iter()),
+            None => InlineProjections::of(ProjectionRegistration::all()),
+        }
+    }
+
+    /// Has each shape found that a load or a snapshot asks for.
+    fn find_state_shapes(&self) {
+        let find = |aggregate: &AggregateRegistration| {
+            let _ = (aggregate.snapshot_shape)();
+        };
+        match &self.registered {
+            Some(registered) => registered.aggregates.iter().for_each(find),
+            None => AggregateRegistration::all().for_each(find),
+        }
+    }
+
     /// Collects the routes, and checks what can only be checked across the program.
     pub(super) fn routes(&self) -> Result<Routes, SetupError> {
         let all_routes = inventory::iter::<CommandRegistration>;

@@ -62,6 +62,15 @@ pub enum DispatchError<E> {
         /// Why it is not known.
         source: StoreError,
     },
+    /// An inline projection could not change its row. Nothing was stored.
+    InlineProjection {
+        /// The stream of the command.
+        stream_id: StreamId,
+        /// The projection.
+        projection: String,
+        /// Why.
+        reason: String,
+    },
     /// The handler decided an event that its own stream could not be read with: it does not fit the state before it, or
     /// what is written of it cannot be read. Nothing was stored. It is a mistake in the domain.
     UnfitEvent {
@@ -120,6 +129,9 @@ impl<E> DispatchError<E> {
             Self::UnfitEvent { stream_id, event_type, reason } => {
                 To::UnfitEvent { stream_id, event_type, reason }
             }
+            Self::InlineProjection { stream_id, projection, reason } => {
+                To::InlineProjection { stream_id, projection, reason }
+            }
             Self::Load(error) => To::Load(error),
             Self::Store(error) => To::Store(error),
             Self::Setup(error) => To::Setup(error),
@@ -149,6 +161,12 @@ impl<E: fmt::Display> fmt::Display for DispatchError<E> {
             }
             Self::UnfitEvent { stream_id, event_type, reason } => {
                 write!(f, "append to stream `{stream_id}`: event `{event_type}`: {reason}")
+            }
+            Self::InlineProjection { stream_id, projection, reason } => {
+                write!(
+                    f,
+                    "append to stream `{stream_id}`: inline projection `{projection}`: {reason}"
+                )
             }
             Self::Load(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
@@ -187,6 +205,10 @@ impl<E> From<SetupError> for DispatchError<E> {
 pub struct DomainError(pub(super) Box<dyn Error + Send + Sync>);
 
 impl DomainError {
+    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+
     /// The error by its type.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         self.0.downcast_ref()
@@ -213,8 +235,43 @@ pub struct SetupError {
 }
 
 impl SetupError {
-    pub(super) fn clash(what: &str, name: &str, one: &str, other: &str, advice: &str) -> Self {
+    pub(crate) fn clash(what: &str, name: &str, one: &str, other: &str, advice: &str) -> Self {
         Self { message: format!("{what} `{name}` stands for both `{one}` and `{other}`: {advice}") }
+    }
+
+    pub(crate) fn projection_name(name: &str) -> Self {
+        let message = format!(
+            "two projections are called `{name}`; give one another `#[projection(name = \"…\")]`"
+        );
+        Self { message }
+    }
+
+    pub(crate) fn table_name(table: &str, [one, other]: [&String; 2]) -> Self {
+        let message = format!(
+            "the projections `{one}` and `{other}` write the table `{table}`; give one read model another `#[read_model(table = \"…\")]`"
+        );
+        Self { message }
+    }
+
+    pub(crate) fn query_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice = "a query's name is unique in a program, and it has one handler; give one another `#[query(name = \"…\")]`";
+        Self::clash("the name of query", name, one, other, advice)
+    }
+
+    pub(crate) fn inline_key(projection: &str, event: &str) -> Self {
+        let message = format!(
+            "projection `{projection}` is inline, but event `{event}` names its row by a key: in the transaction of an append, \
+             only the row that follows the event's own stream can change; leave `key` out, or `inline`"
+        );
+        Self { message }
+    }
+
+    pub(crate) fn inline_store(projection: &str) -> Self {
+        let message = format!(
+            "projection `{projection}` is inline, but the store keeps no rows with its events: use a store that does, or leave \
+             `inline` out"
+        );
+        Self { message }
     }
 
     pub(super) fn missing_services(aggregate: &str) -> Self {

@@ -8,6 +8,7 @@ mod cache;
 mod dispatch;
 mod error;
 mod execute;
+mod inline;
 mod interceptor;
 mod retry;
 mod routes;
@@ -24,10 +25,11 @@ pub use self::builder::CommandBusBuilder;
 use self::builder::Settings;
 pub use self::dispatch::Dispatch;
 pub use self::error::{DispatchError, DomainError, SetupError};
+use self::inline::InlineProjections;
 pub use self::interceptor::{CommandCall, Failure, Interceptor, Origin, Outcome, Refusal};
 pub use self::retry::RetryPolicy;
-pub(crate) use self::routes::Route;
 use self::routes::Routes;
+pub(crate) use self::routes::{Route, check_events, nearest, sorted};
 use crate::aggregate::Aggregate;
 use crate::command::{HandledBy, HandlerError};
 use crate::store::Stores;
@@ -58,6 +60,7 @@ struct Inner {
     stores: Stores,
     settings: Settings,
     routes: OnceLock<Result<Routes, SetupError>>,
+    inline: OnceLock<Result<InlineProjections, SetupError>>,
     background: TaskTracker,
 }
 
@@ -146,6 +149,11 @@ impl CommandBus {
     /// When the program as a whole is wrong, as [`new`](Self::new) says.
     pub fn command_names(&self) -> Result<Vec<&'static str>, SetupError> {
         Ok(self.routes()?.names())
+    }
+
+    fn inline(&self) -> Result<&InlineProjections, SetupError> {
+        let inline = self.inner.inline.get_or_init(|| self.inner.settings.inline());
+        inline.as_ref().map_err(Clone::clone)
     }
 
     fn routes(&self) -> Result<&Routes, SetupError> {

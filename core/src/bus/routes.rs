@@ -76,11 +76,7 @@ impl Routes {
 
     pub(super) fn find<E>(&self, name: String) -> Result<Route, DispatchError<E>> {
         self.0.get(&*name).copied().ok_or_else(|| {
-            let nearest = (self.0.keys())
-                .map(|known| (strsim::jaro_winkler(known, &name), *known))
-                .filter(|(likeness, _)| *likeness >= LIKENESS)
-                .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
-                .map(|(_, known)| known);
+            let nearest = nearest(&name, self.0.keys().copied());
             DispatchError::UnknownCommand { name, nearest }
         })
     }
@@ -90,6 +86,18 @@ impl Routes {
         names.sort_unstable();
         names
     }
+}
+
+/// The known name that an unknown one is a slip of, if there is one.
+pub(crate) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    known
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
+        .map(|(_, known)| known)
 }
 
 fn clash_of_commands(one: &CommandRegistration, other: &CommandRegistration) -> SetupError {
@@ -104,7 +112,10 @@ fn clash_of_commands(one: &CommandRegistration, other: &CommandRegistration) -> 
     SetupError::clash("the name of command", one.command, a, b, advice)
 }
 
-fn check_events<'a>(events: impl Iterator<Item = &'a EventName>) -> Result<(), SetupError> {
+/// Refuses stored names of events that stand for two.
+pub(crate) fn check_events<'a>(
+    events: impl Iterator<Item = &'a EventName>,
+) -> Result<(), SetupError> {
     let mut known: HashMap<&str, &EventName> = HashMap::new();
     for event in events {
         for name in std::iter::once(event.name).chain(event.aliases.iter().copied()) {
@@ -136,7 +147,7 @@ fn check_categories<'a>(
 }
 
 /// Linking decides the order of registrations; a message should not depend on it.
-fn sorted<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+pub(crate) fn sorted<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
     if one <= other { (one, other) } else { (other, one) }
 }
 

@@ -4,6 +4,7 @@
 
 mod keys;
 mod log;
+mod models;
 mod ports;
 mod state;
 

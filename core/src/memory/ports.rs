@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::codec::PayloadCodec;
 use crate::position::Position;
+use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use crate::receipt::Receipt;
 use crate::store::{
     Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
-    OutgoingCommand, Page, ProcessStore, ReadAll, ReadModelStore, ReadStream, Row, RowChange,
-    RowKey, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
+    OutgoingCommand, Page, ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange,
+    SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -109,33 +111,86 @@ impl SnapshotStore for MemoryStore {
 
 #[async_trait]
 impl ReadModelStore for MemoryStore {
-    async fn rows(&self, model: &str, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
-        let state = self.read();
-        let rows = state.rows.get(model);
-        let row = |key: &RowKey| {
-            let data = rows?.get(key)?.clone();
-            Some(Row { key: key.clone(), data })
-        };
-        Ok(keys.iter().map(row).collect())
+    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
+        self.write().models.prepare(definition)
     }
 
-    async fn row_page(
-        &self,
-        model: &str,
-        after: Option<&RowKey>,
-        limit: usize,
-    ) -> Result<Vec<Row>, StoreError> {
-        use std::ops::Bound;
+    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
+        Ok(self.read().models.catalog())
+    }
 
-        let state = self.read();
-        let Some(rows) = state.rows.get(model) else { return Ok(Vec::new()) };
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let page = rows.range::<RowKey, _>((from, Bound::Unbounded)).take(limit);
-        Ok(page.map(|(key, data)| Row { key: key.clone(), data: data.clone() }).collect())
+    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
+        let mut state = self.write();
+        let generation = state.models.begin_generation(definition)?;
+        state.forget_checkpoint(&definition.reader(generation));
+        Ok(generation)
+    }
+
+    async fn switch_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        let mut state = self.write();
+        state.check_fence(fence)?;
+        let gone = state.models.switch_generation(definition, generation)?;
+        state.forget_checkpoint(&definition.reader(gone));
+        Ok(())
+    }
+
+    async fn drop_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+    ) -> Result<(), StoreError> {
+        let mut state = self.write();
+        if state.models.drop_generation(definition, generation) {
+            state.forget_checkpoint(&definition.reader(generation));
+        }
+        Ok(())
+    }
+
+    async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), StoreError> {
+        self.write().models.set_paused(projection, version, paused);
+        Ok(())
+    }
+
+    async fn rows(
+        &self,
+        table: &ModelTable,
+        keys: &[RowKey],
+        tests: &[Test],
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(self.read().models.rows(table, keys, tests))
+    }
+
+    async fn select(
+        &self,
+        table: &'static Table,
+        version: u32,
+        select: &Select,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        Ok(self.read().models.select(table, version, select))
+    }
+
+    async fn count(
+        &self,
+        table: &'static Table,
+        version: u32,
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError> {
+        let select = tests.iter().cloned().fold(Select::default(), Select::test);
+        Ok(self.read().models.select(table, version, &select).map(|rows| rows.len() as u64))
     }
 
     async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
-        Ok(self.read().checkpoints.get(id).copied())
+        Ok(self.read().checkpoint(id))
     }
 
     async fn claim_lease(
@@ -161,6 +216,18 @@ impl ReadModelStore for MemoryStore {
         let mut work = UnitOfWork::new().checkpoint(checkpoint);
         work.rows = rows;
         self.commit(work).await.map(drop)
+    }
+
+    async fn parked(
+        &self,
+        reader: &CheckpointId,
+        key: Option<&str>,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        Ok(self.read().models.parked(reader, key))
+    }
+
+    fn row_codec(&self) -> &dyn PayloadCodec {
+        &*self.shared.codec
     }
 }
 

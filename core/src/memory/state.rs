@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use super::keys::Keys;
 use super::log::Log;
+use super::models::Models;
 use crate::clock::Clock;
-use crate::codec::Payload;
 use crate::position::Position;
 use crate::receipt::Receipt;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{
     Append, CheckpointChange, CheckpointId, Conflict, Deadline, DeadlineChange, Fence, KeyEntry,
-    OutgoingCommand, RowChange, RowKey, StoreError, StoredSnapshot, UnitOfWork, WriteError,
+    OutgoingCommand, StoreError, StoredSnapshot, UnitOfWork, WriteError,
 };
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -25,13 +25,20 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) keys: Keys,
     pub(super) snapshots: HashMap<(StreamId, u32), StoredSnapshot>,
-    pub(super) rows: HashMap<String, BTreeMap<RowKey, Payload>>,
-    pub(super) checkpoints: HashMap<CheckpointId, Position>,
+    pub(super) models: Models,
+    checkpoints: HashMap<CheckpointId, Kept>,
     pub(super) outgoing: BTreeMap<u64, OutgoingCommand>,
     outgoing_by_key: HashMap<String, u64>,
     pub(super) deadlines: HashMap<(StreamId, String), Timestamp>,
     leases: HashMap<CheckpointId, Lease>,
     next_outgoing: u64,
+}
+
+/// A checkpoint, and the epoch under which it was moved there.
+#[derive(Debug)]
+struct Kept {
+    position: Position,
+    epoch: u64,
 }
 
 #[derive(Debug)]
@@ -65,11 +72,13 @@ impl State {
         self.check_appends(&work.appends, now)?;
         if let Some(change) = &work.checkpoint {
             self.check_fence(&change.fence)?;
+            self.check_move(change)?;
         }
+        self.models.check(&work.rows)?;
         let receipts = work.appends.into_iter().map(|append| self.store(append, now)).collect();
-        self.change_rows(work.rows);
+        self.models.change(work.rows);
         if let Some(CheckpointChange { fence, position }) = work.checkpoint {
-            self.checkpoints.insert(fence.id, position);
+            self.checkpoints.insert(fence.id, Kept { position, epoch: fence.epoch });
         }
         self.change_outgoing(work.outgoing, &work.answered);
         self.change_deadlines(work.deadlines);
@@ -178,21 +187,6 @@ impl State {
         receipt
     }
 
-    fn change_rows(&mut self, changes: Vec<RowChange>) {
-        for change in changes {
-            match change {
-                RowChange::Upsert { model, row } => {
-                    self.rows.entry(model).or_default().insert(row.key, row.data);
-                }
-                RowChange::Delete { model, key } => {
-                    if let Some(rows) = self.rows.get_mut(&model) {
-                        rows.remove(&key);
-                    }
-                }
-            }
-        }
-    }
-
     /// A key that is there already is the same command, asked for again.
     fn change_outgoing(&mut self, commands: Vec<OutgoingCommand>, answered: &[String]) {
         for key in answered {
@@ -222,7 +216,7 @@ impl State {
         }
     }
 
-    fn check_fence(&self, fence: &Fence) -> Result<(), WriteError> {
+    pub(super) fn check_fence(&self, fence: &Fence) -> Result<(), WriteError> {
         let lease = self.leases.get(&fence.id);
         let current = lease.map_or(0, |lease| lease.epoch);
         // A lease that was given up writes no more, though nobody has taken it yet.
@@ -230,6 +224,26 @@ impl State {
             return Ok(());
         }
         Err(WriteError::Fenced { name: fence.id.name.clone(), held: fence.epoch, current })
+    }
+
+    /// Under a new epoch a reader may begin anywhere, under one it only goes on.
+    fn check_move(&self, change: &CheckpointChange) -> Result<(), WriteError> {
+        let CheckpointChange { fence, position: to } = change;
+        match self.checkpoints.get(&fence.id) {
+            Some(kept) if kept.epoch == fence.epoch && kept.position > *to => {
+                let name = fence.id.name.clone();
+                Err(WriteError::MovedBack { name, position: kept.position, to: *to })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn forget_checkpoint(&mut self, id: &CheckpointId) {
+        self.checkpoints.remove(id);
+    }
+
+    pub(super) fn checkpoint(&self, id: &CheckpointId) -> Option<Position> {
+        self.checkpoints.get(id).map(|kept| kept.position)
     }
 
     pub(super) fn claim_lease(

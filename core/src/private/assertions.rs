@@ -12,43 +12,124 @@ pub const fn assert_new_name(events: &[EventName], types: &[&str]) {
     let last = types.len() - 1;
     let mut index = 0;
     while index < last {
-        if let Some(name) = shared_name(&events[index], &events[last]) {
-            clash(types[index], types[last], name);
-        }
+        assert_apart(&events[index], types[index], &events[last], types[last]);
         index += 1;
     }
 }
 
-/// A name under which both are read.
-const fn shared_name(a: &EventName, b: &EventName) -> Option<&'static str> {
-    if same(a.name, b.name) || contains(b.aliases, a.name) {
-        return Some(a.name);
+/// Stops the compiler if there is a name under which both are read.
+#[track_caller]
+const fn assert_apart(a: &EventName, a_type: &str, b: &EventName, b_type: &str) {
+    if same(a.name, b.name) {
+        if comes_after(a, b) {
+            earlier_listed(b_type, a_type);
+        }
+        if comes_after(b, a) {
+            earlier_listed(a_type, b_type);
+        }
+        Message::new()
+            .and("`")
+            .and(a_type)
+            .and("` and `")
+            .and(b_type)
+            .and("` are both stored as `")
+            .and(a.name)
+            .and("`; give one of them another `#[event(name = …)]`")
+            .panic()
+    }
+    if contains(b.aliases, a.name) {
+        alias_of_a_name(b_type, a_type, a.name);
     }
     if contains(a.aliases, b.name) {
-        return Some(b.name);
+        alias_of_a_name(a_type, b_type, b.name);
     }
     let mut index = 0;
     while index < a.aliases.len() {
-        if contains(b.aliases, a.aliases[index]) {
-            return Some(a.aliases[index]);
+        let alias = a.aliases[index];
+        if contains(b.aliases, alias) {
+            Message::new()
+                .and("`")
+                .and(a_type)
+                .and("` and `")
+                .and(b_type)
+                .and("` both read what is stored as `")
+                .and(alias)
+                .and("`; take `alias = \"")
+                .and(alias)
+                .and("\"` out of the `#[event(…)]` of one of them")
+                .panic()
         }
         index += 1;
     }
-    None
 }
 
-/// Panics with a message that formatting would write, if it could be done while compiling.
+/// Whether `earlier` is stored at the version of a struct that leads up to `event`.
+const fn comes_after(event: &EventName, earlier: &EventName) -> bool {
+    let mut next = event.previous;
+    while let Some(event) = next {
+        if event.version == earlier.version {
+            return true;
+        }
+        next = event.previous;
+    }
+    false
+}
+
 #[track_caller]
-const fn clash(a: &str, b: &str, name: &str) -> ! {
+const fn earlier_listed(earlier: &str, ty: &str) -> ! {
     Message::new()
         .and("`")
-        .and(a)
-        .and("` and `")
-        .and(b)
-        .and("` are both stored as `")
-        .and(name)
-        .and("`; give one of them another `#[event(name = …)]`")
+        .and(earlier)
+        .and("` is an earlier struct of `")
+        .and(ty)
+        .and("`, as which all that was stored is read; take `")
+        .and(earlier)
+        .and("` out of the list")
         .panic()
+}
+
+#[track_caller]
+const fn alias_of_a_name(with_alias: &str, with_name: &str, name: &str) -> ! {
+    Message::new()
+        .and("`")
+        .and(with_name)
+        .and("` is stored as `")
+        .and(name)
+        .and("`, which `")
+        .and(with_alias)
+        .and("` has for an alias; take `alias = \"")
+        .and(name)
+        .and("\"` out of the `#[event(…)]` of `")
+        .and(with_alias)
+        .and("`")
+        .panic()
+}
+
+/// Stops the compiler if an aggregate ignores a name under which one of its events is read; `types` are the events'.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_listed_is_read(events: &[EventName], types: &[&str], ignored: &str) {
+    let mut index = 0;
+    while index < types.len() {
+        let (event, ty) = (&events[index], types[index]);
+        if same(event.name, ignored) || contains(event.aliases, ignored) {
+            Message::new()
+                .and("what is stored as `")
+                .and(ignored)
+                .and("` is read as `")
+                .and(ty)
+                .and("`, which is listed, and not passed over; take `\"")
+                .and(ignored)
+                .and("\"` out of `ignore(…)`, or `")
+                .and(ty)
+                .and("` out of `events(…)`")
+                .panic()
+        }
+        index += 1;
+    }
 }
 
 /// Stops the compiler if the earlier struct of an event is none: it has another stored name, or no lower version.
@@ -76,23 +157,32 @@ pub const fn assert_previous(event: &EventName, ty: &str, previous_ty: &str) {
             .and("`")
             .panic()
     }
-    if previous.version >= event.version {
-        Message::new()
-            .and("`")
-            .and(previous_ty)
-            .and("` is at version ")
-            .and_number(previous.version)
-            .and(", `")
-            .and(ty)
-            .and("` at version ")
-            .and_number(event.version)
-            .and(": an earlier struct has a lower version; write `version = ")
-            .and_number(previous.version + 1)
-            .and("` on `")
-            .and(ty)
-            .and("`")
-            .panic()
+    if previous.version < event.version {
+        return;
     }
+    let versions = Message::new()
+        .and("`")
+        .and(previous_ty)
+        .and("` is at version ")
+        .and_number(previous.version)
+        .and(", `")
+        .and(ty)
+        .and("` at version ")
+        .and_number(event.version)
+        .and(": an earlier struct has a lower version; ");
+    let Some(next) = previous.version.checked_add(1) else {
+        versions
+            .and("no version is above that of `")
+            .and(previous_ty)
+            .and("`; give it a lower one")
+            .panic()
+    };
+    let raised = versions.and("write `version = ").and_number(next).and("` on `").and(ty).and("`");
+    if previous.version == event.version {
+        raised.panic()
+    }
+    // The two may lead in a circle.
+    raised.and(", or take `previous` out if it is the earlier one").panic()
 }
 
 /// Stops the compiler if a version above that of the earlier struct has no way up; `steps` are those above, in order.
@@ -103,6 +193,10 @@ pub const fn assert_previous(event: &EventName, ty: &str, previous_ty: &str) {
 #[track_caller]
 pub const fn assert_steps(event: &EventName, previous_ty: &str, steps: &[u32]) {
     let Some(previous) = event.previous else { return };
+    // Otherwise `assert_previous` has stopped the compiler.
+    if previous.version >= event.version {
+        return;
+    }
     let mut next = previous.version + 1;
     let mut index = 0;
     while index < steps.len() {
@@ -206,18 +300,21 @@ pub const fn assert_readable_from(event: &EventName, previous_ty: &str) {
     }
 }
 
-/// A type whose value may be absent from a JSON object.
-#[diagnostic::on_unimplemented(
-    message = "the field has no `default`, and what was stored before does not have it",
-    label = "`{Self}` is not an `Option`",
-    note = "write `#[event(since = …, default = …)]`, or make the field an `Option`, which is `None` where it is absent"
-)]
-pub trait Optional {}
-
-impl<T> Optional for Option<T> {}
-
-/// Stops the compiler if a type is not an `Option`.
-pub const fn assert_optional<T: Optional>() {}
+/// Stops the compiler at an `Option` that serde reads by a function, `word`, and fills by a default that may be `Some`.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_not_optional(is_option: bool, word: &str) {
+    if is_option {
+        Message::new()
+            .and("serde's `")
+            .and(word)
+            .and("` may read no null, and serde's default may be another than `None`, which the field is where it is absent; add `#[serde(default)]` to the field")
+            .panic()
+    }
+}
 
 /// A text that is put together while compiling.
 struct Message {

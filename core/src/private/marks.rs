@@ -1,21 +1,24 @@
 //! What the marks on an event's fields do to the stored JSON, step by step.
 
-use std::error::Error;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::upcast::UpcastError;
+use crate::upcast::{BEYOND, StepError, UpcastError};
 
 /// Takes a step by the user's function.
 ///
 /// # Errors
 ///
 /// As the function.
-pub fn lift<F: JsonStep<M>, M>(step: F, json: Value) -> Result<Value, UpcastError> {
-    step.take(json)
+pub fn lift<F: JsonStep<M>, M>(step: F, json: Value) -> Result<Value, UpcastError>
+where
+    F::Error: StepError,
+{
+    step.take(json).map_err(StepError::into_upcast_error)
 }
 
 /// A function from JSON to JSON. `M` tells the impls apart.
@@ -25,22 +28,29 @@ pub fn lift<F: JsonStep<M>, M>(step: F, json: Value) -> Result<Value, UpcastErro
     note = "write `fn(serde_json::Value) -> Result<serde_json::Value, UpcastError>`, or `-> serde_json::Value` if it cannot fail"
 )]
 pub trait JsonStep<M> {
+    /// What it may fail with. What it must be, is asked where the function is taken: only there the compiler names it.
+    type Error;
+
     /// Takes the step.
     ///
     /// # Errors
     ///
     /// When the JSON is not what the function takes.
-    fn take(self, json: Value) -> Result<Value, UpcastError>;
+    fn take(self, json: Value) -> Result<Value, Self::Error>;
 }
 
-impl<F: FnOnce(Value) -> Result<Value, UpcastError>> JsonStep<OfJson> for F {
-    fn take(self, json: Value) -> Result<Value, UpcastError> {
+impl<E, F: FnOnce(Value) -> Result<Value, E>> JsonStep<Unsure<Value, Value, E>> for F {
+    type Error = E;
+
+    fn take(self, json: Value) -> Result<Value, E> {
         self(json)
     }
 }
 
 impl<F: FnOnce(Value) -> Value> JsonStep<Sure<Value, Value>> for F {
-    fn take(self, json: Value) -> Result<Value, UpcastError> {
+    type Error = Infallible;
+
+    fn take(self, json: Value) -> Result<Value, Infallible> {
         Ok(self(json))
     }
 }
@@ -72,13 +82,22 @@ impl Fields {
         self.0.remove(name);
     }
 
-    /// Gives fields other names, all at once: two may swap theirs.
+    /// Gives fields other names, all at once: two may swap theirs. Of several names of one field, the first counts.
     pub fn rename(&mut self, names: &[(&str, &str)]) {
         let taken: Vec<_> = names.iter().map(|(old, _)| self.0.remove(*old)).collect();
-        for ((_, new), value) in names.iter().zip(taken) {
+        for ((_, new), value) in names.iter().zip(taken).rev() {
             if let Some(value) = value {
                 self.0.insert((*new).to_owned(), value);
             }
+        }
+    }
+
+    /// Gives a field that is there under an alias its own name. Where it is there already, serde refuses the alias.
+    pub fn resolve(&mut self, name: &str, aliases: &[&str]) {
+        if !self.0.contains_key(name)
+            && let Some(value) = aliases.iter().find_map(|alias| self.0.remove(*alias))
+        {
+            self.0.insert(name.to_owned(), value);
         }
     }
 
@@ -91,8 +110,11 @@ impl Fields {
         &mut self,
         name: &str,
         convert: F,
-    ) -> Result<(), UpcastError> {
-        self.replace(name, |old| convert.convert(old))
+    ) -> Result<(), UpcastError>
+    where
+        F::Error: StepError,
+    {
+        self.replace(name, |old| flat(convert.convert(old)))
     }
 
     /// Converts a field to a type that it had for a while, if it is there.
@@ -100,12 +122,11 @@ impl Fields {
     /// # Errors
     ///
     /// When it cannot be converted. The error names the field.
-    pub fn reshape<F: Reshaper<M>, M>(
-        &mut self,
-        name: &str,
-        convert: F,
-    ) -> Result<(), UpcastError> {
-        self.replace(name, |old| convert.convert(old))
+    pub fn reshape<F: Reshaper<M>, M>(&mut self, name: &str, convert: F) -> Result<(), UpcastError>
+    where
+        F::Error: StepError,
+    {
+        self.replace(name, |old| flat(convert.convert(old)))
     }
 
     /// Converts the JSON of a field that serde writes otherwise than its type does, if it is there.
@@ -117,8 +138,11 @@ impl Fields {
         &mut self,
         name: &str,
         convert: F,
-    ) -> Result<(), UpcastError> {
-        self.replace(name, |old| convert.take(old))
+    ) -> Result<(), UpcastError>
+    where
+        F::Error: StepError,
+    {
+        self.replace(name, |old| lift(convert, old))
     }
 
     fn replace(
@@ -133,6 +157,11 @@ impl Fields {
         Ok(())
     }
 
+    /// Adds a field that is null, unless it is there.
+    pub fn add_null(&mut self, name: &str) {
+        self.0.entry(name).or_insert(Value::Null);
+    }
+
     /// Adds a field, unless it is there.
     ///
     /// # Errors
@@ -144,7 +173,7 @@ impl Fields {
         default: impl FnOnce() -> T,
     ) -> Result<(), UpcastError> {
         if !self.0.contains_key(name) {
-            let value = serde_json::to_value(default())
+            let value = write(default())
                 .map_err(|error| UpcastError::new(format_args!("field `{name}`: {error}")))?;
             self.0.insert(name.to_owned(), value);
         }
@@ -206,7 +235,8 @@ pub fn any_default<D: AnyDefault<M>, M>(default: D) -> D::Value {
 /// What can be written as the default of a field whose type of then nobody knows any more.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no default",
-    label = "neither a value that serde writes nor a function that returns one"
+    label = "neither a value that serde writes nor a function that returns one",
+    note = "a default of a field that is converted later is what it was then: a value that implements `Serialize`, or the path to a constant or a function without parameters"
 )]
 pub trait AnyDefault<M> {
     /// The type of the default.
@@ -239,12 +269,22 @@ impl<T: Serialize, F: FnOnce() -> T> AnyDefault<Called> for F {
     note = "write `fn(Old) -> {T}`, `fn(Old) -> Result<{T}, E>` with any error, or `fn(serde_json::Value) -> Result<serde_json::Value, UpcastError>`"
 )]
 pub trait Converter<T, M> {
+    /// What the function may fail with.
+    type Error;
+
     /// Converts the JSON of the field.
     ///
     /// # Errors
     ///
-    /// When it is not what the function takes, or the function refuses it.
-    fn convert(self, old: Value) -> Result<Value, UpcastError>;
+    /// When it is not what the function takes; inside, when the function refuses it.
+    fn convert(self, old: Value) -> Converted<Self::Error>;
+}
+
+/// What became of a field: not what the function takes, or what the function made of it.
+pub type Converted<E> = Result<Result<Value, E>, UpcastError>;
+
+fn flat<E: StepError>(converted: Converted<E>) -> Result<Value, UpcastError> {
+    converted?.map_err(StepError::into_upcast_error)
 }
 
 /// From JSON to JSON.
@@ -252,8 +292,10 @@ pub trait Converter<T, M> {
 pub enum OfJson {}
 
 impl<T, F: FnOnce(Value) -> Result<Value, UpcastError>> Converter<T, OfJson> for F {
-    fn convert(self, old: Value) -> Result<Value, UpcastError> {
-        self(old)
+    type Error = UpcastError;
+
+    fn convert(self, old: Value) -> Converted<UpcastError> {
+        Ok(self(old))
     }
 }
 
@@ -263,8 +305,10 @@ where
     Old: DeserializeOwned,
     F: FnOnce(Old) -> T,
 {
-    fn convert(self, old: Value) -> Result<Value, UpcastError> {
-        write(self(read(old)?))
+    type Error = Infallible;
+
+    fn convert(self, old: Value) -> Converted<Infallible> {
+        write(self(read(old)?)).map(Ok)
     }
 }
 
@@ -272,11 +316,12 @@ impl<T, Old, E, F> Converter<T, fn(Old) -> Result<T, E>> for F
 where
     T: Serialize,
     Old: DeserializeOwned,
-    E: Into<Box<dyn Error + Send + Sync>>,
     F: FnOnce(Old) -> Result<T, E>,
 {
-    fn convert(self, old: Value) -> Result<Value, UpcastError> {
-        write(self(read(old)?).map_err(UpcastError::from_error)?)
+    type Error = E;
+
+    fn convert(self, old: Value) -> Converted<E> {
+        written(self(read(old)?))
     }
 }
 
@@ -287,12 +332,15 @@ where
     note = "write `fn(Old) -> New`, or `fn(Old) -> Result<New, E>` with any error; `Old` and `New` may be `serde_json::Value`"
 )]
 pub trait Reshaper<M> {
+    /// What the function may fail with.
+    type Error;
+
     /// Converts the JSON of the field.
     ///
     /// # Errors
     ///
-    /// When it is not what the function takes, or the function refuses it.
-    fn convert(self, old: Value) -> Result<Value, UpcastError>;
+    /// When it is not what the function takes; inside, when the function refuses it.
+    fn convert(self, old: Value) -> Converted<Self::Error>;
 }
 
 /// A function that cannot fail.
@@ -304,8 +352,10 @@ pub struct Sure<Old, New>(PhantomData<fn(Old) -> New>);
 pub struct Unsure<Old, New, E>(PhantomData<fn(Old) -> Result<New, E>>);
 
 impl<Old: DeserializeOwned, New: Serialize, F: FnOnce(Old) -> New> Reshaper<Sure<Old, New>> for F {
-    fn convert(self, old: Value) -> Result<Value, UpcastError> {
-        write(self(read(old)?))
+    type Error = Infallible;
+
+    fn convert(self, old: Value) -> Converted<Infallible> {
+        write(self(read(old)?)).map(Ok)
     }
 }
 
@@ -313,11 +363,12 @@ impl<Old, New, E, F> Reshaper<Unsure<Old, New, E>> for F
 where
     Old: DeserializeOwned,
     New: Serialize,
-    E: Into<Box<dyn Error + Send + Sync>>,
     F: FnOnce(Old) -> Result<New, E>,
 {
-    fn convert(self, old: Value) -> Result<Value, UpcastError> {
-        write(self(read(old)?).map_err(UpcastError::from_error)?)
+    type Error = E;
+
+    fn convert(self, old: Value) -> Converted<E> {
+        written(self(read(old)?))
     }
 }
 
@@ -326,5 +377,18 @@ fn read<T: DeserializeOwned>(json: Value) -> Result<T, UpcastError> {
 }
 
 fn write<T: Serialize>(value: T) -> Result<Value, UpcastError> {
-    serde_json::to_value(value).map_err(UpcastError::new)
+    serde_json::to_value(value).map_err(|error| match error.to_string() {
+        // serde_json tells it by its message only.
+        text if text == "number out of range" => {
+            UpcastError::new(format_args!("it becomes an integer {BEYOND}"))
+        }
+        text => UpcastError::new(text),
+    })
+}
+
+fn written<T: Serialize, E>(converted: Result<T, E>) -> Converted<E> {
+    match converted {
+        Ok(value) => write(value).map(Ok),
+        Err(refused) => Ok(Err(refused)),
+    }
 }

@@ -2,15 +2,24 @@
 
 mod assertions;
 mod marks;
+mod optional;
+mod rows;
 
 pub use inventory;
 pub use serde_json;
 
 pub use self::assertions::{
-    assert_new_name, assert_oldest, assert_optional, assert_previous, assert_readable_from,
-    assert_step, assert_steps,
+    assert_listed_is_read, assert_new_name, assert_not_optional, assert_oldest, assert_previous,
+    assert_readable_from, assert_step, assert_steps,
 };
-pub use self::marks::{Fields, any_default, default_of, lift};
+pub use self::marks::{Converted, Fields, any_default, default_of, lift};
+pub use self::optional::{MaybeOptional, Optionality, assert_optional};
+pub use self::rows::{
+    AnyAnswer, AnyKey, ColumnOf, CoveredBy, Covers, FollowedBy, JsonColumn, KeyOfRow, ListedBy,
+    NoKeyColumn, OwnStream, QueryData, QueryHandlerContext, RecordedBy, RowContext, UpsertedRow,
+    column_of, covers_all, in_column, no_column, own, own_from, route_by_field, route_each, row_of,
+    source_from, text_of, text_variant, values_of,
+};
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
 pub use crate::codec::{DecodeError, EncodeError};
@@ -19,10 +28,23 @@ pub use crate::context::{
     AppliedState, ApplyContext, Context, EventContext, HandledState, HandlerContext, Subject,
 };
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
-pub use crate::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
+pub use crate::projection::{
+    BareRow, ChangedInPlace, EventHandler, IntoKeys, IntoRow, On, OnError, Projection, Route,
+    RowError, Source,
+};
+pub use crate::query::{Answer, HandledQuery, Query, QueryContext};
+pub use crate::read_model::{
+    Column, ColumnError, ColumnKind, ColumnType, Index, IntoColumn, KeyColumn, ModelKey, ReadModel,
+    Row, Table, TableColumn, Test, Value,
+};
+pub use crate::recorded_event::RecordedEvent;
+pub use crate::registry::{
+    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
+    QueryRegistration,
+};
 
 pub use crate::shape::StateShape;
-pub use crate::upcast::{Previous, Stored, UpcastError};
+pub use crate::upcast::{Previous, Renamed, Stored, UpcastError};
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;

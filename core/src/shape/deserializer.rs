@@ -10,7 +10,7 @@ use super::Shape;
 use super::access::{Elements, Entries, FieldsAccess, Nothing, Variant, below};
 use super::node::{Kind, Node, Place, Segment};
 use super::sample;
-use super::struct_node::{Fields, choose};
+use super::struct_node::{ANY_OTHER, Fields, choose};
 
 /// Why a type did not read a value.
 #[derive(Debug)]
@@ -322,8 +322,10 @@ impl<'de> Deserializer<'de> for Giver<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         self.ask(|| Kind::Map(Box::default(), Box::default()));
-        if let Kind::Struct(_) = self.node.kind {
-            return self.fields(visitor);
+        match self.node.kind {
+            Kind::Struct(_) => return self.fields(visitor),
+            Kind::Tagged(_) => return self.tagged(visitor),
+            _ => {}
         }
         let place = self.inside();
         let some = self.index() % 2 == 1;
@@ -342,6 +344,7 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         self.ask(|| Kind::Struct(Fields::new(fields)));
+        self.node.struct_name = Some(name);
         if let Kind::Struct(fields) = &self.node.kind
             && let Some(tagged) = fields.as_enum(name)
         {
@@ -360,7 +363,9 @@ impl<'de> Deserializer<'de> for Giver<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let variants = || variants.iter().map(|variant| (*variant, Node::default())).collect();
+        let other = (!variants.is_empty()).then_some(ANY_OTHER);
+        let names = variants.iter().copied().chain(other);
+        let variants = || names.map(|variant| (variant, Node::default())).collect();
         self.ask(|| Kind::Enum(name, variants()));
         let place = self.enter::<V>()?;
         let attempt = self.index();

@@ -1,4 +1,4 @@
-//! The edges of what a type takes: null, the greatest, the least. What a later release takes less of shows there.
+//! The edges of what a type takes: null, the greatest, the least, nothing. What a later release takes less of shows there.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -9,15 +9,19 @@ use super::Shape;
 pub(super) enum Edge {
     /// Null for each `Option`, as serde writes `None`.
     Null,
-    /// The greatest integers, and text of more than one letter.
+    /// The greatest integers, true, and text of more than one letter.
     Greatest,
-    /// The least integers.
+    /// The least integers, false, the fraction zero, and text without letters.
     Least,
+    /// The greatest integers of 128 bits, as text in place of the number.
+    GreatestBeyond,
+    /// The least integers of 128 bits, as text in place of the number.
+    LeastBeyond,
 }
 
 /// The edge of a scalar, if it has that one.
 ///
-/// A `Value` holds no integer beyond 64 bits: those of 128 bits are shown as far as that goes.
+/// A `Value` holds no integer beyond 64 bits: those of 128 bits are shown as far as that goes, and by [`beyond`].
 pub(super) fn scalar(shape: &Shape, edge: Edge) -> Option<Value> {
     let (least, greatest): (i64, u64) = match shape {
         Shape::I8 => (i8::MIN.into(), i8::MAX.unsigned_abs().into()),
@@ -29,25 +33,51 @@ pub(super) fn scalar(shape: &Shape, edge: Edge) -> Option<Value> {
         Shape::U32 => (0, u32::MAX.into()),
         Shape::U64 | Shape::U128 => (0, u64::MAX),
         Shape::I128 => (i64::MIN, u64::MAX),
+        Shape::Bool if edge == Edge::Greatest => return Some(json!(true)),
+        Shape::Bool if edge == Edge::Least => return Some(json!(false)),
+        Shape::F32 | Shape::F64 if edge == Edge::Least => return Some(json!(0.0)),
         _ => return None,
     };
     match edge {
-        Edge::Null => None,
+        Edge::Null | Edge::GreatestBeyond | Edge::LeastBeyond => None,
         Edge::Greatest => Some(json!(greatest)),
         Edge::Least => Some(json!(least)),
     }
 }
 
+/// The edge of an integer of 128 bits, as text.
+pub(super) fn beyond(shape: &Shape, edge: Edge) -> Option<Value> {
+    match (shape, edge) {
+        (Shape::U128, Edge::GreatestBeyond) => Some(json!(u128::MAX.to_string())),
+        (Shape::I128, Edge::GreatestBeyond) => Some(json!(i128::MAX.to_string())),
+        (Shape::I128, Edge::LeastBeyond) => Some(json!(i128::MIN.to_string())),
+        (Shape::U128, Edge::LeastBeyond) => Some(json!(0)),
+        _ => None,
+    }
+}
+
+/// JSON text in which the ends of integers of 128 bits, which stood as text, are integers.
+pub(super) fn with_integers(json: &str) -> String {
+    let ends = [u128::MAX.to_string(), i128::MAX.to_string(), i128::MIN.to_string()];
+    ends.iter().fold(json.to_owned(), |json, end| json.replace(&format!("\"{end}\""), end))
+}
+
 /// The edge of a text that is one letter because any would do.
 pub(super) fn text(text: &Value, edge: Edge) -> Option<Value> {
     let is_letter = text.as_str().is_some_and(|text| text.len() == 1);
-    (is_letter && edge == Edge::Greatest).then(|| json!("two words"))
+    match edge {
+        Edge::Greatest if is_letter => Some(json!("two words")),
+        Edge::Least if is_letter => Some(json!("")),
+        _ => None,
+    }
 }
 
 /// The edge of what takes any value, by the one that it took: the type it is read as is not known.
 pub(super) fn any(taken: &Value, edge: Edge) -> Option<Value> {
     match taken {
-        Value::Number(number) if !number.is_f64() => scalar(&Shape::I128, edge),
+        Value::Bool(_) => scalar(&Shape::Bool, edge),
+        Value::Number(number) if number.is_f64() => scalar(&Shape::F64, edge),
+        Value::Number(_) => scalar(&Shape::I128, edge),
         Value::String(_) => text(taken, edge),
         _ => None,
     }

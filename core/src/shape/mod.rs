@@ -12,6 +12,7 @@ mod struct_node;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -99,13 +100,14 @@ pub enum Shape {
     Struct(BTreeMap<String, Field>),
     /// An object with at least these keys: a struct with `#[serde(flatten)]`, whose optional keys cannot be seen.
     Flattened(BTreeMap<String, Field>),
-    /// One of these variants.
+    /// One of these variants; the variant `*` stands for any other name, which `#[serde(other)]` takes.
     Enum(BTreeMap<String, Shape>),
     /// An object that names its variant: an enum with `#[serde(tag = "…")]`.
     Tagged {
         /// The key whose value is the variant's name.
         tag: String,
-        /// The key of the variant's content. Without one, it stands beside the tag, and cannot be seen.
+        /// The key of the variant's content. Without one, it stands beside the tag, with all that a struct into which the enum
+        /// is flattened has; only what has to be there is seen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content: Option<String>,
         /// The variants.
@@ -117,6 +119,8 @@ pub enum Shape {
 
 impl Shape {
     /// Finds the shape of a type by reading it from made-up values.
+    ///
+    /// A `Deserialize` that panics at one is caught, unless the program is built with `panic = "abort"`, and is opaque then.
     pub fn of<T: DeserializeOwned>() -> Self {
         Node::trace::<T>().shape()
     }
@@ -222,12 +226,18 @@ impl fmt::Display for Fingerprint {
 pub struct Traced {
     /// The shape.
     pub shape: Shape,
+    /// The name that serde has for the struct, if it is one with named fields. A type that leaves its reading to another,
+    /// `#[serde(transparent)]` or `from`, has the other's.
+    pub struct_name: Option<&'static str>,
     /// Where no made-up value is accepted, by path from `$`, and what the type said of the first one: a type that reads only
     /// some strings, say. What is known of its shape is in [`shape`](Self::shape) all the same.
     pub opaque: BTreeMap<String, String>,
     /// JSON that the type reads: with all that can be there, with each variant in turn, and with only what has to be there;
-    /// then with null for each `Option`, and with the greatest and the least of its integers. None if it cannot be made up.
+    /// then with null for each `Option`, with the greatest and the least of its scalars, and with each alias of its fields.
+    /// None if it cannot be made up.
     pub samples: Vec<Value>,
+    /// The JSON text of more such samples, whose integers of 128 bits a [`Value`] does not hold.
+    pub beyond: Vec<String>,
 }
 
 impl Traced {
@@ -239,19 +249,28 @@ impl Traced {
     ///
     /// let traced = Traced::of::<Option<bool>>();
     /// assert_eq!(traced.shape, Shape::Nullable(Box::new(Shape::Bool)));
-    /// assert_eq!(traced.samples, [json!(false), json!(null)]);
+    /// assert_eq!(traced.samples, [json!(false), json!(null), json!(true)]);
     /// assert_eq!(Traced::of::<i8>().samples, [json!(1), json!(127), json!(-128)]);
     /// ```
     pub fn of<T: DeserializeOwned>() -> Self {
-        Self::checked_by::<T>(|sample| serde_json::from_str::<T>(&sample.to_string()).is_ok())
+        Self::checked_by::<T>(|sample| serde_json::from_str::<T>(sample).is_ok())
     }
 
     /// Makes samples of what `reads` reads.
-    pub(crate) fn checked_by<T: DeserializeOwned>(reads: impl Fn(&Value) -> bool) -> Self {
+    pub(crate) fn checked_by<T: DeserializeOwned>(reads: impl Fn(&str) -> bool) -> Self {
+        // A conversion may overflow at what nobody has stored.
+        let reads =
+            |json: &str| catch_unwind(AssertUnwindSafe(|| reads(json))).is_ok_and(|reads| reads);
         let node = Node::trace::<T>();
         let mut opaque = BTreeMap::new();
         node.collect_opaque("$", &mut opaque);
-        Self { shape: node.shape(), opaque, samples: sample::samples(&node, reads) }
+        Self {
+            shape: node.shape(),
+            struct_name: node.struct_name,
+            opaque,
+            samples: sample::samples(&node, |made| reads(&made.to_string())),
+            beyond: sample::beyond(&node, reads),
+        }
     }
 }
 

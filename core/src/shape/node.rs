@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::Shape;
 use super::deserializer::{Error, Giver};
-use super::struct_node::{Fields, Tagged};
+use super::struct_node::{ANY_OTHER, Fields, Tagged};
 
 /// How many values a place is given before it is given up; more than any list of values has.
 pub(super) const ATTEMPTS: usize = 40;
@@ -23,9 +23,11 @@ pub(super) const ATTEMPTS: usize = 40;
 const PASSES: usize = 100_000;
 
 /// One place of a type.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Node {
     pub(super) kind: Kind,
+    /// The name under which a struct asked for its fields.
+    pub(super) struct_name: Option<&'static str>,
     /// Which value is given next.
     pub(super) attempt: usize,
     /// Whether the value stays, whatever those around it try.
@@ -41,7 +43,7 @@ pub(super) struct Node {
 }
 
 /// What a place asks for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) enum Kind {
     /// Nothing yet.
     #[default]
@@ -199,7 +201,22 @@ impl Node {
 
     /// Takes from an error what it says of the kind of this place.
     fn learn(&mut self, error: &Error) -> bool {
+        if let (Kind::Struct(fields), Error::UnknownVariant(names)) = (&mut self.kind, error)
+            && let Some(tagged) = fields.as_flattened_enum(names)
+        {
+            self.kind = Kind::Tagged(Box::new(tagged));
+            self.attempt = 0;
+            return true;
+        }
         match (&mut self.kind, error) {
+            // Whatever is wrong with any other name, it is the name.
+            (Kind::Enum(_, variants), _)
+                if matches!(&variants[..], [.., (ANY_OTHER, last)] if !last.done)
+                    && only_last_is_unknown(variants) =>
+            {
+                variants.pop();
+                true
+            }
             (Kind::Struct(fields), error) => {
                 let learnt = fields.learn(error, self.attempt);
                 if learnt {
@@ -302,6 +319,11 @@ impl Node {
         }
         explained
     }
+}
+
+/// Whether the last variant is the one that was given.
+fn only_last_is_unknown(variants: &[(&'static str, Node)]) -> bool {
+    variants.split_last().is_some_and(|(_, others)| others.iter().all(|(_, variant)| variant.done))
 }
 
 /// Equal places are an array.

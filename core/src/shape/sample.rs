@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::mem;
 
 use serde_json::{Map, Value, json};
 
@@ -47,8 +48,15 @@ const TEXTS: [&str; 30] = [
     "",
 ];
 
-// Each is tried before a place is given up; what takes any value has seven others first.
-const _: () = assert!(TEXTS.len() + 7 <= ATTEMPTS);
+/// Where the texts of what takes any value begin again: before, there is a value of each kind.
+const TEXTS_OF_ANY: usize = 7;
+
+// Each is tried before a place is given up; what takes any value has others first.
+const _: () = assert!(TEXTS.len() + TEXTS_OF_ANY <= ATTEMPTS);
+
+/// A key or the name of a variant while none is known: one that was a field's or a variant's would be taken for it, and hide
+/// the others.
+const ANY_NAME: &str = "any name";
 
 const WHOLE: [u8; 7] = [1, 0, 2, 10, 20, 50, 100];
 
@@ -83,33 +91,35 @@ pub(super) fn any(index: usize) -> Value {
         4 => json!(0.5),
         5 => json!(true),
         6 => json!([]),
-        _ => json!(TEXTS[(index - 7) % TEXTS.len()]),
+        _ => json!(TEXTS[(index - TEXTS_OF_ANY) % TEXTS.len()]),
     }
 }
 
 /// The name of a variant; any name while none is known.
 pub(super) fn name(names: &[&'static str], index: usize) -> &'static str {
-    if names.is_empty() { TEXTS[0] } else { names[index % names.len()] }
+    if names.is_empty() { ANY_NAME } else { names[index % names.len()] }
 }
 
 /// Samples that the type reads.
 pub(super) fn samples(node: &Node, reads: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let variants = variants(node).clamp(1, VARIANTS);
     let at_edge = RefCell::default();
-    let sample = |full, pick, edge| Sample { full, pick, edge, at_edge: &at_edge };
+    let middle =
+        Sample { full: true, pick: 0, other: None, edge: None, alias: None, at_edge: &at_edge };
     let mut samples = Vec::new();
     let mut add = |made: Value| {
         if !samples.contains(&made) && reads(&made) {
             samples.push(made);
         }
     };
-    let full = (0..variants).map(|pick| sample(true, pick, None));
-    full.chain([sample(false, 0, None)]).filter_map(|sample| sample.of(node, 0)).for_each(&mut add);
-    for edge in [Edge::Null, Edge::Greatest, Edge::Least] {
+    let picks = 0..variants(node).clamp(1, VARIANTS);
+    let full = picks.clone().map(|pick| Sample { pick, ..middle });
+    let all = full.chain([Sample { full: false, ..middle }]);
+    all.filter_map(|sample| sample.of(node, 0)).for_each(&mut add);
+    for special in specials(aliases(node), middle) {
         at_edge.borrow_mut().clear();
-        for pick in 0..variants {
+        for pick in picks.clone() {
             let shown = at_edge.borrow().len();
-            let Some(made) = sample(true, pick, Some(edge)).of(node, 0) else { continue };
+            let Some(made) = (Sample { pick, ..special }).of(node, 0) else { continue };
             // Only with places that no other sample shows at this edge: else each variant would repeat all that is
             // around it.
             if at_edge.borrow().len() == shown {
@@ -117,7 +127,7 @@ pub(super) fn samples(node: &Node, reads: impl Fn(&Value) -> bool) -> Vec<Value>
             }
             if reads(&made) {
                 add(made);
-            } else if let Some(base) = sample(true, pick, None).of(node, 0) {
+            } else if let Some(base) = (Sample { pick, ..middle }).of(node, 0) {
                 add(edge::approach(&base, &made, &reads));
             }
         }
@@ -125,15 +135,66 @@ pub(super) fn samples(node: &Node, reads: impl Fn(&Value) -> bool) -> Vec<Value>
     samples
 }
 
-/// How many samples show each variant of each enum.
+/// What samples show beside the middle: what else is taken where anything may be, then the edges of all, then the other
+/// names of fields.
+fn specials(aliases: usize, middle: Sample<'_>) -> impl Iterator<Item = Sample<'_>> {
+    let others = (1..TEXTS_OF_ANY).map(Some);
+    let edges = [Edge::Null, Edge::Greatest, Edge::Least].map(Some).into_iter();
+    let at_edges = edges.flat_map(move |edge| {
+        let others = std::iter::once(None).chain((1..TEXTS_OF_ANY).map(Some));
+        others.map(move |other| Sample { other, edge, ..middle })
+    });
+    let by_aliases = (0..aliases).map(move |alias| Sample { alias: Some(alias), ..middle });
+    others.map(move |other| Sample { other, ..middle }).chain(at_edges).chain(by_aliases)
+}
+
+/// How many aliases the field with most of them has.
+fn aliases(node: &Node) -> usize {
+    let inside = node.inside().into_iter().map(|(_, inside)| aliases(inside)).max().unwrap_or(0);
+    match &node.kind {
+        Kind::Struct(fields) => inside.max(fields.most_aliases()),
+        _ => inside,
+    }
+}
+
+/// Samples with the ends of integers of 128 bits, as text.
+pub(super) fn beyond(node: &Node, reads: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut samples = Vec::new();
+    for edge in [Edge::GreatestBeyond, Edge::LeastBeyond] {
+        let at_edge = RefCell::<HashSet<*const Node>>::default();
+        for pick in 0..variants(node).clamp(1, VARIANTS) {
+            let shown = at_edge.borrow().len();
+            let sample = Sample {
+                full: true,
+                pick,
+                other: None,
+                edge: Some(edge),
+                alias: None,
+                at_edge: &at_edge,
+            };
+            let Some(made) = sample.of(node, 0) else { continue };
+            let held = made.to_string();
+            let json = edge::with_integers(&held);
+            if at_edge.borrow().len() > shown && json != held && reads(&json) {
+                samples.push(json);
+            }
+        }
+    }
+    samples
+}
+
+/// How many samples show each variant of each enum, and in each variant those of the enums inside.
 fn variants(node: &Node) -> usize {
-    let own = match &node.kind {
-        Kind::Name(names) => names.len(),
-        Kind::Enum(_, variants) => variants.len(),
-        Kind::Tagged(tagged) => tagged.variants.len(),
-        _ => 1,
+    let of_all = |variants: &[(&'static str, Node)]| {
+        let good = variants.iter().filter(|(_, variant)| variant.is_good());
+        good.fold(0_usize, |sum, (_, variant)| sum.saturating_add(self::variants(variant))).max(1)
     };
-    node.inside().into_iter().map(|(_, inside)| variants(inside)).fold(own, usize::max)
+    match &node.kind {
+        Kind::Name(names) => names.len().max(1),
+        Kind::Enum(_, variants) => of_all(variants),
+        Kind::Tagged(tagged) => of_all(&tagged.variants),
+        _ => node.inside().into_iter().map(|(_, inside)| variants(inside)).fold(1, usize::max),
+    }
 }
 
 /// How a sample is made.
@@ -143,9 +204,13 @@ struct Sample<'a> {
     full: bool,
     /// Which variant of each enum.
     pick: usize,
+    /// Which other value where any is taken; all else is in the middle then.
+    other: Option<usize>,
     /// Where each place is, if not in the middle.
     edge: Option<Edge>,
-    /// The places that were at the edge, in this sample or one before it.
+    /// Which alias each field has that has so many, if not its name.
+    alias: Option<usize>,
+    /// The places that were at the edge, or under an alias, in this sample or one before it.
     at_edge: &'a RefCell<HashSet<*const Node>>,
 }
 
@@ -162,15 +227,18 @@ impl Sample<'_> {
             Kind::Leaf(shape) => {
                 let middle = scalar(shape, index);
                 let of_text = |edge| (*shape == Shape::Text).then(|| edge::text(&middle, edge));
-                let of = |edge| edge::scalar(shape, edge).or_else(|| of_text(edge).flatten());
-                self.at_edge(node, of).unwrap_or(middle)
+                let of = |edge| {
+                    let scalar = edge::scalar(shape, edge).or_else(|| edge::beyond(shape, edge));
+                    scalar.or_else(|| of_text(edge).flatten())
+                };
+                self.at_edge(node, |edge| of(edge).filter(|at| *at != middle)).unwrap_or(middle)
             }
             Kind::Any => {
                 let middle = any(index);
-                self.at_edge(node, |edge| edge::any(&middle, edge)).unwrap_or(middle)
+                self.other_or_edge(node, &middle).unwrap_or(middle)
             }
             Kind::Name(names) => name(names, index + self.pick).into(),
-            Kind::Option(_) if self.edge == Some(Edge::Null) => {
+            Kind::Option(_) if self.edge == Some(Edge::Null) && self.other.is_none() => {
                 self.at_edge(node, |_| Some(Value::Null))?
             }
             Kind::Option(inner) => {
@@ -188,15 +256,15 @@ impl Sample<'_> {
             }
             Kind::Struct(_) => Value::Object(self.fields(node, around)?),
             Kind::Enum(_, variants) => {
-                let (name, variant) = self.variant(variants, index)?;
-                match (&variant.kind, self.of(variant, around)?) {
+                let (inside, name, variant) = self.variant(variants, index)?;
+                match (&variant.kind, inside.of(variant, around)?) {
                     (Kind::Leaf(Shape::Unit), _) => name.into(),
                     (_, content) => json!({ name: content }),
                 }
             }
             Kind::Tagged(tagged) => {
-                let (name, variant) = self.variant(&tagged.variants, index)?;
-                let mut object = self.fields(variant, around + variant.attempt)?;
+                let (inside, name, variant) = self.variant(&tagged.variants, index)?;
+                let mut object = inside.fields(variant, around + variant.attempt)?;
                 object.insert(tagged.tag.to_owned(), name.into());
                 Value::Object(object)
             }
@@ -206,19 +274,47 @@ impl Sample<'_> {
 
     /// The value of a place at the edge, which is noted.
     fn at_edge(self, node: &Node, value: impl FnOnce(Edge) -> Option<Value>) -> Option<Value> {
+        if self.other.is_some() {
+            return None;
+        }
         let value = value(self.edge?)?;
         self.at_edge.borrow_mut().insert(node);
         Some(value)
     }
 
+    /// Another value, or one at the edge, of a place that takes any.
+    fn other_or_edge(self, node: &Node, middle: &Value) -> Option<Value> {
+        let value = match (self.other.map(any), self.edge) {
+            // Of its own kind it shows all without this.
+            (Some(other), _) if mem::discriminant(&other) == mem::discriminant(middle) => None,
+            (Some(other), None) => Some(other),
+            (Some(other), Some(edge)) => edge::any(&other, edge),
+            (None, edge) => edge::any(middle, edge?),
+        }?;
+        self.at_edge.borrow_mut().insert(node);
+        Some(value)
+    }
+
+    /// The variant that is picked, and what is picked inside of it.
     fn variant<'n>(
         self,
         variants: &'n [(&'static str, Node)],
         index: usize,
-    ) -> Option<(&'static str, &'n Node)> {
-        let good: Vec<_> = variants.iter().filter(|(_, variant)| variant.is_good()).collect();
-        let (name, variant) = good.get((index + self.pick) % good.len().max(1))?;
-        Some((name, variant))
+    ) -> Option<(Self, &'static str, &'n Node)> {
+        let mut good: Vec<_> = variants.iter().filter(|(_, variant)| variant.is_good()).collect();
+        let first = index % good.len().max(1);
+        good.rotate_left(first);
+        let count = |(_, variant): &(&str, Node)| self::variants(variant);
+        let all = good.iter().map(|variant| count(variant)).fold(0, usize::saturating_add);
+        let mut pick = self.pick % all.max(1);
+        for variant @ (name, node) in good {
+            let inside = count(variant);
+            if pick < inside {
+                return Some((Self { pick, ..self }, name, node));
+            }
+            pick -= inside;
+        }
+        None
     }
 
     fn fields(self, node: &Node, around: usize) -> Option<Map<String, Value>> {
@@ -230,7 +326,13 @@ impl Sample<'_> {
                 Presence::Optional if self.full => self.of(&field.node, around),
                 _ => None,
             };
-            object.extend(value.map(|value| (field.name.to_owned(), value)));
+            let Some(value) = value else { continue };
+            let alias = self.alias.and_then(|nth| fields.aliases_of(field.name).nth(nth));
+            let name = alias.map_or(field.name, |alias| {
+                self.at_edge.borrow_mut().insert(&raw const alias.node);
+                alias.name
+            });
+            object.insert(name.to_owned(), value);
         }
         Some(object)
     }

@@ -5,18 +5,20 @@ use super::node::{Kind, Node, Place};
 use super::{Field, Shape};
 
 /// The fields of a struct.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fields {
     pub(super) list: Vec<FieldNode>,
     /// Whether there may be fields that cannot be seen.
     flattened: bool,
+    /// Whether they stand beside a tag, so that another tag would be one too many.
+    beside_tag: bool,
     /// Whether this pass finds out what it reads without.
     probing: bool,
     /// The field that was given last in this pass.
     pub(super) given_last: Option<&'static str>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct FieldNode {
     pub(super) name: &'static str,
     pub(super) node: Node,
@@ -47,13 +49,13 @@ impl FieldNode {
 impl Fields {
     pub(super) fn new(names: &[&'static str]) -> Self {
         let list = names.iter().map(|name| FieldNode::new(name, Presence::Unknown)).collect();
-        Self { list, flattened: false, probing: false, given_last: None }
+        Self { list, flattened: false, beside_tag: false, probing: false, given_last: None }
     }
 
     /// Those of a struct with flattened fields, of which one is known.
     pub(super) fn flattened(name: &'static str) -> Self {
         let list = vec![FieldNode::new(name, Presence::Required)];
-        Self { list, flattened: true, probing: false, given_last: None }
+        Self { list, flattened: true, beside_tag: false, probing: false, given_last: None }
     }
 
     /// The fields that are given in this pass, by their place in the list: all, until all are known; then those without
@@ -103,7 +105,7 @@ impl Fields {
                 }
             }
             Error::Duplicate(name) => self.learn_alias(name),
-            Error::UnknownVariant(_) if self.flattened && self.refuse_tag() => true,
+            Error::UnknownVariant(_) if self.refuse_tag() => true,
             _ => self.probing && self.settle_unknown(Presence::Required),
         }
     }
@@ -125,15 +127,35 @@ impl Fields {
         !std::mem::replace(&mut field.before_aliases, true)
     }
 
-    /// The field that was missed last names a variant of an enum. It is given up: what stands beside it is another for each
-    /// variant, and one of them would not speak for the rest.
-    fn refuse_tag(&mut self) -> bool {
+    /// The field that was missed last, if it names a variant of an enum: the last one is tried, and the others are known.
+    fn last_as_tag(&mut self) -> Option<&mut FieldNode> {
         let is_tried = |node: &Node| matches!(node.kind, Kind::Any) && !node.fixed;
-        let Some(tag) = self.list.last_mut().filter(|last| is_tried(&last.node)) else {
-            return false;
-        };
+        self.list.last_mut().filter(|last| self.flattened && is_tried(&last.node))
+    }
+
+    /// A second tag is given up: what stands beside it is another for each variant, and one of them would not speak for
+    /// the rest.
+    fn refuse_tag(&mut self) -> bool {
         let why = "it names a variant, and the fields of each cannot be seen";
-        tag.node.refused.replace(why.to_owned()).is_none()
+        self.last_as_tag().is_some_and(|tag| tag.node.refused.replace(why.to_owned()).is_none())
+    }
+
+    /// The enum that they are, if the field that was missed last names a variant of one that is flattened: the others stand
+    /// beside the tag, in each variant.
+    pub(super) fn as_flattened_enum(&mut self, names: &[&'static str]) -> Option<Tagged> {
+        if self.beside_tag || names.is_empty() {
+            return None;
+        }
+        let tag = self.last_as_tag()?.name;
+        let others = &self.list[..self.list.len() - 1];
+        let beside = || Self {
+            list: others.to_vec(),
+            flattened: true,
+            beside_tag: true,
+            probing: false,
+            given_last: None,
+        };
+        Some(Tagged::new(tag, None, named(names, beside)))
     }
 
     /// Fields of any kind are told apart one by one: when the next is missed, those before it are accepted.
@@ -159,7 +181,9 @@ impl Fields {
     pub(super) fn as_enum(&self, name: &str) -> Option<Tagged> {
         let [tag, content] = &self.list[..] else { return None };
         let Kind::Enum(enum_name, variants) = &tag.node.kind else { return None };
-        let variants = variants.iter().map(|(variant, _)| (*variant, Self::new(&[content.name])));
+        let names: Vec<_> = variants.iter().map(|(variant, _)| *variant).collect();
+        let names = names.strip_suffix(&[ANY_OTHER]).unwrap_or(&names);
+        let variants = named(names, || Self::new(&[content.name]));
         (*enum_name == name).then(|| Tagged::new(tag.name, Some(content.name), variants))
     }
 
@@ -167,14 +191,13 @@ impl Fields {
     pub(super) fn as_tag(&self) -> Option<Tagged> {
         let [tag] = &self.list[..] else { return None };
         let Kind::Name(names @ [_, ..]) = tag.node.kind else { return None };
-        let beside = || Self { flattened: true, ..Self::new(&[]) };
-        Some(Tagged::new(tag.name, None, names.iter().map(|variant| (*variant, beside()))))
+        let beside = || Self { flattened: true, beside_tag: true, ..Self::new(&[]) };
+        Some(Tagged::new(tag.name, None, named(names, beside)))
     }
 
     pub(super) fn shape(&self) -> Shape {
         let fields = self.list.iter().filter(|field| !field.is_alias()).map(|field| {
-            let of_field = |other: &&FieldNode| other.presence == Presence::AliasOf(field.name);
-            let aliases = self.list.iter().filter(of_field).map(|alias| alias.name.to_owned());
+            let aliases = self.aliases_of(field.name).map(|alias| alias.name.to_owned());
             let shape = Field {
                 shape: field.node.shape(),
                 optional: field.presence == Presence::Optional,
@@ -186,14 +209,35 @@ impl Fields {
         if self.flattened { Shape::Flattened(fields) } else { Shape::Struct(fields) }
     }
 
+    /// The other names of a field.
+    pub(super) fn aliases_of(&self, name: &'static str) -> impl Iterator<Item = &FieldNode> {
+        self.list.iter().filter(move |other| other.presence == Presence::AliasOf(name))
+    }
+
+    /// How many other names a field has at most.
+    pub(super) fn most_aliases(&self) -> usize {
+        self.list.iter().map(|field| self.aliases_of(field.name).count()).max().unwrap_or(0)
+    }
+
     pub(super) fn inside(&self) -> impl Iterator<Item = (&'static str, &Node)> {
         let fields = self.list.iter().filter(|field| !field.is_alias());
         fields.map(|field| (field.name, &field.node))
     }
 }
 
+/// The variant that stands for any other name; it is there while nobody has refused it.
+pub(super) const ANY_OTHER: &str = "*";
+
+/// Fields for each variant, and for any other name.
+fn named(
+    names: &[&'static str],
+    fields: impl Fn() -> Fields,
+) -> impl Iterator<Item = (&'static str, Fields)> {
+    names.iter().copied().chain([ANY_OTHER]).map(move |name| (name, fields()))
+}
+
 /// An enum with `#[serde(tag = "…")]`, and perhaps `content = "…"`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tagged {
     pub(super) tag: &'static str,
     content: Option<&'static str>,
@@ -220,7 +264,12 @@ impl Tagged {
         error: Option<&Error>,
         failed_inside: bool,
     ) {
-        let Some((_, variant)) = self.variants.get_mut(self.present) else { return };
+        let Some((name, variant)) = self.variants.get_mut(self.present) else { return };
+        if *name == ANY_OTHER && !variant.done && error.is_some() {
+            self.variants.remove(self.present);
+            place.learn();
+            return;
+        }
         variant.failed_inside = failed_inside;
         if let (None, Kind::Struct(fields)) = (error, &mut variant.kind)
             && fields.accept()

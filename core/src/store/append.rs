@@ -27,7 +27,8 @@ pub struct Append {
     pub stream_id: StreamId,
     /// What is expected of the stream.
     pub expected: Expected,
-    /// The events, in their order. May be empty.
+    /// The events, in their order. May be empty: then what is expected holds for the moment of the append, but an append that is
+    /// under way meanwhile may still be stored at a position before those of this call's events.
     pub events: Vec<NewEvent>,
     /// The idempotency key that is claimed with the events.
     pub key: Option<KeyClaim>,

@@ -123,6 +123,33 @@ pub enum WriteError {
         /// The epoch that is in force.
         current: u64,
     },
+    /// A table of a read model does not take a row. Nothing was stored.
+    #[error("read model `{model}` does not take a row")]
+    RowRefused {
+        /// The table.
+        model: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The checkpoint stands further on than where it was to be moved: two writers share one lease, or one goes back. Nothing
+    /// was stored.
+    #[error(
+        "checkpoint of `{name}`: it stands at position {position} and does not move back to {to} under one lease"
+    )]
+    MovedBack {
+        /// Whose checkpoint it is.
+        name: String,
+        /// Where it stands.
+        position: Position,
+        /// Where it was to be moved.
+        to: Position,
+    },
+    /// The connection was lost around the commit of work without events, and the store could not be asked whether it was done.
+    #[error("commit a unit of work: the outcome is unknown")]
+    UnknownCommit {
+        /// Why it is not known.
+        source: StoreError,
+    },
     /// The connection was lost around the commit, and the store could not be asked whether it was done.
     #[error("append to stream `{stream_id}`: the outcome is unknown")]
     UnknownOutcome {

@@ -19,9 +19,7 @@ pub use error::{Conflict, StoreError, WriteError};
 pub use event_store::{EventStore, EventStoreExt};
 pub use process_store::{Deadline, DeadlineChange, OutgoingCommand, ProcessStore};
 pub use read::{Direction, EventFilter, LogPage, Page, ReadAll, ReadStream};
-pub use read_model_store::{
-    CheckpointChange, CheckpointId, Fence, ReadModelStore, Row, RowChange, RowKey,
-};
+pub use read_model_store::{CheckpointChange, CheckpointId, Fence, ReadModelStore, RowChange};
 pub use snapshot_store::{SnapshotStore, StoredSnapshot};
 pub use stores::Stores;
 pub use unit_of_work::{UnitOfWork, UnitOfWorkStore};

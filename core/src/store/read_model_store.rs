@@ -1,35 +1,114 @@
 //! The port of stores that keep rows of read models, with the checkpoints and leases of who writes them.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{StoreError, WriteError};
-use crate::codec::Payload;
+use crate::codec::{PayloadCodec, PlainJson};
 use crate::position::Position;
+use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 
 /// Keeps rows of read models. It may be another database than the events': checkpoint and fence live with the rows.
 #[async_trait]
 pub trait ReadModelStore: Send + Sync + 'static {
-    /// Finds rows by their keys; the answers are in the order of the keys.
+    /// Makes what a projection writes to, if it is missing, and tells what is there.
+    ///
+    /// Columns that were only added, and may hold nothing, are added. A projection that is kept under the same name and version
+    /// with another definition is refused.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read.
-    async fn rows(&self, model: &str, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError>;
+    /// When the definition is refused, or the store cannot be written.
+    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError>;
 
-    /// Reads a page of a model's rows in the order of their keys.
+    /// Tells what is kept of all projections, in the order of their names and versions.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn row_page(
+    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError>;
+
+    /// Makes the tables of one more generation, empty, beside those that answer; what an earlier rebuild left there goes.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError>;
+
+    /// Has a generation answer from now on, in one step, under its owner's lease, and drops the one that answered before.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
+    async fn switch_generation(
         &self,
-        model: &str,
-        after: Option<&RowKey>,
-        limit: usize,
+        definition: &ModelDefinition,
+        generation: u32,
+        fence: &Fence,
+    ) -> Result<(), WriteError>;
+
+    /// Drops a generation that is built, with its checkpoint; one that answers stays.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    async fn drop_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+    ) -> Result<(), StoreError>;
+
+    /// Says whether a projection is to pause, for all processes.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), StoreError>;
+
+    /// Reads the rows that have one of the keys, or pass one of the tests; each once, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn rows(
+        &self,
+        table: &ModelTable,
+        keys: &[RowKey],
+        tests: &[Test],
     ) -> Result<Vec<Row>, StoreError>;
+
+    /// Reads rows of the generation that answers; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn select(
+        &self,
+        table: &'static Table,
+        version: u32,
+        select: &Select,
+    ) -> Result<Option<Vec<Row>>, StoreError>;
+
+    /// Counts rows of the generation that answers; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn count(
+        &self,
+        table: &'static Table,
+        version: u32,
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError>;
 
     /// Tells up to where a reader has come; `None` if it never began.
     ///
@@ -65,7 +144,10 @@ pub trait ReadModelStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::RowRefused`] if a table does not take a row;
+    /// [`WriteError::MovedBack`] if the checkpoint stands further on; [`WriteError::UnknownCommit`] if the connection was
+    /// lost, and nobody can say whether it was done;
+    /// [`WriteError::Store`] otherwise.
     ///
     /// # Cancel safety
     ///
@@ -75,21 +157,95 @@ pub trait ReadModelStore: Send + Sync + 'static {
         rows: Vec<RowChange>,
         checkpoint: CheckpointChange,
     ) -> Result<(), WriteError>;
+
+    /// Reads what is parked of a reader, in the order of positions: all, or that of one key.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn parked(
+        &self,
+        reader: &CheckpointId,
+        key: Option<&str>,
+    ) -> Result<Vec<ParkedEvent>, StoreError>;
+
+    /// What seals and opens the JSON in rows.
+    fn row_codec(&self) -> &dyn PayloadCodec {
+        &PlainJson
+    }
+
+    /// The store as its own type, for a [`Projector`](crate::projection::Projector) that writes by means which only that type
+    /// has; `None` if it offers none.
+    fn backend(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
 }
 
 #[async_trait]
 impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
-    async fn rows(&self, model: &str, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
-        (**self).rows(model, keys).await
+    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
+        (**self).prepare(definition).await
     }
 
-    async fn row_page(
+    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
+        (**self).catalog().await
+    }
+
+    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
+        (**self).begin_generation(definition).await
+    }
+
+    async fn switch_generation(
         &self,
-        model: &str,
-        after: Option<&RowKey>,
-        limit: usize,
+        definition: &ModelDefinition,
+        generation: u32,
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        (**self).switch_generation(definition, generation, fence).await
+    }
+
+    async fn drop_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+    ) -> Result<(), StoreError> {
+        (**self).drop_generation(definition, generation).await
+    }
+
+    async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), StoreError> {
+        (**self).set_paused(projection, version, paused).await
+    }
+
+    async fn rows(
+        &self,
+        table: &ModelTable,
+        keys: &[RowKey],
+        tests: &[Test],
     ) -> Result<Vec<Row>, StoreError> {
-        (**self).row_page(model, after, limit).await
+        (**self).rows(table, keys, tests).await
+    }
+
+    async fn select(
+        &self,
+        table: &'static Table,
+        version: u32,
+        select: &Select,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        (**self).select(table, version, select).await
+    }
+
+    async fn count(
+        &self,
+        table: &'static Table,
+        version: u32,
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError> {
+        (**self).count(table, version, tests).await
     }
 
     async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
@@ -116,37 +272,52 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
     ) -> Result<(), WriteError> {
         (**self).write_rows(rows, checkpoint).await
     }
+
+    async fn parked(
+        &self,
+        reader: &CheckpointId,
+        key: Option<&str>,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        (**self).parked(reader, key).await
+    }
+
+    fn row_codec(&self) -> &dyn PayloadCodec {
+        (**self).row_codec()
+    }
+
+    fn backend(&self) -> Option<&(dyn Any + Send + Sync)> {
+        (**self).backend()
+    }
 }
 
-/// The key of a row, as the text by which stores compare and order it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowKey(pub String);
-
-/// A row of a read model.
+/// What becomes of one row, or of an event that waits for its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its key.
-    pub key: RowKey,
-    /// Its columns, as the store's codec sealed them.
-    pub data: Payload,
-}
-
-/// What becomes of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RowChange {
     /// It is there afterwards, as given.
     Upsert {
-        /// The read model.
-        model: String,
+        /// The table.
+        table: ModelTable,
         /// The row.
         row: Row,
     },
     /// It is not there afterwards.
     Delete {
-        /// The read model.
-        model: String,
+        /// The table.
+        table: ModelTable,
         /// The key of the row.
         key: RowKey,
+    },
+    /// The event is parked afterwards, as given.
+    Park(ParkedEvent),
+    /// The event is not parked afterwards.
+    Unpark {
+        /// The reader.
+        reader: CheckpointId,
+        /// The key of the row.
+        key: String,
+        /// The event's position.
+        position: Position,
     },
 }
 
@@ -161,6 +332,23 @@ pub struct CheckpointId {
     pub shard: u32,
 }
 
+impl CheckpointId {
+    /// The reader of a projection's generation.
+    pub fn of_projection(projection: &str, version: u32, generation: u32) -> Self {
+        Self { name: format!("{PROJECTIONS}{projection}/{generation}"), version, shard: 0 }
+    }
+
+    /// Whether a name is kept for the readers of annals itself.
+    pub(crate) fn is_reserved(name: &str) -> bool {
+        name.starts_with(RESERVED)
+    }
+}
+
+/// With which the names of annals' own readers begin.
+const RESERVED: &str = "annals/";
+
+const PROJECTIONS: &str = "annals/projection/";
+
 /// A lease as its owner holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
@@ -171,6 +359,9 @@ pub struct Fence {
 }
 
 /// A checkpoint's move, under its owner's lease.
+///
+/// Under one epoch it never moves back: that would do again what was done. The first move under a new epoch goes anywhere,
+/// which is how a reader is reset: a person, or a rebuild, claims its lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointChange {
     /// The lease under which it moves.

@@ -17,11 +17,12 @@ pub trait UnitOfWorkStore: EventStore + ReadModelStore + ProcessStore {
     ///
     /// Work whose events are all there already is answered as [`EventStore::append`] says, and nothing of it is done
     /// again: no row, no checkpoint, no command. Work without events cannot be told so; what it writes is the same when
-    /// it is written twice.
+    /// it is written twice, and its checkpoint keeps what is older from being written over what is newer.
     ///
     /// # Errors
     ///
-    /// As [`EventStore::append`] and [`ReadModelStore::write_rows`], with nothing done.
+    /// As [`EventStore::append`] and [`ReadModelStore::write_rows`], with nothing done; [`WriteError::UnknownCommit`] of work
+    /// without appends if the connection was lost, and nobody can say whether it was done.
     ///
     /// # Cancel safety
     ///
@@ -79,6 +80,17 @@ impl UnitOfWork {
     pub fn checkpoint(mut self, change: CheckpointChange) -> Self {
         self.checkpoint = Some(change);
         self
+    }
+
+    /// The move of the checkpoint, if the work is nothing else.
+    pub fn only_checkpoint(&self) -> Option<&CheckpointChange> {
+        let Self { appends, rows, checkpoint, outgoing, answered, deadlines } = self;
+        let is_all = appends.is_empty()
+            && rows.is_empty()
+            && outgoing.is_empty()
+            && answered.is_empty()
+            && deadlines.is_empty();
+        checkpoint.as_ref().filter(|_| is_all)
     }
 
     /// Adds a command that is to go out.

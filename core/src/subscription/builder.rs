@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::lease::{Checkpoints, Claim, Lease};
+use super::lease::{Checkpoints, Claim, Lease, RunOut};
 use super::reader::Reader;
 use super::retry::retried;
 use super::{Subscription, SubscriptionError};
 use crate::position::Position;
-use crate::store::{EventFilter, EventStore, ReadAll, ReadModelStore, StoreError};
+use crate::store::{CheckpointId, EventFilter, EventStore, ReadAll, ReadModelStore, StoreError};
 use crate::stream::StreamId;
 
 /// The longest durable name, in bytes: that of all stored names.
@@ -170,6 +170,8 @@ impl Subscribe {
             Some(format!("it is {} bytes long, of at most {MAX_NAME}", name.len()))
         } else if name.contains('\0') {
             Some("it contains a null character".to_owned())
+        } else if CheckpointId::is_reserved(name) {
+            Some("names that begin with `annals/` are those of annals' own readers".to_owned())
         } else {
             None
         };
@@ -182,7 +184,9 @@ impl Subscribe {
             None => Checkpoints::Beside(self.store.clone()),
         };
         let (events, lifetime) = (self.store.clone(), self.lease);
-        Ok(Claim { events, checkpoints, name: name.to_owned(), lifetime })
+        let id = CheckpointId { name: name.to_owned(), version: 1, shard: 0 };
+        let (name, run_out) = (name.to_owned(), RunOut::HeldAgain);
+        Ok(Claim { events, checkpoints, name, id, lifetime, run_out })
     }
 }
 

@@ -18,12 +18,13 @@ use crate::store::{
     CheckpointChange, CheckpointId, EventStore, Fence, ReadModelStore, StoreError, WriteError,
 };
 
-/// How soon one who waits for a lease asks again.
+/// How soon one who waits for a lease asks again, at first and in the long run.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where checkpoints are kept.
 #[derive(Clone)]
-pub(super) enum Checkpoints {
+pub(crate) enum Checkpoints {
     /// In the store of the events.
     Beside(Arc<dyn EventStore>),
     /// In another.
@@ -45,15 +46,27 @@ impl Checkpoints {
 }
 
 /// What a subscription asks for.
-pub(super) struct Claim {
-    pub(super) events: Arc<dyn EventStore>,
-    pub(super) checkpoints: Checkpoints,
-    pub(super) name: String,
-    pub(super) lifetime: Duration,
+pub(crate) struct Claim {
+    pub(crate) events: Arc<dyn EventStore>,
+    pub(crate) checkpoints: Checkpoints,
+    /// For messages.
+    pub(crate) name: String,
+    pub(crate) id: CheckpointId,
+    pub(crate) lifetime: Duration,
+    pub(crate) run_out: RunOut,
+}
+
+/// What becomes of a lease that ran out and is free, as after an outage that lasted longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunOut {
+    /// It is held again if the checkpoint is where it was: nothing but the checkpoint depends on it.
+    HeldAgain,
+    /// It is lost: another owner may have changed what the checkpoint does not tell.
+    Lost,
 }
 
 /// A lease that is renewed until it is dropped, and then given up.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     shared: Arc<Shared>,
     /// Dropped, it ends the task.
     stop: oneshot::Sender<()>,
@@ -73,20 +86,22 @@ struct Held {
     fence: Fence,
     /// The checkpoint as it is kept.
     kept: Option<Position>,
+    /// Where it was moved to without an answer: it may be kept.
+    in_doubt: Option<Position>,
 }
 
 impl Lease {
     /// Waits until the lease is free and takes it; gives back the checkpoint, too.
-    pub(super) async fn take(claim: Claim) -> Result<(Self, Option<Position>), SubscriptionError> {
+    pub(crate) async fn take(claim: Claim) -> Result<(Self, Option<Position>), SubscriptionError> {
         let runtime = Handle::try_current().map_err(|error| {
             let message =
                 format!("subscribe as `{}`: a lease is renewed in a Tokio runtime", claim.name);
             StoreError::invalid(message).with_source(error)
         })?;
-        let id = CheckpointId { name: claim.name.clone(), version: 1, shard: 0 };
+        let id = claim.id.clone();
         let owner = Uuid::now_v7().to_string();
         let fence = claim.wait_for_lease(&id, &owner).await?;
-        let held = Mutex::new(Held { fence, kept: None });
+        let held = Mutex::new(Held { fence, kept: None, in_doubt: None });
         let shared = Arc::new(Shared { claim, id, owner, held });
         let (stop, stopped) = oneshot::channel();
         let (tell, lost) = oneshot::channel();
@@ -118,8 +133,18 @@ impl Lease {
         })
     }
 
+    /// What a write has to carry.
+    pub(crate) async fn fence(&self) -> Fence {
+        self.shared.held.lock().await.fence.clone()
+    }
+
+    /// Waits until the lease is lost, and tells why. Not to be asked again then.
+    pub(crate) async fn lost(&mut self) -> SubscriptionError {
+        std::future::poll_fn(|cx| self.poll_lost(cx)).await
+    }
+
     /// Is ready once the lease is lost, and tells why. Not to be asked again then.
-    pub(super) fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<SubscriptionError> {
+    pub(crate) fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<SubscriptionError> {
         self.lost.poll_unpin(cx).map(|told| {
             told.unwrap_or_else(|_| {
                 let name = &self.shared.claim.name;
@@ -131,7 +156,7 @@ impl Lease {
     }
 
     /// Gives the lease up, so that another need not wait for its end.
-    pub(super) async fn give_up(self) -> Result<(), StoreError> {
+    pub(crate) async fn give_up(self) -> Result<(), StoreError> {
         drop(self.stop);
         self.task.await.unwrap_or_else(|error| {
             let name = &self.shared.claim.name;
@@ -146,6 +171,9 @@ impl Claim {
     async fn wait_for_lease(&self, id: &CheckpointId, owner: &str) -> Result<Fence, StoreError> {
         let store = self.checkpoints.store()?;
         let mut is_told = false;
+        let longest = (self.lifetime / 8).min(LONGEST_WAIT);
+        // Whoever gives the lease up does so at once, whoever has died does not: soon at first, then less often.
+        let mut pause = FIRST_WAIT.min(longest);
         loop {
             let claimed = retried(&self.name, "claim the lease", || {
                 store.claim_lease(id, owner, self.lifetime)
@@ -159,7 +187,8 @@ impl Claim {
                     "waits: another owner has the subscription"
                 );
             }
-            tokio::time::sleep((self.lifetime / 8).min(LONGEST_WAIT)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
         }
     }
 }
@@ -201,26 +230,30 @@ async fn keep(
 impl Shared {
     async fn ack(&self, position: Position) -> Result<(), SubscriptionError> {
         let claim = &self.claim;
-        let mut held = self.held.lock().await;
-        if held.kept >= Some(position) {
-            return Ok(());
-        }
         let store = claim.checkpoints.store()?;
         let mut backoff = Backoff::new();
         loop {
+            // Not held during the pauses: meanwhile the lease is renewed, or given up, and a later position may be kept.
+            let mut held = self.held.lock().await;
+            if held.kept >= Some(position) {
+                return Ok(());
+            }
             let change = CheckpointChange { fence: held.fence.clone(), position };
             let error = match store.write_rows(Vec::new(), change).await {
                 Ok(()) => {
                     held.kept = Some(position);
+                    held.in_doubt = None;
                     return Ok(());
                 }
                 Err(WriteError::Fenced { .. }) => return Err(self.fenced()),
                 // Written twice, it is the same.
-                Err(WriteError::UnknownOutcome { source, .. }) => source,
+                Err(WriteError::UnknownCommit { source }) => source,
                 Err(WriteError::Store(error)) if error.is_unavailable() => error,
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(error) => return Err(StoreError::other(error.to_string()).into()),
             };
+            held.in_doubt = Some(position);
+            drop(held);
             backoff.wait(&claim.name, "move the checkpoint", &error).await;
         }
     }
@@ -238,7 +271,11 @@ impl Shared {
         // The lease had run out, as in an outage that lasted longer. As long as nobody else has acknowledged anything, there
         // is nothing that this subscription would do twice.
         let kept = match store.checkpoint(&self.id).await {
-            Ok(kept) if kept == held.kept => {
+            Ok(kept)
+                if self.claim.run_out == RunOut::HeldAgain
+                    && (kept == held.kept || (kept.is_some() && kept == held.in_doubt)) =>
+            {
+                held.kept = kept;
                 tracing::info!(subscription = name, "the lease had run out, and is held again");
                 held.fence = fence;
                 return Ok(());
@@ -257,6 +294,9 @@ impl Shared {
 
     /// Tells how far the checkpoint is behind the log's end; a store that does not answer is told of elsewhere.
     async fn measure_lag(&self) {
+        if CheckpointId::is_reserved(&self.id.name) {
+            return;
+        }
         if let Ok(head) = self.claim.events.head().await {
             let kept = self.held.lock().await.kept.unwrap_or_default();
             metrics::subscription_lag(&self.claim.name, head.get().saturating_sub(kept.get()));

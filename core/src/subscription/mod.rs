@@ -5,9 +5,9 @@
 
 mod builder;
 mod error;
-mod lease;
+pub(crate) mod lease;
 mod reader;
-mod retry;
+pub(crate) mod retry;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -8,24 +8,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The pauses of one outage.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     pause: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { pause: FIRST_PAUSE }
     }
 
     /// The next pause, longer than the one before, and not in step with other subscribers'.
-    pub(super) fn next_pause(&mut self) -> Duration {
+    pub(crate) fn next_pause(&mut self) -> Duration {
         let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         pause
     }
 
     /// Tells of the outage and waits.
-    pub(super) async fn wait(&mut self, subscription: &str, doing: &str, error: &StoreError) {
+    pub(crate) async fn wait(&mut self, subscription: &str, doing: &str, error: &StoreError) {
         let pause = self.next_pause();
         tracing::warn!(subscription, doing, %error, ?pause, "the store is unavailable: tries again");
         tokio::time::sleep(pause).await;
@@ -33,7 +33,7 @@ impl Backoff {
 }
 
 /// Asks the store until it answers with something else than that it is unavailable.
-pub(super) async fn retried<T, F>(
+pub(crate) async fn retried<T, F>(
     subscription: &str,
     doing: &str,
     ask: impl Fn() -> F,

@@ -275,6 +275,12 @@ mod tests {
         closed().when(open("Ada")).then_already_exists();
     }
 
+    /// What accounts have stored, every later release reads.
+    #[test]
+    fn the_schema_is_what_history_needs() {
+        annals_testing::schema::assert_unchanged("schema.json");
+    }
+
     /// No sequence of amounts, however large, overflows or overdraws: in a debug build either would panic.
     #[test]
     fn a_balance_stays_in_bounds() {

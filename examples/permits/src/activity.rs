@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use annals::prelude::*;
+use annals::read_model::{ColumnError, ColumnKind, KeyColumn, Value};
 use serde::{Deserialize, Serialize};
 
 /// How like a known name an unknown one must be to be taken for a slip, from 0 to 1.
@@ -46,8 +48,8 @@ const TASKS: [&str; 26] = [
 pub(crate) struct Task(usize);
 
 /// What can be done in a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(into = "&str")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&str")]
 pub(crate) enum Activity {
     /// The applicant is told that the application has come.
     Confirmation,
@@ -92,6 +94,14 @@ impl FromStr for Task {
     }
 }
 
+impl TryFrom<String> for Activity {
+    type Error = UnknownActivity;
+
+    fn try_from(name: String) -> Result<Self, UnknownActivity> {
+        name.parse()
+    }
+}
+
 impl TryFrom<String> for Task {
     type Error = UnknownActivity;
 
@@ -117,6 +127,22 @@ impl fmt::Display for Activity {
         f.pad(self.name())
     }
 }
+
+/// In a column it is its name.
+impl ColumnType for Activity {
+    const KIND: ColumnKind = ColumnKind::Text;
+
+    fn to_value(&self) -> Result<Value, ColumnError> {
+        self.name().to_owned().to_value()
+    }
+
+    fn from_value(value: Value) -> Result<Self, ColumnError> {
+        let name = String::from_value(value)?;
+        name.parse().map_err(|error: UnknownActivity| ColumnError::new(error.to_string()))
+    }
+}
+
+impl KeyColumn for Activity {}
 
 fn nearest(name: &str) -> Option<&'static str> {
     let known = std::iter::once(CONFIRMATION).chain(TASKS);

@@ -21,11 +21,11 @@ pub(crate) struct Known {
 impl Known {
     /// Loads a case; `None` if the log never speaks of it.
     pub(crate) async fn load(
-        store: MemoryStore,
+        stores: impl Into<Stores>,
         case: &str,
         as_of: Option<Timestamp>,
     ) -> Result<Option<Self>, Fault> {
-        let cases = Repository::<PermitCase>::new(store);
+        let cases = Repository::<PermitCase>::new(stores);
         let Some(whole) = cases.load(case).await? else { return Ok(None) };
         let loaded = match as_of {
             Some(instant) => cases.load(case).as_of(instant).await?,

@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 
 use crate::Fault;
 use crate::activity::Activity;
-use crate::permit_case::{Entry, PermitCase, PermitCaseEvent};
-use crate::replay::{Problem, ProblemKind, Replayed};
+use crate::permit_case::{Entry, PermitCaseEvent};
+use crate::replay::{Problem, ProblemKind, Replayed, events_after};
 
 /// What a replay came to.
 #[derive(Debug, Serialize)]
@@ -45,12 +45,14 @@ struct Span {
 
 impl<'a> Summary<'a> {
     /// Counts what the store holds, and keeps as many of the slowest cases as `limit` says.
-    pub(crate) async fn of(replayed: &'a Replayed, limit: usize) -> Result<Self, Fault> {
+    pub(crate) async fn of<S: EventStore>(
+        replayed: &'a Replayed<S>,
+        limit: usize,
+    ) -> Result<Self, Fault> {
         let mut events = 0;
         let mut counts: BTreeMap<Activity, u64> = BTreeMap::new();
         let mut spans: HashMap<StreamId, (Timestamp, Timestamp)> = HashMap::new();
-        let cases = EventFilter::all().categories([PermitCase::CATEGORY]);
-        let mut log = replayed.store.read_all(ReadAll::after(Position::START).filter(cases));
+        let mut log = replayed.store.read_all(events_after(Position::START));
         while let Some(recorded) = log.try_next().await? {
             let Some(event) = replayed.store.decode::<PermitCaseEvent>(&recorded)? else {
                 continue;
@@ -75,7 +77,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-impl Replayed {
+impl<S> Replayed<S> {
     fn count(&self, kind: ProblemKind) -> usize {
         self.problems.iter().filter(|problem| problem.kind == kind).count()
     }
@@ -119,13 +121,16 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "\nslowest cases")?;
         let width = self.slowest.iter().map(|span| span.case.chars().count()).max().unwrap_or(0);
         for Span { case, duration, first, last } in &self.slowest {
-            let minutes = duration.as_secs() / 60;
-            let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-            writeln!(
-                f,
-                "{days:>8} d {hours:02} h {minutes:02} min  {case:<width$}  {first} to {last}"
-            )?;
+            write_duration(f, *duration)?;
+            writeln!(f, "  {case:<width$}  {first} to {last}")?;
         }
         Ok(())
     }
+}
+
+/// Writes how long something took, to the minute.
+pub(crate) fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> fmt::Result {
+    let minutes = duration.as_secs() / 60;
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    write!(f, "{days:>8} d {hours:02} h {minutes:02} min")
 }

@@ -375,8 +375,8 @@ fn help_tells_the_columns_and_the_exit_codes() {
         assert!(help.contains(&format!("\n  {column} ")), "`{column}` is not in\n{help}");
     }
     let codes = "Exit codes:\n  0  all rows were recorded\n  \
-                 1  some were not, or the case that was asked for is not in the log\n  \
-                 2  the log cannot be read at all, or an option cannot be understood\n";
+                 1  some were not, or the case that was asked for is not there\n  \
+                 2  the log or the database cannot be read at all, rows lack events, or an option cannot be understood\n";
     assert!(help.ends_with(codes), "{help}");
 }
 

@@ -3,11 +3,14 @@
 
 mod program;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use annals_postgres::testing::TestDatabase;
+use jiff::Timestamp;
 use program::{permits, permits_of};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CASES: u64 = 1434;
 const EVENTS: u64 = 8577;
@@ -124,4 +127,128 @@ fn damage_to_it_is_named_and_the_rest_is_kept() {
     let expected = [100, 2000, 5000, last].map(|line| format!("damaged.csv, line {line}"));
     assert_eq!(named, expected.each_ref().map(|line| Some(&**line)));
     assert_eq!(code, 1);
+}
+
+/// When a row happened, by the reader of another crate than the program's.
+fn instant(row: &Row) -> Timestamp {
+    row["time:timestamp"].parse().expect("an instant")
+}
+
+/// One row for each case, those first that took longest, then by their names.
+fn cases(rows: &[Row]) -> Vec<Value> {
+    let mut cases: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        cases.entry(&row["case:concept:name"]).or_default().push(row);
+    }
+    let mut cases: Vec<_> = (cases.into_iter())
+        .map(|(case, mut rows)| {
+            rows.sort_by_key(|row| instant(row));
+            let (first, last) = (rows[0], rows[rows.len() - 1]);
+            let micros = instant(last).as_microsecond() - instant(first).as_microsecond();
+            let row = json!({
+                "case": case,
+                "activities": rows.len(),
+                "first": instant(first).to_string(),
+                "last": instant(last).to_string(),
+                "micros": micros,
+                "last_activity": last["concept:name"],
+            });
+            (micros, row)
+        })
+        .collect();
+    cases.sort_by_key(|(micros, _)| Reverse(*micros));
+    cases.into_iter().map(|(_, row)| row).collect()
+}
+
+/// One row for each activity and month, those first that were done most, then by their names.
+fn activities(rows: &[Row]) -> Vec<Value> {
+    let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
+    for row in rows {
+        let month = instant(row).strftime("%Y-%m").to_string();
+        *counts.entry((month, &row["concept:name"])).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|((month, _), count)| (month.clone(), Reverse(*count)));
+    (counts.into_iter())
+        .map(|((month, activity), count)| {
+            json!({ "month": month, "activity": activity, "count": count })
+        })
+        .collect()
+}
+
+/// One row for each resource, those first that did most, then by their names.
+fn resources(rows: &[Row]) -> Vec<Value> {
+    let mut resources: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row["org:resource"].is_empty()) {
+        resources.entry(&row["org:resource"]).or_default().push(row);
+    }
+    let mut resources: Vec<_> = resources.into_iter().collect();
+    resources.sort_by_key(|(_, rows)| Reverse(rows.len()));
+    (resources.into_iter())
+        .map(|(resource, rows)| {
+            let instants = || rows.iter().map(|row| instant(row));
+            let rows: Vec<Row> = rows.iter().map(|row| (*row).clone()).collect();
+            json!({
+                "resource": resource,
+                "count": rows.len(),
+                "first": instants().min().expect("a row").to_string(),
+                "last": instants().max().expect("a row").to_string(),
+                "activities": count(&rows, "concept:name"),
+            })
+        })
+        .collect()
+}
+
+/// Asks all three read models, and holds their rows against those that the test makes from the file itself.
+fn check_rows(log: &PathBuf, database: &[&str]) {
+    let rows = rows(log);
+    let path = log.to_string_lossy();
+    let ask = |options: &[&str]| {
+        let options = [&[&*path, "--json"], database, options].concat();
+        let (code, text, errors) = permits(&options);
+        assert_eq!((code, &*errors), (0, ""));
+        summary(&text)
+    };
+    let expected = |name: &str, rows: Vec<Value>| json!({ "total": rows.len(), name: rows });
+    let cases = expected("cases", cases(&rows));
+    assert_eq!(cases["total"], CASES);
+    assert_eq!(ask(&["--cases", "--limit", "10000"]), cases);
+    assert_eq!(ask(&["--activities"]), expected("activities", activities(&rows)));
+    assert_eq!(ask(&["--resources"]), expected("resources", resources(&rows)));
+}
+
+#[test]
+fn its_read_models_in_memory_are_what_the_file_says() {
+    let Some(log) = real_log() else { return };
+    check_rows(&log, &[]);
+}
+
+/// Each question replays the log again: that the rows stay as they are says that nothing is recorded twice.
+#[tokio::test]
+async fn its_read_models_in_a_database_are_what_the_file_says() {
+    let Some(log) = real_log() else { return };
+    let database = TestDatabase::create().await.expect("a database");
+    check_rows(&log, &["--database", database.url()]);
+    let (_, text, _) = permits(&[&*log.to_string_lossy(), "--json", "--database", database.url()]);
+    assert_eq!(summary(&text)["events"], EVENTS);
+}
+
+/// Pages of 300 cases, of which many took no time at all, leave none out and tell none twice.
+#[test]
+fn its_cases_come_in_pages() {
+    let Some(log) = real_log() else { return };
+    let expected = cases(&rows(&log));
+    let path = log.to_string_lossy();
+    let mut found: Vec<Value> = Vec::new();
+    while found.len() < expected.len() {
+        let mut options = vec![&*path, "--json", "--cases", "--limit", "300"];
+        if let Some(last) = found.last() {
+            options.extend(["--after", last["case"].as_str().expect("a name")]);
+        }
+        let (_, text, _) = permits(&options);
+        let page = summary(&text)["cases"].as_array().expect("a page").clone();
+        assert!(!page.is_empty(), "{} of {} cases", found.len(), expected.len());
+        found.extend(page);
+    }
+    assert_eq!(found, expected);
 }

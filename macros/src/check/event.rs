@@ -3,7 +3,7 @@
 use syn::ext::IdentExt;
 
 use crate::check::item::Refusals;
-use crate::check::{item, stored_name, upcast};
+use crate::check::{default, item, stored_name, upcast};
 use crate::errors::Errors;
 use crate::model::Event;
 
@@ -42,5 +42,6 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         known.push(text);
         !again
     });
+    default::check(event, errors);
     upcast::check(event, errors);
 }

@@ -1,16 +1,19 @@
 //! What the fields of an event were called in its earlier versions: each change must fit those before it.
 
-use syn::Member;
+use syn::{LitStr, Member};
 
 use crate::check::upcast::Report;
 use crate::model::Event;
-use crate::model::upcast::{Mark, name_at};
+use crate::model::upcast::{Mark, goes_by, name_at};
 
 pub(super) fn check(event: &Event, report: &Report<'_>) {
     for (field, marks) in event.options.marks.iter().enumerate() {
         check_order(marks, report);
         for mark in marks {
-            check_rename(event, field, mark, report);
+            check_names_once(mark, report);
+            for old in mark.earlier_names() {
+                check_rename(event, field, mark, old, report);
+            }
         }
     }
     check_removals(event, report);
@@ -43,22 +46,24 @@ fn check_order(marks: &[Mark], report: &Report<'_>) {
 }
 
 /// One name is one field's.
-fn check_rename(event: &Event, field: usize, mark: &Mark, report: &Report<'_>) {
-    let Some((_, old)) = &mark.renamed_from else { return };
-    let (name, before) = (old.value(), mark.version().saturating_sub(1));
+fn check_rename(event: &Event, field: usize, mark: &Mark, old: &LitStr, report: &Report<'_>) {
+    let (name, since) = (old.value(), mark.version());
+    let before = since.saturating_sub(1);
     // #[event(since = 2, renamed_from = "address")] address: String
-    if name_at(event, field, mark.version()).as_deref() == Some(&*name) {
+    if name_at(event, field, since).as_deref() == Some(&*name) {
         let message =
             format_args!("the field is called `{name}` already; name what it was called before");
         return report.at(old.span(), message);
     }
-    let Some(other) = owner(event, &name, before).filter(|other| *other != field) else { return };
-    let also_renamed = event.options.marks[other].iter().any(|mark| mark.version() == before + 1)
-        && name_at(event, other, before + 1).as_deref() != Some(&*name);
     // Of two that are renamed from one name, the second is told.
-    if also_renamed && other > field {
-        return;
-    }
+    let is_told_there = |other: usize| {
+        let marks = &event.options.marks[other];
+        let mut renames = marks.iter().filter(|mark| mark.version() == since);
+        other > field && renames.any(|mark| mark.earlier_names().any(|other| other.value() == name))
+    };
+    let other =
+        owners(event, &name, before).find(|other| *other != field && !is_told_there(*other));
+    let Some(other) = other else { return };
     // #[event(since = 2, renamed_from = "name")] first: String, #[event(since = 2, renamed_from = "name")] last: String
     report.at(
         old.span(),
@@ -69,11 +74,24 @@ fn check_rename(event: &Event, field: usize, mark: &Mark, report: &Report<'_>) {
     );
 }
 
+/// Each earlier name is said once.
+fn check_names_once(mark: &Mark, report: &Report<'_>) {
+    let mut known = Vec::new();
+    for old in mark.earlier_names() {
+        let name = old.value();
+        // #[event(since = 2, renamed_from = "addr", renamed_from = "addr")] address: String
+        if known.contains(&name) {
+            report.at(old.span(), format_args!("`{name}` is given twice; leave one out"));
+        }
+        known.push(name);
+    }
+}
+
 /// What is removed is no field of the struct under another name, or still.
 fn check_removals(event: &Event, report: &Report<'_>) {
     for removed in &event.options.removed {
         let (name, since) = (removed.name.value(), removed.since.value);
-        let Some(field) = owner(event, &name, since.saturating_sub(1)) else { continue };
+        let Some(field) = owners(event, &name, since.saturating_sub(1)).next() else { continue };
         // #[event(version = 2, removed(since = 2, "coupon"))] struct … { coupon: Option<String> }
         let message = format_args!(
             "`{name}` is not removed in version {since}: it is the field `{field}` of the struct; leave this out, or say with `#[event(since = …)]` on `{field}` when it came back",
@@ -83,15 +101,9 @@ fn check_removals(event: &Event, report: &Report<'_>) {
     }
 }
 
-/// The field that goes by a name in the JSON of a version; it must have been there.
-fn owner(event: &Event, name: &str, version: u32) -> Option<usize> {
-    (0..event.item.fields.len()).find(|field| {
-        let marks = &event.options.marks[*field];
-        let came = marks.iter().filter(|mark| mark.is_addition()).map(Mark::version).min();
-        came.is_none_or(|came| came <= version)
-            && event.serde.fields[*field].skip.is_none()
-            && name_at(event, *field, version).as_deref() == Some(name)
-    })
+/// The fields that go by a name in the JSON of a version: before the checks here, there may be several.
+fn owners<'a>(event: &'a Event, name: &'a str, version: u32) -> impl Iterator<Item = usize> + 'a {
+    (0..event.item.fields.len()).filter(move |field| goes_by(event, *field, name, version))
 }
 
 /// The field as the user wrote it.

@@ -1,98 +1,15 @@
-//! `#[handlers]`: the block, and each marked method against those before it.
+//! `#[handlers]`.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::GenericParam;
-
-use crate::check::method;
+use crate::check::marked_impl;
+use crate::check::marked_impl::Refusals;
 use crate::errors::Errors;
 use crate::model::Handlers;
-use crate::model::handlers::{Mark, Method, Passing, Refused};
+
+const REFUSALS: Refusals = Refusals {
+    traits: "`#[handlers]` belongs on an inherent impl, not on a trait's; write `impl` and the aggregate's type",
+    generics: "an aggregate cannot be generic; leave the parameters out",
+};
 
 pub(crate) fn check(handlers: &mut Handlers, errors: &Errors) {
-    match &handlers.refused {
-        // #[handlers] impl Display for Account { … }
-        Some(Refused::Trait(path)) => {
-            let message = "`#[handlers]` belongs on an inherent impl, not on a trait's; write `impl` and the aggregate's type";
-            errors.on(path, message);
-        }
-        // #[handlers] impl<T> Account<T> { … }
-        Some(Refused::Generic(generics)) => {
-            errors.on(generics, "an aggregate cannot be generic; leave the parameters out");
-        }
-        None => {}
-    }
-    let mut sound: Vec<Method> = Vec::new();
-    for mut method in handlers.methods.drain(..) {
-        method.refused = !method::check(&method, errors);
-        mend(&mut method);
-        if !is_second(&method, &sound, errors) {
-            sound.push(method);
-        }
-    }
-    handlers.methods = sound;
-}
-
-/// Makes of a refused method what can be written without a body.
-fn mend(method: &mut Method) {
-    if !method.refused {
-        return;
-    }
-    let Some(subject) = &method.subject else { return };
-    // Of two marks, the one that what it takes speaks for.
-    if method.second_mark.is_some() {
-        method.mark = if subject.passing == Passing::Shared { Mark::Apply } else { Mark::Handle };
-    }
-    let written = subject.ty.to_token_stream();
-    let parameters = method.generics.iter().flat_map(|generics| generics.params.iter());
-    let names: Vec<String> = parameters
-        .map(|parameter| match parameter {
-            GenericParam::Lifetime(parameter) => parameter.lifetime.ident.to_string(),
-            GenericParam::Type(parameter) => parameter.ident.to_string(),
-            GenericParam::Const(parameter) => parameter.ident.to_string(),
-        })
-        .chain(["impl".to_owned()])
-        .collect();
-    // A parameter of the method cannot be named outside of it.
-    if mentions(written, &names) {
-        method.subject = None;
-    }
-}
-
-fn mentions(tokens: TokenStream, names: &[String]) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => names.iter().any(|name| ident == name),
-        TokenTree::Group(group) => mentions(group.stream(), names),
-        _ => false,
-    })
-}
-
-/// Whether a method before this one takes the same event or command.
-fn is_second(method: &Method, before: &[Method], errors: &Errors) -> bool {
-    let Some(subject) = &method.subject else { return false };
-    let written = subject.ty.to_token_stream().to_string();
-    // Methods under a `cfg` may stand for each other.
-    let same = before.iter().find(|other| {
-        other.mark == method.mark
-            && other.carried.cfgs.is_empty()
-            && method.carried.cfgs.is_empty()
-            && other
-                .subject
-                .as_ref()
-                .is_some_and(|other| other.ty.to_token_stream().to_string() == written)
-    });
-    let Some(first) = same else { return false };
-    let name = &first.name;
-    let message = match method.mark {
-        // #[apply] fn opened(event: &Opened) -> Self { … } #[apply] fn reopened(&mut self, event: &Opened) { … }
-        Mark::Apply => {
-            format!("`{written}` is applied by `{name}` already; an event has one `#[apply]`")
-        }
-        // #[handle] fn open(command: Open) -> Opened { … } #[handle] fn reopen(&self, command: Open) -> Opened { … }
-        Mark::Handle => {
-            format!("`{written}` is handled by `{name}` already; a command has one `#[handle]`")
-        }
-    };
-    errors.on(&subject.written, message);
-    true
+    marked_impl::check(&mut handlers.block, &REFUSALS, errors);
 }

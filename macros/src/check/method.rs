@@ -1,18 +1,23 @@
-//! The signatures of `#[apply]` and `#[handle]`.
+//! The signatures of marked methods.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Type;
 
 use crate::errors::Errors;
-use crate::model::handlers::{Mark, Method, Passing, Receiver};
+use crate::model::method::{Mark, Method, Passing, Receiver};
 
 /// Reports what is wrong with a method's signature; `false` if anything is.
 pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
     // #[apply] #[handle] fn open(…)
     if let Some(mark) = method.second_mark {
-        let message =
-            "a method has one mark; a handler decides, an apply changes: write two methods";
+        let message = match method.mark {
+            Mark::Apply | Mark::Handle => {
+                "a method has one mark; a handler decides, an apply changes: write two methods"
+            }
+            // #[on] #[on(upsert)] fn opened(…)
+            Mark::On => "a method has one mark; write all options into one `#[on(…)]`",
+        };
         errors.at(mark, message);
         return false;
     }
@@ -30,32 +35,40 @@ pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
 
 fn check_kind(method: &Method, errors: &Errors) -> bool {
     let mut sound = true;
-    let word = method.mark.word();
-    // #[apply] async fn opened(event: &AccountOpened) -> Self
-    if let (Mark::Apply, Some(span)) = (method.mark, method.asyncness) {
-        errors.at(
-            span,
-            "an `#[apply]` cannot be async: a replay asks nobody; what asks, a `#[handle]` does, and puts the answer into its event",
-        );
-        sound = false;
-    }
-    // #[handle] unsafe fn open(command: OpenAccount) -> AccountOpened
-    if let Some(span) = method.unsafety {
-        let article = if method.mark == Mark::Apply { "an" } else { "a" };
-        let message =
-            format!("{article} `#[{word}]` cannot be unsafe: it is called from safe code");
+    if let Some(span) = method.asyncness {
+        let message = match method.mark {
+            // #[apply] async fn opened(event: &AccountOpened) -> Self
+            Mark::Apply => {
+                "an `#[apply]` cannot be async: a replay asks nobody; what asks, a `#[handle]` does, and puts the answer into its event"
+            }
+            // #[on] async fn opened(event: &AccountOpened) -> Self
+            Mark::On => {
+                "an `#[on]` of a projection cannot be async: its row comes of the event alone, so that a rebuild gives the same"
+            }
+            Mark::Handle => return check_safe(method, errors) && check_generics(method, errors),
+        };
         errors.at(span, message);
         sound = false;
     }
+    sound &= check_safe(method, errors);
+    sound & check_generics(method, errors)
+}
+
+fn check_safe(method: &Method, errors: &Errors) -> bool {
+    // #[handle] unsafe fn open(command: OpenAccount) -> AccountOpened
+    let Some(span) = method.unsafety else { return true };
+    let mark = method.mark.named();
+    errors.at(span, format!("{mark} cannot be unsafe: it is called from safe code"));
+    false
+}
+
+fn check_generics(method: &Method, errors: &Errors) -> bool {
     // #[handle] fn open<C>(command: C) -> AccountOpened
-    if let Some(generics) = &method.generics {
-        let subject = noun(method.mark);
-        let message =
-            format!("a method with a mark cannot be generic; write one for each {subject}");
-        errors.on(generics, message);
-        sound = false;
-    }
-    sound
+    let Some(generics) = &method.generics else { return true };
+    let subject = method.mark.noun();
+    let message = format!("a method with a mark cannot be generic; write one for each {subject}");
+    errors.on(generics, message);
+    false
 }
 
 fn check_receiver(method: &Method, errors: &Errors) -> bool {
@@ -65,6 +78,14 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
             errors.on(
                 written,
                 "an `#[apply]` changes the state: write `&mut self`, `self` to give back the next state, or none to create it",
+            );
+            false
+        }
+        // #[on] fn deposited(&self, event: &MoneyDeposited)
+        (Mark::On, Receiver::Shared(written)) => {
+            errors.on(
+                written,
+                "an `#[on]` changes its row: write `&mut self`, `self` to give back the row or `None`, or none to create it",
             );
             false
         }
@@ -85,7 +106,7 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
             false
         }
         // #[apply] fn deposited(self: Box<Self>, event: &MoneyDeposited) -> Self
-        (Mark::Apply, Receiver::Typed(written)) => {
+        (Mark::Apply | Mark::On, Receiver::Typed(written)) => {
             errors.on(written, "write `&mut self`, `self`, or none");
             false
         }
@@ -99,17 +120,14 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
 
 fn check_upsert(method: &Method, errors: &Errors) -> bool {
     let Some(upsert) = method.upsert else { return check_no_upsert(method, errors) };
-    let state = match method.mark {
-        Mark::Apply => "Option<Self>",
-        Mark::Handle => "Option<&Self>",
-    };
+    let (noun, state) = (method.mark.state(), method.mark.upserted());
     match &method.receiver {
         // #[handle(upsert)] fn restock(command: Restock) -> Restocked
         // #[handle(upsert)] fn restock(state: Option<&Self>) -> Restocked
         Receiver::None if method.state.is_none() || method.subject.is_none() => {
-            let subject = noun(method.mark);
+            let subject = method.mark.noun();
             let message =
-                format!("`upsert` takes the state first, as `{state}`, and then the {subject}");
+                format!("`upsert` takes the {noun} first, as `{state}`, and then the {subject}");
             errors.at(upsert, message);
             false
         }
@@ -119,8 +137,9 @@ fn check_upsert(method: &Method, errors: &Errors) -> bool {
         | Receiver::Mutable(written)
         | Receiver::Value(written)
         | Receiver::Typed(written) => {
-            let message =
-                format!("`upsert` takes the state as its first parameter: write `state: {state}`");
+            let message = format!(
+                "`upsert` takes the {noun} as its first parameter: write `{noun}: {state}`"
+            );
             errors.on(written, message);
             false
         }
@@ -131,9 +150,9 @@ fn check_upsert(method: &Method, errors: &Errors) -> bool {
 fn check_no_upsert(method: &Method, errors: &Errors) -> bool {
     let Some(state) = &method.state else { return true };
     // #[handle] fn restock(state: Option<&Self>, command: Restock) -> Restocked
-    let word = method.mark.word();
+    let (word, noun) = (method.mark.word(), method.mark.state());
     let message =
-        format!("what takes the state if there is any is an upsert: write `#[{word}(upsert)]`");
+        format!("what takes the {noun} if there is any is an upsert: write `#[{word}(upsert)]`");
     errors.on(state, message);
     false
 }
@@ -141,7 +160,7 @@ fn check_no_upsert(method: &Method, errors: &Errors) -> bool {
 fn check_order(method: &Method, errors: &Errors) -> bool {
     let Some(context) = &method.context_first else { return true };
     // #[handle] fn open(cx: &Context<Self>, command: OpenAccount) -> AccountOpened
-    let message = format!("the context comes last, after the {}", noun(method.mark));
+    let message = format!("the context comes last, after the {}", method.mark.noun());
     errors.on(context, message);
     false
 }
@@ -153,6 +172,8 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
             let message = match method.mark {
                 // #[apply] fn opened() -> Self
                 Mark::Apply => "an `#[apply]` takes an event, as in `event: &AccountOpened`",
+                // #[on] fn opened() -> Self
+                Mark::On => "an `#[on]` takes an event, as in `event: &AccountOpened`",
                 // #[handle] fn open() -> AccountOpened
                 Mark::Handle => "a `#[handle]` takes a command, as in `command: OpenAccount`",
             };
@@ -166,11 +187,9 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
     let ty = subject.ty.to_token_stream().to_string().replace(' ', "");
     match (method.mark, subject.passing) {
         // #[apply] fn opened(event: AccountOpened) -> Self
-        (Mark::Apply, Passing::Value | Passing::Mutable) => {
-            errors.on(
-                &subject.written,
-                format_args!("an `#[apply]` looks at its event: write `&{ty}`"),
-            );
+        (Mark::Apply | Mark::On, Passing::Value | Passing::Mutable) => {
+            let mark = method.mark.named();
+            errors.on(&subject.written, format!("{mark} looks at its event: write `&{ty}`"));
             false
         }
         // #[handle] fn open(command: &OpenAccount) -> AccountOpened
@@ -187,16 +206,11 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
 
 fn check_surplus(method: &Method, errors: &Errors) -> bool {
     for parameter in &method.surplus {
-        let message = match method.mark {
-            // #[apply] fn opened(event: &AccountOpened, cx: &EventContext<Self>, more: u64) -> Self
-            Mark::Apply => {
-                "unknown parameter; an `#[apply]` takes its event and, last, `&EventContext<Self>`"
-            }
-            // #[handle] fn open(command: OpenAccount, cx: &Context<Self>, more: u64) -> AccountOpened
-            Mark::Handle => {
-                "unknown parameter; a `#[handle]` takes its command and, last, `&Context<Self>`"
-            }
-        };
+        // #[apply] fn opened(event: &AccountOpened, cx: &EventContext<Self>, more: u64) -> Self
+        let mark = method.mark;
+        let (named, noun, context) = (mark.named(), mark.noun(), mark.context());
+        let message =
+            format!("unknown parameter; {named} takes its {noun} and, last, `&{context}<Self>`");
         errors.on(parameter, message);
     }
     method.surplus.is_empty()
@@ -213,12 +227,18 @@ fn check_output(method: &Method, errors: &Errors) -> bool {
             errors.on(&method.name, message);
             false
         }
+        // #[on] fn opened(event: &AccountOpened)
+        (None, Mark::On, Receiver::None | Receiver::Value(_)) => {
+            let message = "an `#[on]` without `&mut self` gives back the row after the event: write `-> Self`";
+            errors.on(&method.name, message);
+            false
+        }
         _ => true,
     }
 }
 
 /// Checks that the macro can name a type where no `impl` may stand.
-fn check_named(ty: &Type, errors: &Errors) -> bool {
+pub(crate) fn check_named(ty: &Type, errors: &Errors) -> bool {
     match anonymous(ty.to_token_stream()) {
         // #[handle] fn open(command: OpenAccount) -> Result<impl IntoEvents<Self>, AccountError>
         Some(span) => {
@@ -230,18 +250,10 @@ fn check_named(ty: &Type, errors: &Errors) -> bool {
 }
 
 /// Where an `impl` stands in a type.
-fn anonymous(tokens: TokenStream) -> Option<Span> {
+pub(crate) fn anonymous(tokens: TokenStream) -> Option<Span> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
         TokenTree::Group(group) => anonymous(group.stream()),
         _ => None,
     })
-}
-
-/// What a method with the mark takes.
-fn noun(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Apply => "event",
-        Mark::Handle => "command",
-    }
 }

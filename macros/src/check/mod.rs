@@ -5,11 +5,20 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod aggregate_id;
+pub(crate) mod column_type;
 pub(crate) mod command;
+mod default;
 pub(crate) mod event;
 mod field_names;
 pub(crate) mod handlers;
 pub(crate) mod item;
+pub(crate) mod marked_impl;
 pub(crate) mod method;
+pub(crate) mod projection;
+pub(crate) mod query;
+pub(crate) mod query_handler;
+pub(crate) mod read_model;
+pub(crate) mod routing;
+pub(crate) mod sql_projection;
 pub(crate) mod stored_name;
 pub(crate) mod upcast;

@@ -4,6 +4,9 @@ use std::cell::Cell;
 use std::fmt::Display;
 
 use proc_macro2::Span;
+use quote::ToTokens;
+use syn::Type;
+use syn::ext::IdentExt;
 
 use crate::check::field_names;
 use crate::errors::Errors;
@@ -23,6 +26,11 @@ impl Report<'_> {
         self.found.set(true);
         self.errors.at(span, message);
     }
+
+    fn on(&self, tokens: &impl ToTokens, message: impl Display) {
+        self.found.set(true);
+        self.errors.on(tokens, message);
+    }
 }
 
 /// After a mistake in what leads from version to version nothing of it is printed: one gap would bring others.
@@ -32,6 +40,7 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         return;
     }
     let report = Report { errors, found: Cell::new(false) };
+    check_previous(event, &report);
     check_upcasts_alone(event, &report);
     check_removals_alone(event, &report);
     check_marks_alone(event, &report);
@@ -47,6 +56,26 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         }
     }
     event.versions_refused |= report.found.get();
+}
+
+/// An earlier struct is another struct.
+fn check_previous(event: &mut Event, report: &Report<'_>) {
+    let ident = &event.item.ident;
+    let Some(previous) = &event.options.previous else { return };
+    let path = match previous {
+        Type::Path(path) if path.qself.is_none() => &path.path,
+        _ => return,
+    };
+    // #[event(version = 2, previous = Self)]   #[event(version = 2, previous = PriceSet)] struct PriceSet { … }
+    if path.is_ident("Self") || path.is_ident(ident) {
+        let message = format_args!(
+            "`previous` is the struct of an earlier version, not `{ident}` itself; keep the old shape as a struct of its own, and write `previous = {}V{}`",
+            ident.unraw(),
+            event.version().saturating_sub(1).max(1),
+        );
+        report.on(previous, message);
+        event.options.previous = None;
+    }
 }
 
 /// What is wrong with an `upcast(…)`, whatever the versions of the event.
@@ -71,14 +100,18 @@ fn check_removals_alone(event: &Event, report: &Report<'_>) {
         check_since(removed.since, report);
         check_shape(event, removed.since.span, removed.since, report);
         let name = removed.name.value();
-        // #[event(version = 3, removed(since = 2, "coupon"), removed(since = 3, "coupon"))]
-        if let Some((_, since)) = known.iter().find(|(removed, _)| *removed == name) {
+        let value = removed.since.value;
+        let same = |(removed, _): &&(String, u32)| *removed == name;
+        // It takes a version in between for a field to come back.
+        let mut others = known.iter().filter(same).map(|(_, since)| *since);
+        if let Some(since) = others.find(|since| since.abs_diff(value) < 2) {
+            // #[event(version = 3, removed(since = 2, "coupon"), removed(since = 3, "coupon"))]
             report.at(
                 removed.name.span(),
                 format_args!("`{name}` is removed in version {since} already; leave one out"),
             );
         }
-        known.push((name, removed.since.value));
+        known.push((name, value));
     }
 }
 
@@ -90,14 +123,14 @@ fn check_marks_alone(event: &Event, report: &Report<'_>) {
                 check_shape(event, since.span, since, report);
                 check_serde(event, field, mark, since, report);
             } else {
-                check_without_since(mark, report);
+                check_without_since(event, mark, report);
             }
         }
     }
 }
 
 /// A mark says in which version the change came.
-fn check_without_since(mark: &Mark, report: &Report<'_>) {
+fn check_without_since(event: &Event, mark: &Mark, report: &Report<'_>) {
     let what = if let Some((span, _)) = &mark.renamed_from {
         // #[event(renamed_from = "addr")] address: String
         Some((*span, "renamed_from", "was renamed"))
@@ -109,10 +142,12 @@ fn check_without_since(mark: &Mark, report: &Report<'_>) {
         mark.default.as_ref().map(|(span, _)| (*span, "default", "was added"))
     };
     if let Some((span, word, did)) = what {
+        // Most likely in the one that is being written.
+        let version = event.version().max(2);
         report.at(
             span,
             format_args!(
-                "`{word}` does not say in which version the field {did}; write `since = 2, {word} = …`"
+                "`{word}` does not say in which version the field {did}; write `since = {version}, {word} = …`"
             ),
         );
     }
@@ -281,7 +316,11 @@ fn check_way(event: &Event, report: &Report<'_>) {
         missing.iter().take(3).map(|from| format!("from version {from} to {}", from + 1)).collect();
     let all = u64::from(version.value - event.oldest());
     let more = all - known.len() as u64 - named.len() as u64;
-    let more = if more > 0 { format!(", and {more} steps more") } else { String::new() };
+    let more = match more {
+        0 => String::new(),
+        1 => ", and 1 step more".to_owned(),
+        more => format!(", and {more} steps more"),
+    };
     // #[event(version = 2)] struct Priced { cents: i64 }
     report.at(
         version.span,
@@ -301,6 +340,8 @@ fn missing(known: &[Step<'_>], oldest: u32, version: u32) -> Vec<u32> {
 }
 
 /// A reader that leaves out what it does not know can do without what was added, and without nothing else.
+///
+/// Of what changed without a mark nothing is seen here: the schema test holds today's shape against the earlier ones.
 fn check_readable_from(event: &Event, report: &Report<'_>) {
     let Some(readable_from) = event.options.readable_from else { return };
     if readable_from.value == event.version() {

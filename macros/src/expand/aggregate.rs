@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::expand::{assuming, event_enum, registration, token_of};
@@ -18,6 +19,9 @@ use crate::model::aggregate::Snapshot;
 ///     fn apply(…) -> Result<(), Misfit> { … }
 ///     fn same_state(&self, other: &Self) -> Option<bool> { … }
 /// }
+/// impl RecordedBy<Account> for AccountOpened {}
+/// …
+/// impl<P> CoveredBy<P> for Account where P: Covers<AccountOpened> + … {}
 /// inventory::submit! { AggregateRegistration::of::<Account>() }
 /// ```
 pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
@@ -39,6 +43,7 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
     let definition = event_enum::expand(aggregate);
     let snapshot = options.snapshot.as_ref().map(|snapshot| snapshot_items(aggregate, snapshot));
     let apply = apply_fn(aggregate);
+    let recorded = recorded(aggregate);
     let registration = registration(annals, &quote!(AggregateRegistration::of::<#ident>()));
     quote! {
         #definition
@@ -71,7 +76,34 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
             }
         }
 
+        #recorded
+
         #registration
+    }
+}
+
+/// Expands to what projections ask of the list of events.
+fn recorded(aggregate: &Aggregate) -> TokenStream {
+    let annals = &aggregate.options.crate_path;
+    let ident = &aggregate.item.ident;
+    let events: Vec<&Type> = event_enum::listed(aggregate).into_iter().map(|(_, ty)| ty).collect();
+    let recorded = events.iter().map(|event| {
+        quote! {
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl #annals::RecordedBy<#ident> for #event {}
+        }
+    });
+    quote! {
+        #(#recorded)*
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl<__P> #annals::CoveredBy<__P> for #ident
+        where
+            #(__P: #annals::Covers<#events>,)*
+        {
+        }
     }
 }
 

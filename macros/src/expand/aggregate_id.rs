@@ -18,6 +18,8 @@ use crate::model::AggregateId;
 /// impl ToId<AccountId> for String { … }
 /// impl ToId<AccountId> for str { … }
 /// ```
+///
+/// and to what [`column`] says.
 pub(crate) fn expand(id: &AggregateId) -> TokenStream {
     let item = &id.item;
     let ([field], true) = (item.fields.as_slice(), item.can_expand()) else { return fallback(id) };
@@ -25,6 +27,7 @@ pub(crate) fn expand(id: &AggregateId) -> TokenStream {
     let ident = &item.ident;
     let (member, inner) = (&field.member, &field.ty);
     let conversions = conversions(id);
+    let column = column(id);
     // A type that cannot be wrapped is reported once, where it stands.
     let span = token_of(inner);
     let annals_here = annals.at(span);
@@ -60,6 +63,8 @@ pub(crate) fn expand(id: &AggregateId) -> TokenStream {
         #from_str
 
         #conversions
+
+        #column
 
         #[automatically_derived]
         impl #annals::AggregateId for #ident {}
@@ -142,6 +147,70 @@ fn conversions(id: &AggregateId) -> Option<TokenStream> {
         {
             fn from(text: &'a ::core::primitive::str) -> Self {
                 Self { #member: <#inner as ::core::convert::From<&'a _>>::from(text) }
+            }
+        }
+    })
+}
+
+/// Expands to, as far as the inner type goes into a column itself:
+///
+/// ```text
+/// impl ColumnType for AccountId where String: ColumnType { … }
+/// impl KeyColumn for AccountId where String: KeyColumn {}
+/// impl IntoColumn<AccountId> for String { … }
+/// impl<'a> IntoColumn<AccountId> for &'a str where String: From<&'a str> { … }
+/// ```
+fn column(id: &AggregateId) -> Option<TokenStream> {
+    let annals = &id.options.crate_path;
+    let ident = &id.item.ident;
+    let field = id.item.fields.first()?;
+    let (member, inner) = (&field.member, &field.ty);
+    let column = quote!(<#inner as #annals::ColumnType>);
+    // The lifetime makes the bounds ones that may fail.
+    Some(quote! {
+        #[automatically_derived]
+        impl #annals::ColumnType for #ident
+        where
+            for<'__a> #inner: #annals::ColumnType,
+        {
+            const KIND: #annals::ColumnKind = #column::KIND;
+            const NULLABLE: ::core::primitive::bool = #column::NULLABLE;
+
+            fn to_value(
+                &self,
+            ) -> ::core::result::Result<#annals::Value, #annals::ColumnError> {
+                #column::to_value(&self.#member)
+            }
+
+            fn from_value(
+                value: #annals::Value,
+            ) -> ::core::result::Result<Self, #annals::ColumnError> {
+                ::core::result::Result::Ok(Self { #member: #column::from_value(value)? })
+            }
+        }
+
+        #[automatically_derived]
+        impl #annals::KeyColumn for #ident
+        where
+            for<'__a> #inner: #annals::KeyColumn,
+            for<'__a> #ident: ::core::clone::Clone,
+        {
+        }
+
+        #[automatically_derived]
+        impl #annals::IntoColumn<#ident> for #inner {
+            fn into_column(self) -> #ident {
+                #ident { #member: self }
+            }
+        }
+
+        #[automatically_derived]
+        impl<'a> #annals::IntoColumn<#ident> for &'a ::core::primitive::str
+        where
+            #inner: ::core::convert::From<&'a ::core::primitive::str>,
+        {
+            fn into_column(self) -> #ident {
+                #ident { #member: <#inner as ::core::convert::From<&'a _>>::from(self) }
             }
         }
     })

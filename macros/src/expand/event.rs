@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::parse_quote;
+use syn::{Generics, parse_quote};
 
 use crate::expand::{assuming, impl_at, registration, upcast};
 use crate::model::Event;
@@ -85,7 +85,6 @@ fn returned(event: &Event) -> TokenStream {
     generics.params.push(parse_quote!(__A: #annals::Aggregate));
     let listed = parse_quote!(#ident #of_type: #annals::EventOf<__A>);
     generics.make_where_clause().predicates.push(listed);
-    let (_, _, bounds) = generics.split_for_impl();
     let mut returnable = generics.clone();
     if event.options.retired.is_some() {
         // A bound that no lifetime makes general would be an error here, not where a handler returns the event.
@@ -93,40 +92,10 @@ fn returned(event: &Event) -> TokenStream {
             parse_quote!(for<'__a> #annals::Handlers: #annals::MayReturn<#ident #of_type>);
         returnable.make_where_clause().predicates.push(refused);
     }
+    let (into_events, decision) = (into_events(event, &generics), decision(event, &returnable));
     let (impl_generics, _, returnable) = returnable.split_for_impl();
-    // As if the user had written them: of what a derive writes, the compiler would advise against the bound.
     let span = ident.span();
     let annals_here = annals.at(span);
-    let into_events = impl_at(
-        span,
-        &quote_spanned!(span=> #impl_generics #annals_here::IntoEvents<__A> for #ident #of_type #bounds),
-        quote! {
-            #[inline]
-            fn extend_into(
-                self,
-                events: &mut ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
-            ) {
-                events.push(#annals::EventOf::<__A>::into_event(self));
-            }
-        },
-    );
-    let decision = impl_at(
-        span,
-        &quote_spanned!(span=> #impl_generics #annals_here::Decision<__A> for #ident #of_type #returnable),
-        quote! {
-            type Error = ::core::convert::Infallible;
-
-            #[inline]
-            fn decide(
-                self,
-            ) -> ::core::result::Result<
-                ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
-                ::core::convert::Infallible,
-            > {
-                ::core::result::Result::Ok(#annals::collect::<__A>(self))
-            }
-        },
-    );
     let returned_events = impl_at(
         span,
         &quote_spanned!(span=> #impl_generics #annals_here::ReturnedEvents<__A> for #ident #of_type #returnable),
@@ -142,4 +111,56 @@ fn returned(event: &Event) -> TokenStream {
         #[allow(deprecated)]
         #decision
     }
+}
+
+// These are as if the user had written them: of what a derive writes, the compiler would advise against the bound.
+
+/// Expands to `impl<A: Aggregate> IntoEvents<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }`.
+fn into_events(event: &Event, generics: &Generics) -> TokenStream {
+    let annals = &event.options.crate_path;
+    let ident = &event.item.ident;
+    let span = ident.span();
+    let annals_here = annals.at(span);
+    let (_, of_type, _) = event.item.generics.split_for_impl();
+    let (impl_generics, _, bounds) = generics.split_for_impl();
+    impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::IntoEvents<__A> for #ident #of_type #bounds),
+        quote! {
+            #[inline]
+            fn extend_into(
+                self,
+                events: &mut ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
+            ) {
+                events.push(#annals::EventOf::<__A>::into_event(self));
+            }
+        },
+    )
+}
+
+/// Expands to `impl<A: Aggregate> Decision<A> for MoneyDeposited where MoneyDeposited: EventOf<A> { … }`.
+fn decision(event: &Event, generics: &Generics) -> TokenStream {
+    let annals = &event.options.crate_path;
+    let ident = &event.item.ident;
+    let span = ident.span();
+    let annals_here = annals.at(span);
+    let (_, of_type, _) = event.item.generics.split_for_impl();
+    let (impl_generics, _, bounds) = generics.split_for_impl();
+    impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::Decision<__A> for #ident #of_type #bounds),
+        quote! {
+            type Error = ::core::convert::Infallible;
+
+            #[inline]
+            fn decide(
+                self,
+            ) -> ::core::result::Result<
+                ::std::vec::Vec<<__A as #annals::Aggregate>::Event>,
+                ::core::convert::Infallible,
+            > {
+                ::core::result::Result::Ok(#annals::collect::<__A>(self))
+            }
+        },
+    )
 }

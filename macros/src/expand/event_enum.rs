@@ -282,11 +282,13 @@ fn conversions(aggregate: &Aggregate, name: &Ident) -> TokenStream {
     }
 }
 
-/// Expands to the impls that say which events are the aggregate's, and to the proof that their stored names differ:
+/// Expands to the impls that say which events are the aggregate's, and to the proof that their stored names differ, from
+/// each other and from those that are passed over:
 ///
 /// ```text
 /// impl EventOf<Account> for MoneyDeposited { … }
 /// const _: () = assert_new_name(<AccountEvent as EventEnum>::EVENTS, &["AccountOpened", "MoneyDeposited"]);
+/// const _: () = assert_listed_is_read(<AccountEvent as EventEnum>::EVENTS, &["AccountOpened", …], "InterestAccrued");
 /// ```
 fn event_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -> TokenStream {
     let ident = &aggregate.item.ident;
@@ -323,5 +325,16 @@ fn event_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) 
             #assertion
         }
     });
-    quote!(#(#each)*)
+    let ignored = aggregate.options.ignored.iter().map(|ignored| {
+        let span = ignored.span();
+        let annals = aggregate.options.crate_path.at(span);
+        quote_spanned! {span=>
+            const _: () = #annals::assert_listed_is_read(
+                <#name as #annals::EventEnum>::EVENTS,
+                &[#(#names),*],
+                #ignored,
+            );
+        }
+    });
+    quote!(#(#each)* #(#ignored)*)
 }

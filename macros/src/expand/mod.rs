@@ -5,14 +5,21 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod aggregate_id;
+pub(crate) mod column_type;
 pub(crate) mod command;
 pub(crate) mod event;
 pub(crate) mod event_enum;
 pub(crate) mod handlers;
 pub(crate) mod mark;
+pub(crate) mod method;
+pub(crate) mod projection;
+pub(crate) mod query;
+pub(crate) mod query_handler;
+pub(crate) mod read_model;
+pub(crate) mod sql_projection;
 pub(crate) mod upcast;
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Generics, Type, parse_quote};
@@ -66,4 +73,18 @@ fn registration(annals: &CratePath, entry: &TokenStream) -> TokenStream {
             #annals::inventory::submit! { #annals::#entry }
         };
     }
+}
+
+/// The same tokens, as if written at `span`.
+fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            if let TokenTree::Group(group) = &token {
+                token = Group::new(group.delimiter(), respanned(group.stream(), span)).into();
+            }
+            token.set_span(token.span().located_at(span));
+            token
+        })
+        .collect()
 }

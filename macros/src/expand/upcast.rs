@@ -6,7 +6,7 @@ use syn::{Expr, Lit};
 
 use crate::expand::token_of;
 use crate::model::Event;
-use crate::model::upcast::{Mark, Step, name_at, steps};
+use crate::model::upcast::{Mark, Step, aliases_at, may_be_other_than_none, name_at, steps};
 
 /// Expands to what `Event` says of versions:
 ///
@@ -14,6 +14,7 @@ use crate::model::upcast::{Mark, Step, name_at, steps};
 /// const OLDEST: u32 = 1;
 /// const READABLE_FROM: u32 = 2;
 /// const DIRECT_FROM: u32 = 3;
+/// const RENAMED: &'static [Renamed] = &[Renamed::new(3, "addr", "shipping_address")];
 /// const RETIRED: bool = true;
 /// const PREVIOUS: Option<Previous<Self>> = Some(Previous::of::<PriceSetV1>());
 /// fn upcast(from: u32, json: Value) -> Result<Value, UpcastError> { match from { 1 => …, … } }
@@ -42,7 +43,8 @@ pub(crate) fn items(event: &Event) -> TokenStream {
         quote!(const READABLE_FROM: ::core::primitive::u32 = #value;)
     });
     let (oldest, direct_from, upcast) = (oldest(event), direct_from(event), upcast_fn(event));
-    quote!(#oldest #readable_from #direct_from #retired #previous #upcast)
+    let renamed = renamed(event);
+    quote!(#oldest #readable_from #direct_from #renamed #retired #previous #upcast)
 }
 
 /// The oldest version; with an earlier struct, its oldest.
@@ -67,7 +69,7 @@ fn oldest(event: &Event) -> Option<TokenStream> {
 fn direct_from(event: &Event) -> Option<TokenStream> {
     let mut direct_from = event.version();
     for step in steps(event).iter().rev() {
-        if step.from + 1 != direct_from || !step.is_direct() {
+        if step.from + 1 != direct_from || !step.is_direct(event) {
             break;
         }
         direct_from = step.from;
@@ -86,6 +88,7 @@ fn direct_from(event: &Event) -> Option<TokenStream> {
 ///             let mut fields = Fields::of(json)?;
 ///             fields.remove("coupon");
 ///             fields.rename(&[("addr", "shipping_address")]);
+///             fields.resolve("price", &["cost"]);
 ///             fields.convert::<i64, _, _>("price", cents)?;
 ///             fields.add::<String>("currency", || default_of::<String, _, _>("EUR"))?;
 ///             Ok(fields.into_json())
@@ -100,7 +103,7 @@ fn upcast_fn(event: &Event) -> Option<TokenStream> {
     if steps.is_empty() {
         return None;
     }
-    let arms = steps.iter().filter(|step| !step.is_direct()).map(|step| arm(event, step));
+    let arms = steps.iter().filter(|step| !step.is_direct(event)).map(|step| arm(event, step));
     Some(quote_spanned! {Span::mixed_site()=>
         fn upcast(
             from: ::core::primitive::u32,
@@ -120,7 +123,7 @@ fn arm(event: &Event, step: &Step<'_>) -> TokenStream {
     let site = Span::mixed_site();
     let function = step.upcast.and_then(|upcast| upcast.with.as_ref());
     let lifted = function.map(|function| {
-        let span = function.segments.last().map_or(site, |last| last.ident.span());
+        let span = function.path.segments.last().map_or(site, |last| last.ident.span());
         let annals_here = annals.at(span);
         let call = quote_spanned!(span=> #annals_here::lift);
         quote_spanned!(site=> let json = #call(#function, json)?;)
@@ -135,6 +138,7 @@ fn arm(event: &Event, step: &Step<'_>) -> TokenStream {
     }
     let removed = step.removed.iter().map(|removed| &removed.name);
     let renames = renames(event, step);
+    let aliases = step.marks.iter().filter_map(|(field, mark)| resolve(event, *field, mark));
     let converts = step.marks.iter().filter_map(|(field, mark)| convert(event, *field, mark));
     let adds = step.marks.iter().filter_map(|(field, mark)| add(event, *field, mark));
     quote_spanned! {site=>
@@ -143,6 +147,7 @@ fn arm(event: &Event, step: &Step<'_>) -> TokenStream {
             let mut fields = #annals::Fields::of(json)?;
             #(fields.remove(#removed);)*
             #renames
+            #(#aliases)*
             #(#converts)*
             #(#adds)*
             ::core::result::Result::Ok(fields.into_json())
@@ -150,23 +155,46 @@ fn arm(event: &Event, step: &Step<'_>) -> TokenStream {
     }
 }
 
+/// What is renamed in any step.
+fn renamed(event: &Event) -> Option<TokenStream> {
+    let annals = &event.options.crate_path;
+    let mut renamed = Vec::new();
+    for step in steps(event) {
+        let since = step.from + 1;
+        for (field, mark) in &step.marks {
+            let (Some((_, old)), Some(new)) =
+                (&mark.renamed_from, name_at(event, *field, mark.version()))
+            else {
+                continue;
+            };
+            renamed.push(quote!(#annals::Renamed::new(#since, #old, #new)));
+        }
+    }
+    (!renamed.is_empty())
+        .then(|| quote!(const RENAMED: &'static [#annals::Renamed] = &[#(#renamed),*];))
+}
+
 fn renames(event: &Event, step: &Step<'_>) -> Option<TokenStream> {
-    let pairs: Vec<_> = step
-        .marks
-        .iter()
-        .filter_map(|(field, mark)| {
-            let (_, old) = mark.renamed_from.as_ref()?;
-            let new = name_at(event, *field, mark.version())?;
-            Some(quote!((#old, #new)))
-        })
-        .collect();
+    let mut pairs = Vec::new();
+    for (field, mark) in &step.marks {
+        let Some(new) = name_at(event, *field, mark.version()) else { continue };
+        pairs.extend(mark.earlier_names().map(|old| quote!((#old, #new))));
+    }
     (!pairs.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> fields.rename(&[#(#pairs),*]);))
+}
+
+/// What a mark changes or adds may be there under an alias.
+fn resolve(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
+    let name = name_at(event, field, mark.version())?;
+    let aliases = aliases_at(event, field, mark.version());
+    (!aliases.is_empty())
+        .then(|| quote_spanned!(Span::mixed_site()=> fields.resolve(#name, &[#(#aliases),*]);))
 }
 
 fn convert(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
     let (_, function) = mark.convert_with.as_ref()?;
     let name = name_at(event, field, mark.version())?;
-    let span = function.segments.last().map_or(Span::mixed_site(), |last| last.ident.span());
+    let span = function.path.segments.last().map_or(Span::mixed_site(), |last| last.ident.span());
     let ty = &event.item.fields.get(field)?.ty;
     let convert = if event.serde.fields.get(field)?.custom.is_some() {
         // Only JSON is as serde's `with` writes the field.
@@ -180,10 +208,25 @@ fn convert(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
 }
 
 fn add(event: &Event, field: usize, mark: &Mark) -> Option<TokenStream> {
-    let (_, default) = mark.default.as_ref()?;
     let name = name_at(event, field, mark.version())?;
     let ty = &event.item.fields.get(field)?.ty;
     let site = Span::mixed_site();
+    let Some((_, default)) = &mark.default else {
+        let is_bare = mark.is_addition() && may_be_other_than_none(event, field);
+        let annals = &event.options.crate_path;
+        return is_bare.then(|| {
+            quote_spanned! {site=>
+                            if {
+                                // Of an `Option` it is not asked.
+            #[allow(unused_imports)]
+            use #annals::MaybeOptional as _;
+                                #annals::Optionality::<#ty>::IS_OPTION
+                            } {
+                                fields.add_null(#name);
+                            }
+                        }
+        });
+    };
     let span = match default {
         Expr::Path(path) => path.path.segments.last().map_or(site, |last| last.ident.span()),
         Expr::Lit(literal) => literal.lit.span(),
@@ -280,18 +323,29 @@ pub(crate) fn assertions(event: &Event) -> TokenStream {
     tokens
 }
 
-/// A field that was added without a default is an `Option`, unless serde fills it.
+/// A field that was added without a default is an `Option`, unless serde fills it; and an `Option` is `None` then, of which
+/// serde's `with` knows nothing.
 fn optional_assertions(event: &Event) -> TokenStream {
     let fields = event.item.fields.iter().zip(&event.options.marks).zip(&event.serde.fields);
     let mut tokens = TokenStream::new();
     for ((field, marks), serde) in fields {
         let bare = marks.iter().filter(|mark| mark.is_addition() && mark.default.is_none());
-        for since in bare.filter(|_| !serde.default).filter_map(|mark| mark.since) {
+        for since in bare.filter_map(|mark| mark.since) {
             let span = since.span;
             let annals = event.options.crate_path.at(span);
             let ty = &field.ty;
             let ty = quote!(#ty);
-            tokens.extend(quote_spanned!(span=> #[allow(deprecated)] const _: () = #annals::assert_optional::<#ty>();));
+            let assertion = match serde.custom {
+                _ if !serde.default => quote_spanned!(span=> #annals::assert_optional::<#ty>()),
+                Some(word) if serde.own_default => quote_spanned! {span=> {
+                                    // Of an `Option` it is not asked.
+                #[allow(unused_imports)]
+                use #annals::MaybeOptional as _;
+                                    #annals::assert_not_optional(#annals::Optionality::<#ty>::IS_OPTION, #word)
+                                }},
+                _ => continue,
+            };
+            tokens.extend(quote_spanned!(span=> #[allow(deprecated)] const _: () = #assertion;));
         }
     }
     tokens

@@ -1,6 +1,6 @@
 //! The item that a derive stands on.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use syn::{Generics, Ident, Member, Type, Visibility};
 
 /// The item that a derive stands on, without its attributes.
@@ -15,6 +15,8 @@ pub(crate) struct Item {
     pub(crate) braced: bool,
     /// The fields of a struct; none for an enum or a union.
     pub(crate) fields: Vec<Field>,
+    /// The variants of an enum.
+    pub(crate) variants: Vec<Variant>,
 }
 
 /// What the item is.
@@ -27,8 +29,16 @@ pub(crate) enum Kind {
 
 /// A field of a struct.
 pub(crate) struct Field {
+    pub(crate) vis: Visibility,
     pub(crate) member: Member,
     pub(crate) ty: Type,
+}
+
+/// A variant of an enum.
+pub(crate) struct Variant {
+    pub(crate) ident: Ident,
+    /// Its fields as they are written, if it has any.
+    pub(crate) fields: Option<TokenStream>,
 }
 
 impl Item {

@@ -21,8 +21,12 @@ pub(crate) enum Shape {
 pub(crate) struct SerdeField {
     /// The name in the JSON, if the field has one.
     pub(crate) name: Option<String>,
+    /// The other names by which it is read.
+    pub(crate) aliases: Vec<String>,
     /// Whether serde fills it where it is absent.
     pub(crate) default: bool,
+    /// Whether it may fill it with another default than its type's: with the struct's, or by a function.
+    pub(crate) own_default: bool,
     /// The word by which serde reads it otherwise than its type does: `with`.
     pub(crate) custom: Option<&'static str>,
     /// The word by which it is not stored: `skip`.

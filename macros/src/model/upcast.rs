@@ -1,7 +1,7 @@
 //! The changes of an event's shape: what leads from each version to the next.
 
 use proc_macro2::Span;
-use syn::{Expr, LitInt, LitStr, Path};
+use syn::{Expr, ExprPath, LitInt, LitStr};
 
 use crate::model::Event;
 
@@ -26,7 +26,7 @@ pub(crate) struct Upcast {
     pub(crate) mark: Option<Span>,
     pub(crate) from: Option<Number>,
     /// The function, unless the step needs nothing.
-    pub(crate) with: Option<Path>,
+    pub(crate) with: Option<ExprPath>,
 }
 
 /// `removed(since = 2, "coupon")`
@@ -43,14 +43,21 @@ pub(crate) struct Mark {
     pub(crate) default: Option<(Span, Expr)>,
     /// Where `renamed_from` stands, and the name.
     pub(crate) renamed_from: Option<(Span, LitStr)>,
+    /// The other names by which it was read then.
+    pub(crate) also_renamed_from: Vec<LitStr>,
     /// Where `convert_with` stands, and the function.
-    pub(crate) convert_with: Option<(Span, Path)>,
+    pub(crate) convert_with: Option<(Span, ExprPath)>,
 }
 
 impl Mark {
     /// Whether the field came with this version, rather than changed in it.
     pub(crate) fn is_addition(&self) -> bool {
         self.renamed_from.is_none() && self.convert_with.is_none()
+    }
+
+    /// All names that it had before.
+    pub(crate) fn earlier_names(&self) -> impl Iterator<Item = &LitStr> {
+        self.renamed_from.iter().map(|(_, name)| name).chain(&self.also_renamed_from)
     }
 
     /// The version of the change; the check has left no mark without.
@@ -79,10 +86,13 @@ impl Step<'_> {
     }
 
     /// Whether today's struct reads what came before it as it is.
-    pub(crate) fn is_direct(&self) -> bool {
+    pub(crate) fn is_direct(&self, event: &Event) -> bool {
+        let is_left_to_serde = |(field, mark): &(usize, &Mark)| {
+            mark.is_addition() && mark.default.is_none() && !may_be_other_than_none(event, *field)
+        };
         self.upcast.is_none_or(|upcast| upcast.with.is_none())
             && self.removed.is_empty()
-            && self.marks.iter().all(|(_, mark)| mark.is_addition() && mark.default.is_none())
+            && self.marks.iter().all(is_left_to_serde)
     }
 }
 
@@ -126,17 +136,57 @@ pub(crate) fn steps(event: &Event) -> Vec<Step<'_>> {
     steps
 }
 
+/// Whether serde may fill a field with `Some` where it is absent, should it be an `Option`.
+pub(crate) fn may_be_other_than_none(event: &Event, field: usize) -> bool {
+    // One with serde's `with` has been asserted to be none.
+    let serde = event.serde.fields.get(field);
+    serde.is_some_and(|serde| serde.own_default && serde.custom.is_none())
+}
+
 /// The name of a field in the JSON of a version.
 ///
 /// A later rename tells what it was called before.
 pub(crate) fn name_at(event: &Event, field: usize, version: u32) -> Option<String> {
-    let renames = event.options.marks.get(field).into_iter().flatten();
-    let next = renames
-        .filter(|mark| mark.version() > version)
-        .filter_map(|mark| Some((mark.version(), &mark.renamed_from.as_ref()?.1)))
-        .min_by_key(|(since, _)| *since);
-    match next {
-        Some((_, old)) => Some(old.value()),
+    match next_rename(event, field, version).and_then(|mark| mark.earlier_names().next()) {
+        Some(old) => Some(old.value()),
         None => event.serde.fields.get(field)?.name.clone(),
     }
+}
+
+/// Whether a field goes by a name in the JSON of a version; it must have been there.
+pub(crate) fn goes_by(event: &Event, field: usize, name: &str, version: u32) -> bool {
+    let (Some(marks), Some(serde)) =
+        (event.options.marks.get(field), event.serde.fields.get(field))
+    else {
+        return false;
+    };
+    let came = marks.iter().filter(|mark| mark.is_addition()).map(Mark::version).min();
+    let is_there = came.is_none_or(|came| came <= version) && serde.skip.is_none();
+    is_there
+        && match next_rename(event, field, version) {
+            Some(mark) => mark.earlier_names().any(|old| old.value() == name),
+            None => serde.name.as_deref() == Some(name),
+        }
+}
+
+/// The other names by which serde reads a field, if they are no other field's in the JSON of a version.
+pub(crate) fn aliases_at(event: &Event, field: usize, version: u32) -> Vec<&str> {
+    let Some(serde) = event.serde.fields.get(field) else { return Vec::new() };
+    let removed_later = |name: &str| {
+        let mut later = event.options.removed.iter().filter(|gone| gone.since.value > version);
+        later.any(|gone| gone.name.value() == name)
+    };
+    let is_taken = |name: &str| {
+        (0..event.item.fields.len()).any(|field| goes_by(event, field, name, version))
+            || removed_later(name)
+    };
+    serde.aliases.iter().map(String::as_str).filter(|alias| !is_taken(alias)).collect()
+}
+
+/// The first rename of a field after a version.
+fn next_rename(event: &Event, field: usize, version: u32) -> Option<&Mark> {
+    let marks = event.options.marks.get(field)?.iter();
+    marks
+        .filter(|mark| mark.version() > version && mark.renamed_from.is_some())
+        .min_by_key(|mark| mark.version())
 }

@@ -116,8 +116,11 @@ pub(crate) fn parse(input: DeriveInput, errors: &Errors) -> Aggregate {
     let (item, attributes) = item::parse(input);
     let mut options = Options::default();
     let refused = TABLE.read(Place::Item, &attributes.item, &mut options, errors);
-    for above_part in attributes.fields.iter().chain(&attributes.variants) {
-        TABLE.read(Place::Field, above_part, &mut Options::default(), errors);
+    for above_field in &attributes.fields {
+        TABLE.read(Place::Field, above_field, &mut Options::default(), errors);
+    }
+    for above_variant in attributes.variants.iter().chain(&attributes.variant_fields) {
+        TABLE.read(Place::Variant, above_variant, &mut Options::default(), errors);
     }
     let missing = Missing {
         id: options.id.is_none() && !refused.may_be("id"),

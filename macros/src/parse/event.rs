@@ -113,12 +113,16 @@ const TABLE: Table<Options> = Table {
                 Ok(())
             },
         ),
-        Spec::once(
+        Spec::many(
             "renamed_from",
             Place::Field,
             "the earlier name, as in `renamed_from = \"addr\"`",
             |options, value| {
-                options.mark.renamed_from = Some((value.name.span(), value.text()?));
+                let (span, name) = (value.name.span(), value.text()?);
+                match &options.mark.renamed_from {
+                    None => options.mark.renamed_from = Some((span, name)),
+                    Some(_) => options.mark.also_renamed_from.push(name),
+                }
                 Ok(())
             },
         ),
@@ -127,7 +131,7 @@ const TABLE: Table<Options> = Table {
             Place::Field,
             "the path of a function, as in `convert_with = cents`",
             |options, value| {
-                options.mark.convert_with = Some((value.name.span(), value.path()?));
+                options.mark.convert_with = Some((value.name.span(), value.function()?));
                 Ok(())
             },
         ),
@@ -151,7 +155,7 @@ const UPCAST: Table<Upcast> = Table {
             Place::Here,
             "the path of a function, as in `with = split_name`",
             |upcast, value| {
-                upcast.with = Some(value.path()?);
+                upcast.with = Some(value.function()?);
                 Ok(())
             },
         ),
@@ -200,7 +204,7 @@ pub(crate) fn parse(input: DeriveInput, errors: &Errors) -> Event {
 
 /// Whether nothing is left of a mark to be checked.
 fn is_void(mark: &Mark, refused: &Refused) -> bool {
-    let Mark { since, default, renamed_from, convert_with } = mark;
+    let Mark { since, default, renamed_from, also_renamed_from: _, convert_with } = mark;
     since.is_none()
         && (refused.may_be("since")
             || default.is_none() && renamed_from.is_none() && convert_with.is_none())

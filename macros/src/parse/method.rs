@@ -1,4 +1,4 @@
-//! The marked methods of `#[handlers]`: their marks and their signatures.
+//! The marked methods of an impl: their marks and their signatures.
 
 use std::collections::VecDeque;
 
@@ -13,27 +13,70 @@ use syn::{
 
 use crate::errors::Errors;
 use crate::model::CratePath;
-use crate::model::handlers::{Mark, Method, Passing, Receiver, Subject};
-use crate::parse::handlers::{UserMethod, carried};
+use crate::model::method::{Key, Mark, Method, Passing, Receiver, Routing, Subject};
+use crate::parse::marked_impl::{UserMethod, carried};
 use crate::parse::options::{Place, Spec, Table};
+use crate::parse::routing;
 
-const APPLY: Table<Option<Span>> = Table { attribute: "apply", options: &[UPSERT] };
-const HANDLE: Table<Option<Span>> = Table { attribute: "handle", options: &[UPSERT] };
+const APPLY: Table<MarkOptions> = Table { attribute: "apply", options: &[UPSERT] };
+const HANDLE: Table<MarkOptions> = Table { attribute: "handle", options: &[UPSERT] };
+const ON: Table<MarkOptions> = Table {
+    attribute: "on",
+    options: &[
+        UPSERT,
+        Spec::once(
+            "key",
+            Place::Here,
+            "a field of the event or a closure, as in `key = owner` or `key = |event| event.owners.clone()`",
+            |options, value| {
+                let by = routing::read_key(value.expr()?)?;
+                options.routing.key = Some(Key { word: value.name.span(), by });
+                Ok(())
+            },
+        ),
+        Spec::once(
+            "each",
+            Place::Here,
+            "a column and the field of the event with its value, as in `each(customer = customer)`",
+            |options, value| {
+                options.routing.each = Some(routing::read_each(value)?);
+                Ok(())
+            },
+        ),
+        Spec::once(
+            "from",
+            Place::Here,
+            "an aggregate, as in `from = Account`",
+            |options, value| {
+                options.routing.from = Some(value.ty()?);
+                Ok(())
+            },
+        ),
+    ],
+};
 
-const UPSERT: Spec<Option<Span>> =
-    Spec::once("upsert", Place::Here, "no value", |upsert, value| {
+const UPSERT: Spec<MarkOptions> =
+    Spec::once("upsert", Place::Here, "no value", |options, value| {
         value.flag()?;
-        *upsert = Some(value.name.span());
+        options.upsert = Some(value.name.span());
         Ok(())
     });
 
-/// Takes the mark off a method and reads its signature; `None` for a method without a mark.
+/// What stands in the parentheses of a mark.
+#[derive(Default)]
+struct MarkOptions {
+    upsert: Option<Span>,
+    routing: Routing,
+}
+
+/// Takes the mark off a method and reads its signature; `None` for a method without one of the marks that are `known`.
 pub(crate) fn parse(
     written: &mut UserMethod,
+    known: &[Mark],
     crate_path: &CratePath,
     errors: &Errors,
 ) -> Option<Method> {
-    let marks = take_marks(written, crate_path);
+    let marks = take_marks(written, known, crate_path);
     let (mark, attribute) = marks.first()?;
     let carried = carried(&written.attributes);
     // First, so that what the user says of these lints wins.
@@ -48,7 +91,7 @@ pub(crate) fn parse(
             clippy::unused_self
         )]),
     );
-    let upsert = read_upsert(*mark, attribute, errors);
+    let MarkOptions { upsert, routing } = read_options(*mark, attribute, errors);
 
     let signature = &written.signature;
     let Parameters { receiver, state, subject, context, context_first, surplus } =
@@ -57,6 +100,7 @@ pub(crate) fn parse(
     Some(Method {
         mark: *mark,
         upsert,
+        routing,
         second_mark: marks.get(1).map(|(_, attribute)| attribute.path().span()),
         name: signature.ident.clone(),
         carried,
@@ -125,9 +169,13 @@ fn read_parameters(mark: Mark, upsert: Option<Span>, signature: &Signature) -> P
     }
 }
 
-fn take_marks(written: &mut UserMethod, crate_path: &CratePath) -> Vec<(Mark, Attribute)> {
+fn take_marks(
+    written: &mut UserMethod,
+    known: &[Mark],
+    crate_path: &CratePath,
+) -> Vec<(Mark, Attribute)> {
     let mut marks = Vec::new();
-    written.attributes.retain(|attribute| match mark_of(attribute.path(), crate_path) {
+    written.attributes.retain(|attribute| match mark_of(attribute.path(), known, crate_path) {
         Some(mark) => {
             marks.push((mark, attribute.clone()));
             false
@@ -137,13 +185,16 @@ fn take_marks(written: &mut UserMethod, crate_path: &CratePath) -> Vec<(Mark, At
     marks
 }
 
-/// `#[apply]` and `#[handle]`, with or without the path of annals before them.
-fn mark_of(path: &Path, crate_path: &CratePath) -> Option<Mark> {
-    let mark = match path.segments.last()?.ident.to_string().as_str() {
-        "apply" => Mark::Apply,
-        "handle" => Mark::Handle,
-        _ => return None,
-    };
+/// One of the marks, as `#[apply]`, with or without the path of annals before it.
+fn mark_of(path: &Path, known: &[Mark], crate_path: &CratePath) -> Option<Mark> {
+    known.iter().copied().find(|mark| is_mark(path, mark.word(), crate_path))
+}
+
+/// Whether a path is a mark of this word, with or without the path of the crate before it.
+pub(crate) fn is_mark(path: &Path, word: &str, crate_path: &CratePath) -> bool {
+    if path.segments.last().is_none_or(|last| last.ident != word) {
+        return false;
+    }
     let before: Vec<String> = path
         .segments
         .iter()
@@ -153,24 +204,27 @@ fn mark_of(path: &Path, crate_path: &CratePath) -> Option<Mark> {
     let given = crate_path.given().map(|given| {
         given.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>()
     });
-    let ours =
-        before.is_empty() || before == ["annals"] || given.is_some_and(|given| given == before);
-    ours.then_some(mark)
+    before.is_empty()
+        || before == ["annals"]
+        || before == [crate_path.usual()]
+        || given.is_some_and(|given| given == before)
 }
 
-fn read_upsert(mark: Mark, attribute: &Attribute, errors: &Errors) -> Option<Span> {
+fn read_options(mark: Mark, attribute: &Attribute, errors: &Errors) -> MarkOptions {
     let table = match mark {
         Mark::Apply => &APPLY,
         Mark::Handle => &HANDLE,
+        Mark::On => &ON,
     };
-    let mut upsert = None;
+    let mut options = MarkOptions::default();
     match &attribute.meta {
         Meta::Path(_) => {}
         Meta::List(list) => {
-            let refused = table.read_tokens(list.tokens.clone(), &mut upsert, errors);
+            let refused = table.read_tokens(list.tokens.clone(), &mut options, errors);
             if refused.is("upsert") {
-                upsert = Some(attribute.path().span());
+                options.upsert = Some(attribute.path().span());
             }
+            options.routing.refused = refused.may_be("key") || refused.may_be("each");
         }
         // #[apply = "MoneyDeposited"]
         Meta::NameValue(value) => {
@@ -181,7 +235,7 @@ fn read_upsert(mark: Mark, attribute: &Attribute, errors: &Errors) -> Option<Spa
             errors.on(&value.value, message);
         }
     }
-    upsert
+    options
 }
 
 /// Whether the first parameter of an upsert can only be its event or command. It is one mistake or another then: the guess
@@ -189,7 +243,7 @@ fn read_upsert(mark: Mark, attribute: &Attribute, errors: &Errors) -> Option<Spa
 fn leaves_state_out(mark: Mark, parameters: &[&PatType]) -> bool {
     match (mark, parameters) {
         // #[apply(upsert)] fn restocked(event: &Restocked) -> Self
-        (Mark::Apply, [first, ..]) => refers_to_another(&first.ty),
+        (Mark::Apply | Mark::On, [first, ..]) => refers_to_another(&first.ty),
         // #[handle(upsert)] fn restock(command: Restock, cx: &Context<Self>) -> Restocked
         (Mark::Handle, [first, rest @ ..]) => {
             let is_state =
@@ -200,7 +254,7 @@ fn leaves_state_out(mark: Mark, parameters: &[&PatType]) -> bool {
     }
 }
 
-/// `Option<Self>` of an apply, `Option<&Self>` of a handler: nothing that is an event or a command.
+/// `Option<Self>` of an apply or of a row, `Option<&Self>` of a handler: nothing that is an event or a command.
 fn is_state(mark: Mark, ty: &Type) -> bool {
     let Type::Path(path) = peel(ty) else { return false };
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Option") else {
@@ -208,7 +262,7 @@ fn is_state(mark: Mark, ty: &Type) -> bool {
     };
     let PathArguments::AngleBracketed(inner) = &last.arguments else { return false };
     match (mark, inner.args.first()) {
-        (Mark::Apply, Some(GenericArgument::Type(state))) => ends_in(state, "Self"),
+        (Mark::Apply | Mark::On, Some(GenericArgument::Type(state))) => ends_in(state, "Self"),
         (Mark::Handle, Some(GenericArgument::Type(state))) => {
             matches!(peel(state), Type::Reference(state) if ends_in(&state.elem, "Self"))
         }
@@ -218,10 +272,11 @@ fn is_state(mark: Mark, ty: &Type) -> bool {
 
 /// `&EventContext<Self>` of an apply, `&Context<Self>` of a handler.
 fn is_context(mark: Mark, ty: &Type) -> bool {
-    let name = match mark {
-        Mark::Apply => "EventContext",
-        Mark::Handle => "Context",
-    };
+    refers_to(ty, mark.context())
+}
+
+/// A reference to a type of this name.
+pub(crate) fn refers_to(ty: &Type, name: &str) -> bool {
     matches!(peel(ty), Type::Reference(reference) if ends_in(&reference.elem, name))
 }
 
@@ -245,7 +300,7 @@ fn read_receiver(argument: &SelfArgument) -> Receiver {
     }
 }
 
-fn read_subject(written: &Type) -> Subject {
+pub(crate) fn read_subject(written: &Type) -> Subject {
     let (ty, passing) = match peel(written) {
         Type::Reference(reference) => {
             let passing =

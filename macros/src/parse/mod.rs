@@ -4,11 +4,19 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod aggregate_id;
+pub(crate) mod column_type;
 pub(crate) mod command;
 pub(crate) mod event;
 pub(crate) mod handlers;
 pub(crate) mod item;
+pub(crate) mod marked_impl;
 pub(crate) mod method;
 pub(crate) mod options;
+pub(crate) mod projection;
+pub(crate) mod query;
+pub(crate) mod query_handler;
+pub(crate) mod read_model;
+pub(crate) mod routing;
 pub(crate) mod serde;
+pub(crate) mod sql_projection;
 pub(crate) mod value;

@@ -56,7 +56,11 @@ impl Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Item,
+    /// Above the item, of an attribute for enums only.
+    Enum,
     Field,
+    /// On a variant of an enum, or on a field of one.
+    Variant,
     /// In an attribute that has one place only.
     Here,
 }
@@ -232,10 +236,14 @@ impl<'a, M> Reader<'a, M> {
         let elsewhere = self.table.options.iter().find(|option| option.name == word);
         if let Some(option) = elsewhere {
             // #[event(since = 2)] struct …
-            let message = match option.place {
-                Place::Field => format!("`{word}` belongs on a field"),
-                Place::Item | Place::Here => format!("`{word}` belongs on the struct"),
+            let owner = match (option.place, self.place) {
+                (Place::Field, _) => "a field",
+                (Place::Variant, _) => "a variant",
+                // #[aggregate(category = "account")] Open, …
+                (Place::Enum, _) | (_, Place::Variant) => "the enum",
+                _ => "the struct",
             };
+            let message = format_args!("`{word}` belongs on {owner}");
             self.errors.on(name, message);
             self.refused.options.push(option.name);
             return None;

@@ -39,12 +39,23 @@ pub(crate) fn parse(item: &Item, attributes: &Attributes) -> Serde {
     let mut fields = Vec::new();
     for (field, above) in item.fields.iter().zip(&attributes.fields) {
         let (mut renamed, mut is_flat) = (None, false);
-        let mut read = SerdeField { name: None, default: all_default, custom: None, skip: None };
+        let mut read = SerdeField {
+            name: None,
+            aliases: Vec::new(),
+            default: all_default,
+            own_default: all_default,
+            custom: None,
+            skip: None,
+        };
         each_option(above, |word, meta| {
             match word {
                 "rename" => renamed = deserialized(meta)?,
                 "flatten" => is_flat = true,
-                "default" => read.default = true,
+                "alias" => read.aliases.push(meta.value()?.parse::<LitStr>()?.value()),
+                "default" => {
+                    read.default = true;
+                    read.own_default = meta.input.peek(Token![=]);
+                }
                 "with" => read.custom = Some("with"),
                 "deserialize_with" => read.custom = Some("deserialize_with"),
                 "skip" => read.skip = Some("skip"),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Ident, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
+use syn::{Expr, ExprPath, Ident, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
 
 use crate::errors::Errors;
 use crate::parse::options::{Refused, Table};
@@ -50,6 +50,14 @@ impl Value<'_> {
     pub(crate) fn path(&self) -> Result<Path> {
         self.input.parse::<Token![=]>()?;
         self.input.call(Path::parse_mod_style)
+    }
+
+    /// `= path::of_a::<Function>`, `= <Type as Trait>::function`
+    pub(crate) fn function(&self) -> Result<ExprPath> {
+        match self.expr()? {
+            Expr::Path(path) if path.attrs.is_empty() => Ok(path),
+            other => Err(syn::Error::new_spanned(other, "no path")),
+        }
     }
 
     /// Nothing at all.

@@ -158,7 +158,8 @@ impl<'a> Batch<'a> {
     /// The statement that appends the batch.
     pub(crate) fn query<'q>(&'q self, statements: &Statements) -> Query<'q> {
         let Self { checked, events, keys, .. } = self;
-        sqlx::query(statements.append())
+        statements
+            .append()
             .bind(&self.streams)
             .bind(&self.categories)
             .bind(&checked.streams)

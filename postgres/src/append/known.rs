@@ -75,7 +75,7 @@ impl Known {
         let streams: HashSet<&str> =
             appends.iter().map(|append| append.stream_id.as_str()).collect();
         let streams: Vec<&str> = streams.into_iter().collect();
-        let rows = sqlx::query(statements.heads()).bind(&streams).fetch_all(connection).await?;
+        let rows = statements.heads().bind(&streams).fetch_all(connection).await?;
         for row in rows {
             let stream_id = StreamId::from_name(row.try_get::<String, _>(0)?);
             let version: Option<i64> = row.try_get(1)?;
@@ -105,8 +105,7 @@ impl Known {
         if keys.is_empty() {
             return Ok(());
         }
-        let rows =
-            sqlx::query(statements.keys()).bind(&streams).bind(&keys).fetch_all(connection).await?;
+        let rows = statements.keys().bind(&streams).bind(&keys).fetch_all(connection).await?;
         for row in &rows {
             let (stream_id, key, entry) = key_entry(row)?;
             self.keys.insert((stream_id, key), Claim::Stored(entry));
@@ -125,7 +124,7 @@ impl Known {
         if ids.is_empty() {
             return Ok(());
         }
-        let rows = sqlx::query(statements.events_by_id()).bind(&ids).fetch_all(connection).await?;
+        let rows = statements.events_by_id().bind(&ids).fetch_all(connection).await?;
         for row in rows {
             let stream_id = StreamId::from_name(row.try_get::<String, _>(1)?);
             let head = head(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);

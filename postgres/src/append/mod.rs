@@ -3,6 +3,7 @@
 //! The statement assumes that nothing is there that it meets, and does nothing at all if something is. Only then
 //! [`known`] looks what it is, answers whom it concerns, and the others go again.
 
+mod aside;
 mod batch;
 mod known;
 mod outage;
@@ -12,18 +13,23 @@ pub(crate) mod within;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals::{Append, Receipt, StoreError, WriteError};
+use annals::{Append, Metadata, Receipt, StoreError, WriteError};
 use sqlx::postgres::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use self::aside::{Aside, Streams};
 pub(crate) use self::batch::{Batch, Given, bounded, micros, unsigned};
 pub(crate) use self::known::{Known, Verdict, key_entry};
-pub(crate) use self::outage::{DOING, Outage, unknown_or};
+pub(crate) use self::outage::{DOING, Met, Outage, unknown_or};
+pub(crate) use self::settle::begin_waiting;
 use crate::database::Database;
 use crate::wake::Wake;
 
-/// How many bytes of payload one permit of the queue's memory stands for.
+/// How many bytes of the queue's memory one permit stands for.
 const PERMIT: usize = 1024;
+
+/// What an event takes beside its texts, in bytes.
+const BESIDE: usize = 256;
 
 /// How much goes into one statement.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) events: usize,
     /// How many bytes wait at most; who comes then waits for room.
     pub(crate) bytes: usize,
+    /// How many statements are on their way at once at most, each over a connection of its own.
+    pub(crate) writers: usize,
 }
 
 /// Appends for many callers.
@@ -47,21 +55,24 @@ struct Shared {
     limits: Limits,
     room: Arc<Semaphore>,
     queue: Mutex<Queue>,
-    /// A connection of its own: a batch never waits for readers.
-    writer: tokio::sync::Mutex<Option<PgConnection>>,
+    aside: Aside,
 }
 
 #[derive(Default)]
 struct Queue {
     calls: VecDeque<Call>,
-    /// Whether somebody sends what is in the queue.
-    is_sent: bool,
+    /// How many send what is in the queue.
+    senders: usize,
+    /// Connections of those who have sent: beside the pool, so that a batch never waits for readers.
+    writers: Vec<PgConnection>,
 }
 
 /// What one caller wants appended.
 struct Call {
     appends: Vec<Append>,
     answer: oneshot::Sender<Result<Vec<Receipt>, WriteError>>,
+    /// Whether a connection was lost with it: it may be stored.
+    is_lost: bool,
     /// Its room in the queue's memory.
     _room: OwnedSemaphorePermit,
 }
@@ -69,6 +80,21 @@ struct Call {
 impl Call {
     fn events(&self) -> usize {
         self.appends.iter().map(|append| append.events.len()).sum()
+    }
+
+    /// The streams that it touches, in order, each once.
+    fn streams(&self) -> Streams {
+        let names = self.appends.iter().map(|append| append.stream_id.as_str().to_owned());
+        let mut streams: Streams = names.collect();
+        streams.sort_unstable();
+        streams.dedup();
+        streams
+    }
+
+    /// Tells its caller why it was not done, or that nobody knows.
+    fn fail(self, error: &StoreError) {
+        let failed = unknown_or(self.is_lost, &self.appends, error);
+        self.answer(Err(failed));
     }
 
     fn answer(self, answer: Result<Vec<Receipt>, WriteError>) {
@@ -86,7 +112,7 @@ impl Appender {
             limits,
             room: Arc::new(Semaphore::new(permits)),
             queue: Mutex::default(),
-            writer: tokio::sync::Mutex::default(),
+            aside: Aside::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -101,7 +127,7 @@ impl Appender {
         };
         let room = self.room_for(&appends).await?;
         let (answer, answered) = oneshot::channel();
-        self.shared.enqueue(Call { appends, answer, _room: room });
+        self.shared.enqueue(Call { appends, answer, is_lost: false, _room: room });
         answered.await.unwrap_or_else(|_| {
             let source = StoreError::other("the task that appends ended before it had an answer");
             Err(WriteError::UnknownOutcome { stream_id: first, source })
@@ -110,8 +136,7 @@ impl Appender {
 
     /// Waits until there is room for what is to be appended; what is larger than all the room waits for all of it.
     async fn room_for(&self, appends: &[Append]) -> Result<OwnedSemaphorePermit, StoreError> {
-        let events = appends.iter().flat_map(|append| &append.events);
-        let bytes: usize = events.map(|event| event.data.as_str().len() + 256).sum();
+        let bytes: usize = appends.iter().map(weight).sum();
         let all = self.shared.limits.bytes.div_ceil(PERMIT).clamp(1, Semaphore::MAX_PERMITS);
         let permits = u32::try_from((bytes / PERMIT + 1).min(all)).unwrap_or(u32::MAX);
         let room = self.shared.room.clone().acquire_many_owned(permits).await;
@@ -119,30 +144,55 @@ impl Appender {
     }
 }
 
+/// About how many bytes an append takes, on its way to the database too.
+fn weight(append: &Append) -> usize {
+    let key = append.key.as_ref().map_or(0, |claim| BESIDE + claim.key.len() + claim.command.len());
+    let events = append.events.iter().map(|event| {
+        BESIDE + event.event_type.len() + event.data.as_str().len() + weight_of(&event.metadata)
+    });
+    BESIDE + append.stream_id.as_str().len() + key + events.sum::<usize>()
+}
+
+/// Events that share their metadata are sent with it one by one.
+fn weight_of(metadata: &Metadata) -> usize {
+    let ids = [
+        &metadata.correlation_id,
+        &metadata.causation_id,
+        &metadata.command_causation_id,
+        &metadata.user,
+    ];
+    let ids: usize = ids.into_iter().flatten().map(String::len).sum();
+    let headers = metadata.headers.iter().map(|(name, value)| name.len() + value.len());
+    ids + headers.sum::<usize>()
+}
+
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call into the queue, and has it sent if nobody sends yet.
+    /// Puts a call into the queue, and has it sent if there may be one more who sends.
     ///
     /// It is sent by a task of its own: a caller that goes away takes nobody's append along.
     fn enqueue(self: &Arc<Self>, call: Call) {
         let mut queue = self.queue();
         queue.calls.push_back(call);
-        if !std::mem::replace(&mut queue.is_sent, true) {
+        if queue.senders < self.limits.writers {
+            queue.senders += 1;
+            let writer = queue.writers.pop();
             drop(queue);
             // Made here: a task that never runs, since its runtime ends, gives the queue up as well.
-            let sending = Sending { shared: self.clone(), is_done: false };
+            let sending = Sending { shared: self.clone(), writer, is_done: false };
             tokio::spawn(sending.send());
         }
     }
 }
 
-/// The task that sends. When it ends in any other way than by finding the queue empty, by a panic or with its runtime, it
+/// A task that sends. When it ends in any other way than by finding the queue empty, by a panic or with its runtime, it
 /// leaves the queue to be sent by another.
 struct Sending {
     shared: Arc<Shared>,
+    writer: Option<PgConnection>,
     is_done: bool,
 }
 
@@ -150,28 +200,18 @@ impl Sending {
     /// Sends batch after batch until the queue is empty.
     async fn send(mut self) {
         let shared = self.shared.clone();
-        let mut writer = shared.writer.lock().await;
         while let Some(calls) = self.next_batch() {
-            settle::settle(&shared.database, &mut writer, calls).await;
+            settle::settle(&shared, &mut self.writer, calls).await;
             shared.wake.tell(&shared.database);
         }
     }
 
     fn next_batch(&mut self) -> Option<Vec<Call>> {
         let mut queue = self.shared.queue();
-        let mut batch = Vec::new();
-        let mut events = 0;
-        while let Some(call) = queue.calls.front() {
-            events += call.events();
-            let is_full =
-                batch.len() >= self.shared.limits.calls || events > self.shared.limits.events;
-            if is_full && !batch.is_empty() {
-                break;
-            }
-            batch.extend(queue.calls.pop_front());
-        }
+        let batch = next_calls(&mut queue.calls, self.shared.limits);
         if batch.is_empty() {
-            queue.is_sent = false;
+            queue.senders -= 1;
+            queue.writers.extend(self.writer.take());
             self.is_done = true;
             return None;
         }
@@ -179,14 +219,30 @@ impl Sending {
     }
 }
 
+/// Takes as many calls as go into one statement.
+fn next_calls(calls: &mut VecDeque<Call>, limits: Limits) -> Vec<Call> {
+    let mut batch = Vec::new();
+    let mut events = 0;
+    while let Some(call) = calls.front() {
+        events += call.events();
+        let is_full = batch.len() >= limits.calls || events > limits.events;
+        if is_full && !batch.is_empty() {
+            break;
+        }
+        batch.extend(calls.pop_front());
+    }
+    batch
+}
+
 impl Drop for Sending {
     fn drop(&mut self) {
-        // Once it has found the queue empty, another may be sending.
         if !self.is_done {
             let mut queue = self.shared.queue();
-            queue.is_sent = false;
-            // Their senders are dropped: each caller is told that the outcome is unknown.
-            queue.calls.clear();
+            queue.senders -= 1;
+            if queue.senders == 0 {
+                // Their answers' senders are dropped: each caller is told that the outcome is unknown.
+                queue.calls.clear();
+            }
         }
     }
 }

@@ -12,6 +12,36 @@ pub(crate) const DOING: &str = "append";
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// How often a group of appends may meet what others have just stored.
+pub(super) const TRIES: u32 = 1_000;
+
+/// After how many tries whoever meets others leaves others some time.
+pub(super) const HASTY: u32 = 10;
+
+/// How often a unit of work may: its tries are several round trips each.
+const MEETINGS: u32 = 100;
+
+/// How often a write has met what others have just stored, and then found nothing that stands against it.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    tries: u32,
+}
+
+impl Met {
+    /// Takes note of it once more, and waits where it is often.
+    pub(crate) async fn again(&mut self) -> Result<(), StoreError> {
+        self.tries += 1;
+        if self.tries > MEETINGS {
+            return Err(StoreError::unavailable("append: others were faster each time"));
+        }
+        if self.tries > HASTY {
+            let pause = FIRST_PAUSE * (self.tries - HASTY).min(10);
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        }
+        Ok(())
+    }
+}
+
 /// A time in which the server undoes what is sent, or is away.
 pub(crate) struct Outage {
     patience: Duration,
@@ -38,7 +68,7 @@ impl Outage {
     }
 }
 
-/// What a caller is told when its appends came to no end: that nobody knows, if a connection was lost with them.
+/// What a caller is told when its work came to no end: that nobody knows, if a connection was lost with them.
 pub(crate) fn unknown_or(is_lost: bool, appends: &[Append], error: &StoreError) -> WriteError {
     let error = again(error);
     match appends.first() {
@@ -46,6 +76,7 @@ pub(crate) fn unknown_or(is_lost: bool, appends: &[Append], error: &StoreError) 
             let stream_id: StreamId = first.stream_id.clone();
             WriteError::UnknownOutcome { stream_id, source: error }
         }
+        None if is_lost => WriteError::UnknownCommit { source: error },
         _ => error.into(),
     }
 }

@@ -6,69 +6,83 @@ use std::time::Duration;
 
 use annals::metrics::{BATCH_CALLS, BATCH_EVENTS};
 use annals::{Append, Receipt, StoreError};
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Connection};
 
-use super::Call;
+use super::aside::{self, Streams};
 use super::batch::{Batch, Given};
 use super::known::{Known, Verdict};
-use super::outage::{DOING, Outage, unknown_or};
-use crate::database::Database;
-use crate::error::Failure;
+use super::outage::{DOING, HASTY, Outage, TRIES};
+use super::{Call, Shared};
+use crate::database::{Database, Query};
+use crate::error::{Failure, store_error};
 
-/// How often a group may meet what others have just stored.
-const TRIES: u32 = 1_000;
-
-/// After how many tries a group leaves others some time.
-const HASTY: u32 = 10;
-
-/// Whose lock is waited for.
+/// How long a lock of another transaction is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
-    /// Nobody's for long: other callers wait behind this batch.
+    /// As long as the connection says: other callers wait behind this batch.
     Short,
-    /// Anybody's: nobody else is in this batch.
-    Long,
+    /// So long.
+    For(Duration),
+}
+
+/// How long a batch waits for the lock of another transaction, while callers wait for it.
+const SHORT: Duration = Duration::from_millis(200);
+
+/// How long each part of a batch waits that met such a lock, to find out whose it is.
+const BRIEF: Duration = Duration::from_millis(10);
+
+/// Calls that touch the same streams, which another transaction holds.
+pub(super) struct Blocked {
+    pub(super) calls: Vec<Call>,
+    pub(super) error: StoreError,
 }
 
 /// Sends a batch until each of its calls has an answer.
 ///
-/// A call that meets the lock of a transaction which goes on for longer is answered by a task of its own, so that nobody
-/// waits with it.
+/// Calls that meet the lock of a transaction which goes on for longer are [set aside](aside), and so are those that come
+/// after them to the same streams, so that nobody else waits with them.
 pub(super) async fn settle(
-    database: &Arc<Database>,
+    shared: &Arc<Shared>,
     writer: &mut Option<PgConnection>,
     calls: Vec<Call>,
 ) {
-    settle_group(database, writer, Group::new(calls, false), Waiting::Short).await;
-}
-
-/// Settles one call over a connection of its own.
-fn settle_aside(database: Arc<Database>, group: Group) -> BoxFuture<'static, ()> {
-    async move {
-        // So many at once at most; the others wait for their turn.
-        let Ok(_turn) = database.aside.acquire().await else { return };
-        settle_group(&database, &mut None, group, Waiting::Long).await;
+    let calls = shared.aside.join(calls);
+    for blocked in settle_calls(shared, writer, calls, Waiting::Short).await {
+        aside::set_aside(shared, blocked);
     }
-    .boxed()
 }
 
-async fn settle_group(
-    database: &Arc<Database>,
+/// Sends calls that touch the same streams over a connection of their own, and waits for so long; gives back those that are
+/// still blocked.
+pub(super) async fn settle_aside(
+    shared: &Arc<Shared>,
+    calls: Vec<Call>,
+    wait: Duration,
+) -> Option<Blocked> {
+    let blocked = settle_calls(shared, &mut None, calls, Waiting::For(wait)).await;
+    blocked.into_iter().reduce(|mut all, next| {
+        all.calls.extend(next.calls);
+        all
+    })
+}
+
+async fn settle_calls(
+    shared: &Arc<Shared>,
     writer: &mut Option<PgConnection>,
-    group: Group,
+    calls: Vec<Call>,
     waiting: Waiting,
-) {
-    let mut groups = VecDeque::from([group]);
+) -> Vec<Blocked> {
+    let database = &*shared.database;
+    let mut groups = VecDeque::from_iter(Group::new(calls, waiting));
     let mut outage = Outage::new(database.patience);
+    let mut all_blocked = Vec::new();
     while let Some(mut group) = groups.pop_front() {
         group.tries += 1;
         if group.tries > HASTY {
             outage.pause().await;
         }
-        let sent = group.send(database, writer, waiting).await;
-        let failure = match sent {
+        let failure = match group.send(database, writer).await {
             Ok(Sent::Stored(receipts)) => {
                 outage = Outage::new(database.patience);
                 group.answer_all(receipts);
@@ -78,33 +92,30 @@ async fn settle_group(
                 let message = "append: others were faster each time";
                 Failure::Failed(StoreError::unavailable(message))
             }
-            Ok(Sent::Met) | Err(Failure::Taken) => {
-                match group.look(database, writer, waiting).await {
-                    Ok((go, later)) => {
-                        groups.extend(later);
-                        if let Some(go) = go {
-                            groups.push_front(go);
-                        }
-                        continue;
+            Ok(Sent::Met) | Err(Failure::Taken) => match group.look(database, writer).await {
+                Ok((go, later)) => {
+                    groups.extend(later);
+                    if let Some(go) = go {
+                        groups.push_front(go);
                     }
-                    Err(failure) => failure,
+                    continue;
                 }
-            }
+                Err(failure) => failure,
+            },
             Err(failure) => failure,
         };
         let is_lost = matches!(failure, Failure::Lost(_));
         match failure {
-            // What the database refuses, it refuses for the sake of one of them: each goes alone.
-            Failure::Failed(_) | Failure::Blocked(_) if group.calls.len() > 1 => {
-                groups.extend(group.each_alone());
-            }
-            Failure::Blocked(_) if waiting == Waiting::Short => {
-                tokio::spawn(settle_aside(database.clone(), group));
-            }
-            Failure::Failed(error) | Failure::Blocked(error) => group.fail_all(&error),
+            // What the database refuses, it refuses for the sake of one of them.
+            Failure::Failed(_) if group.calls.len() > 1 => push_front(&mut groups, group.halves()),
+            Failure::Failed(error) => group.fail_all(&error),
+            Failure::Blocked(error) => match group.parts_by_streams() {
+                Ok(parts) => push_front(&mut groups, parts),
+                Err(calls) => all_blocked.push(Blocked { calls, error }),
+            },
             Failure::Taken => groups.push_front(group),
             Failure::Undone(error) | Failure::Lost(error) => {
-                group.is_lost |= is_lost;
+                group.mark_lost(is_lost);
                 if outage.is_over() {
                     group.fail_all(&error);
                 } else {
@@ -115,13 +126,13 @@ async fn settle_group(
             }
         }
     }
+    all_blocked
 }
 
 /// Calls that go together.
 struct Group {
     calls: Vec<Call>,
-    /// Whether a connection was lost with them: they may be stored.
-    is_lost: bool,
+    waiting: Waiting,
     tries: u32,
 }
 
@@ -134,13 +145,37 @@ enum Sent {
 }
 
 impl Group {
-    fn new(calls: Vec<Call>, is_lost: bool) -> Self {
-        Self { calls, is_lost, tries: 0 }
+    fn new(calls: Vec<Call>, waiting: Waiting) -> Option<Self> {
+        (!calls.is_empty()).then_some(Self { calls, waiting, tries: 0 })
     }
 
-    fn each_alone(self) -> impl Iterator<Item = Self> {
-        let is_lost = self.is_lost;
-        self.calls.into_iter().map(move |call| Self::new(vec![call], is_lost))
+    /// Whose content it is that the database refuses is found in a few steps.
+    fn halves(mut self) -> [Option<Self>; 2] {
+        let second = self.calls.split_off(self.calls.len() / 2);
+        [self.calls, second].map(|calls| Self::new(calls, self.waiting))
+    }
+
+    /// Divides the calls by the streams that they touch; gives them back if these are the same.
+    fn parts_by_streams(self) -> Result<[Option<Self>; 2], Vec<Call>> {
+        let streams: Vec<Streams> = self.calls.iter().map(Call::streams).collect();
+        let mut all: Vec<&Streams> = streams.iter().collect();
+        all.sort_unstable();
+        all.dedup();
+        if all.len() < 2 {
+            return Err(self.calls);
+        }
+        let middle = all[all.len() / 2];
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for (call, streams) in self.calls.into_iter().zip(&streams) {
+            if streams < middle { first.push(call) } else { second.push(call) }
+        }
+        Ok([first, second].map(|calls| Self::new(calls, Waiting::For(BRIEF))))
+    }
+
+    fn mark_lost(&mut self, is_lost: bool) {
+        for call in &mut self.calls {
+            call.is_lost |= is_lost;
+        }
     }
 
     fn appends(&self) -> impl Iterator<Item = &Append> {
@@ -158,16 +193,17 @@ impl Group {
         &self,
         database: &Database,
         writer: &mut Option<PgConnection>,
-        waiting: Waiting,
     ) -> Result<Sent, Failure> {
         let batch = Batch::of(self.appends()).map_err(unwritable)?;
-        let mut connection = connection(database, writer, waiting).await?;
+        let mut connection = connection(database, writer).await?;
         self.measure();
         let query = batch.query(&database.statements);
-        let row = database.answered(DOING, query.fetch_optional(&mut connection)).await;
+        let sending = self.waiting.fetch(&mut connection, query);
+        let row = database.answered(DOING, sending).await;
         keep(writer, connection, row.as_ref().err());
         let Some(row) = row? else { return Ok(Sent::Met) };
-        let given = Given::read(&row).map_err(|error| Failure::of(DOING, error))?;
+        // It is stored: sent again, it is found.
+        let given = Given::read(&row).map_err(|error| Failure::Lost(store_error(DOING, error)))?;
         Ok(Sent::Stored(batch.receipts(&given)))
     }
 
@@ -177,14 +213,13 @@ impl Group {
         &mut self,
         database: &Database,
         writer: &mut Option<PgConnection>,
-        waiting: Waiting,
     ) -> Result<(Option<Self>, Option<Self>), Failure> {
         let appends: Vec<&Append> = self.appends().collect();
-        let mut connection = connection(database, writer, waiting).await?;
+        let mut connection = connection(database, writer).await?;
         let looking = Known::look(&mut connection, &database.statements, &appends);
         let looked = database.answered(DOING, looking).await;
         keep(writer, connection, looked.as_ref().err());
-        let mut known = looked?;
+        let mut known = looked.map_err(Failure::nothing_sent)?;
         let (mut go, mut later) = (Vec::new(), Vec::new());
         for call in std::mem::take(&mut self.calls) {
             match known.decide(&call.appends) {
@@ -193,9 +228,8 @@ impl Group {
                 Verdict::Later => later.push(call),
             }
         }
-        let (is_lost, tries) = (self.is_lost, self.tries);
-        let group =
-            |calls: Vec<Call>| (!calls.is_empty()).then_some(Self { calls, is_lost, tries });
+        let (waiting, tries) = (self.waiting, self.tries);
+        let group = |calls| Some(Self { tries, ..Self::new(calls, waiting)? });
         Ok((group(go), group(later)))
     }
 
@@ -209,8 +243,7 @@ impl Group {
 
     fn fail_all(self, error: &StoreError) {
         for call in self.calls {
-            let failed = unknown_or(self.is_lost, &call.appends, error);
-            call.answer(Err(failed));
+            call.fail(error);
         }
     }
 }
@@ -219,20 +252,42 @@ impl Group {
 async fn connection(
     database: &Database,
     writer: &mut Option<PgConnection>,
-    waiting: Waiting,
 ) -> Result<PgConnection, Failure> {
     if let Some(connection) = writer.take() {
         return Ok(connection);
     }
-    let lock_timeout = match waiting {
-        Waiting::Short => SHORT,
-        Waiting::Long => database.silence,
-    };
+    let lock_timeout = SHORT.min(database.longest_lock());
     database.connect_writer(DOING, lock_timeout).await.map_err(unconnected)
 }
 
-/// How long a batch waits for the lock of another transaction, while callers wait for it.
-const SHORT: Duration = Duration::from_millis(200);
+impl Waiting {
+    /// Sends an append that waits for so long.
+    async fn fetch(
+        self,
+        connection: &mut PgConnection,
+        query: Query<'_>,
+    ) -> Result<Option<PgRow>, sqlx::Error> {
+        let Self::For(wait) = self else { return query.fetch_optional(connection).await };
+        let mut transaction = connection.begin_with(begin_waiting(wait)).await?;
+        match query.fetch_optional(&mut *transaction).await {
+            Ok(row) => transaction.commit().await.map(|()| row),
+            Err(error) => transaction.rollback().await.and(Err(error)),
+        }
+    }
+}
+
+/// Begins a transaction that waits for each lock so long at most, whatever its session does.
+pub(crate) fn begin_waiting(wait: Duration) -> AssertSqlSafe<String> {
+    let millis = wait.as_millis().max(1);
+    AssertSqlSafe(format!("BEGIN; SET LOCAL lock_timeout = {millis}"))
+}
+
+/// Puts groups before all others, in their order.
+fn push_front(groups: &mut VecDeque<Group>, parts: [Option<Group>; 2]) {
+    for part in parts.into_iter().flatten().rev() {
+        groups.push_front(part);
+    }
+}
 
 /// Keeps the writer's connection, unless it failed or leads to a server that takes no writes.
 fn keep(writer: &mut Option<PgConnection>, connection: PgConnection, failure: Option<&Failure>) {

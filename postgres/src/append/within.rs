@@ -2,7 +2,7 @@
 
 use annals::{Append, Receipt, StoreError, WriteError};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
 
 use super::batch::{Batch, Given};
 use super::known::{Known, Verdict};
@@ -69,9 +69,11 @@ async fn tried(
         return Ok(None);
     };
     let receipts = batch.receipts(&Given::read(&row).map_err(failed)?);
-    // Told when the transaction commits, and not at all if it does not.
-    let sql = format!("SELECT pg_notify('{}', '')", database.schema.channel());
-    sqlx::query(AssertSqlSafe(sql)).execute(&mut *savepoint).await.map_err(failed)?;
+    if database.tells {
+        // Told when the transaction commits, and not at all if it does not.
+        let notify = database.statements.notify();
+        notify.execute(&mut *savepoint).await.map_err(failed)?;
+    }
     savepoint.commit().await.map_err(failed)?;
     Ok(Some(receipts))
 }

@@ -4,12 +4,13 @@ use std::error::Error;
 use std::str::FromStr;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::runtime::Builder;
 use url::Url;
+use uuid::Uuid;
 
 use super::error::TestDatabaseError;
 
@@ -38,6 +39,50 @@ pub(super) fn create(url: &str, name: &str) -> Result<u32, TestDatabaseError> {
         _ = connection.close().await;
         Ok(version)
     })
+}
+
+/// The beginning of the names of all test databases.
+pub(super) const PREFIX: &str = "annals_test_";
+
+/// How old a database is that no test uses any more.
+const STALE: Duration = Duration::from_hours(24);
+
+/// Removes what processes left behind that were killed: databases that are old and that nobody is connected to. Blocks its
+/// thread. What cannot be removed stays.
+pub(super) fn remove_stale(url: &str) {
+    // What is wrong with the server, the next step on it tells.
+    _ = block_on(REMOVE_LIMIT, async {
+        let mut connection = connect(url).await?;
+        let listed = sqlx::query_scalar(
+            "SELECT d.datname::text FROM pg_database AS d
+              WHERE starts_with(d.datname, $1)
+                AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datid = d.oid)",
+        );
+        let names: Vec<String> =
+            listed.bind(PREFIX).fetch_all(&mut connection).await.map_err(|error| {
+                TestDatabaseError::caused("failed to list the test databases", error)
+            })?;
+        for name in names.iter().filter(|name| is_stale(name)) {
+            // Not by force: whoever connects at this moment uses it. Another process may have removed it as well.
+            let statement = format!("DROP DATABASE IF EXISTS {name}");
+            _ = connection.execute(AssertSqlSafe(statement)).await;
+        }
+        _ = connection.close().await;
+        Ok(())
+    });
+}
+
+/// Whether a name is of a test database, and says that it was made long ago.
+fn is_stale(name: &str) -> bool {
+    let made = name
+        .strip_prefix(PREFIX)
+        .and_then(|id| Uuid::try_parse(id).ok())
+        .filter(|id| format!("{PREFIX}{}", id.simple()) == name)
+        .and_then(|id| id.get_timestamp());
+    let Some(made) = made else { return false };
+    let (seconds, nanoseconds) = made.to_unix();
+    let made = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    made.elapsed().is_ok_and(|age| age > STALE)
 }
 
 async fn connect(url: &str) -> Result<PgConnection, TestDatabaseError> {

@@ -2,7 +2,7 @@
 
 use std::env::{self, VarError};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use uuid::Uuid;
 
@@ -34,7 +34,11 @@ impl TestDatabase {
     pub async fn create() -> Result<Self, TestDatabaseError> {
         blocking(|| {
             let admin_url = match env::var("DATABASE_URL") {
-                Ok(url) if !url.is_empty() => url,
+                Ok(url) if !url.is_empty() => {
+                    static TIDIED: Once = Once::new();
+                    TIDIED.call_once(|| admin::remove_stale(&url));
+                    url
+                }
                 Ok(_) | Err(VarError::NotPresent) => server::shared()?.url("postgres"),
                 Err(VarError::NotUnicode(_)) => {
                     return Err(TestDatabaseError::new("DATABASE_URL is no valid Unicode"));
@@ -65,7 +69,7 @@ impl TestDatabase {
     }
 
     fn make(admin_url: String, own_server: Option<Arc<Server>>) -> Result<Self, TestDatabaseError> {
-        let name = format!("annals_test_{}", Uuid::now_v7().simple());
+        let name = format!("{}{}", admin::PREFIX, Uuid::now_v7().simple());
         let url = admin::with_database(&admin_url, &name)?;
         let server_version = admin::create(&admin_url, &name)?;
         Ok(Self { url, name, admin_url, server_version, own_server })

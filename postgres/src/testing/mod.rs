@@ -15,6 +15,9 @@
 //! | `DATABASE_URL` | The databases are made on this server, as the user that it names, who must be allowed to make them. |
 //! | `ANNALS_INSTALL_POSTGRES=1` | Where no server can be found, it is installed by the system's package manager, as root. |
 //!
+//! A process that is killed leaves its databases on the server at `DATABASE_URL`. The next to make one there removes those that
+//! are more than a day old and that nobody is connected to.
+//!
 //! Without `DATABASE_URL` the tests of one process share a private server, made by the `initdb` and `postgres` of this
 //! machine: those in `PATH`, else the newest in `/usr/lib/postgresql`, else where `pg_config` says. It listens on a Unix
 //! socket in a temporary folder that only its own user can enter, never on a port. As root, which PostgreSQL refuses, it

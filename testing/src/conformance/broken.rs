@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::report::in_words;
+
 /// How long a rule may take, on a slow machine that does other work too. It bounds what would otherwise never end.
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -50,14 +52,7 @@ pub(super) type Verdict = Result<(), Found>;
 
 impl<E: Error> From<E> for Found {
     fn from(error: E) -> Self {
-        let mut found = format!("error: {error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            found.push_str(": ");
-            found.push_str(&error.to_string());
-            cause = error.source();
-        }
-        Self(found)
+        Self(format!("error: {}", in_words(&error)))
     }
 }
 

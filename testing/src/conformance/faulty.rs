@@ -29,11 +29,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use annals::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use annals::{
     Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
     OutgoingCommand, Page, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
-    ReadStream, Receipt, Row, RowChange, RowKey, SnapshotStore, StoreError, StoredSnapshot,
-    StreamHead, StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
+    ReadStream, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, StreamHead,
+    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use async_trait::async_trait;
 
@@ -260,17 +262,81 @@ impl<S: SnapshotStore, F: Fault<S>> SnapshotStore for Faulty<S, F> {
 
 #[async_trait]
 impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
-    async fn rows(&self, model: &str, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
-        self.store.rows(model, keys).await
+    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
+        self.store.prepare(definition).await
     }
 
-    async fn row_page(
+    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
+        self.store.catalog().await
+    }
+
+    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
+        self.store.begin_generation(definition).await
+    }
+
+    async fn switch_generation(
         &self,
-        model: &str,
-        after: Option<&RowKey>,
-        limit: usize,
+        definition: &ModelDefinition,
+        generation: u32,
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        self.store.switch_generation(definition, generation, fence).await
+    }
+
+    async fn drop_generation(
+        &self,
+        definition: &ModelDefinition,
+        generation: u32,
+    ) -> Result<(), StoreError> {
+        self.store.drop_generation(definition, generation).await
+    }
+
+    async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), StoreError> {
+        self.store.set_paused(projection, version, paused).await
+    }
+
+    async fn rows(
+        &self,
+        table: &ModelTable,
+        keys: &[RowKey],
+        tests: &[Test],
     ) -> Result<Vec<Row>, StoreError> {
-        self.store.row_page(model, after, limit).await
+        self.store.rows(table, keys, tests).await
+    }
+
+    async fn select(
+        &self,
+        table: &'static Table,
+        version: u32,
+        select: &Select,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        self.store.select(table, version, select).await
+    }
+
+    async fn count(
+        &self,
+        table: &'static Table,
+        version: u32,
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError> {
+        self.store.count(table, version, tests).await
+    }
+
+    async fn parked(
+        &self,
+        reader: &CheckpointId,
+        key: Option<&str>,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.store.parked(reader, key).await
+    }
+
+    fn row_codec(&self) -> &dyn PayloadCodec {
+        self.store.row_codec()
     }
 
     async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {

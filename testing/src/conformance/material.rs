@@ -229,3 +229,38 @@ pub(super) fn ensure_invalid<T: std::fmt::Debug>(
         other => Err(Found(format!("{what}: expected that it is refused, found {other:?}"))),
     }
 }
+
+/// Events as releases of several ages store them: the first version under a name that is an alias today, one between, and
+/// the present one, which readers of a lower version can read.
+///
+/// Their JSON is written as no writer of today would write it, so that what is written anew shows.
+pub(super) fn of_several_releases() -> Vec<NewEvent> {
+    let stored = |event_type: &'static str, version, json: &'static str| {
+        NewEvent::new(Uuid::now_v7(), event_type, version, Payload::new(json))
+    };
+    vec![
+        stored("ConformanceAdded", 1, r#"{ "number" : 1.50, "by":"ada" }"#),
+        stored(COUNTED, 2, r#"{"z":null,"number":2,"a":"\u00e9"}"#),
+        stored(COUNTED, 4, r#"{"number":3,"note":"new"}"#).with_readable_from(3),
+        stored("ConformanceAdded", 1, r#"{"number":1e2}"#),
+    ]
+}
+
+/// Ends the rule unless events say what they were given to say, as JSON: a store may write it otherwise.
+pub(super) fn ensure_untouched(read: &[RecordedEvent], given: &[NewEvent], from: &str) -> Verdict {
+    ensure_eq!(read.len(), given.len(), "the number of events {from}");
+    for (read, given) in read.iter().zip(given) {
+        let name = &given.event_type;
+        ensure_eq!(read.event_type, given.event_type, "the stored name {from}");
+        ensure_eq!(read.schema_version, given.schema_version, "the version of `{name}` {from}");
+        ensure_eq!(
+            read.readable_from,
+            given.readable_from,
+            "the version from which `{name}` is readable {from}"
+        );
+        let said: serde_json::Value = serde_json::from_str(read.data.as_str())?;
+        let expected: serde_json::Value = serde_json::from_str(given.data.as_str())?;
+        ensure_eq!(said, expected, "the JSON of `{name}` {from}");
+    }
+    Ok(())
+}

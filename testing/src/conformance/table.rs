@@ -96,6 +96,8 @@ macro_rules! __conformance_table {
             metadata_comes_back_as_it_was
             /// Stored names and versions of shapes come back as they were (6, 10).
             stored_names_come_back_as_they_were
+            /// Events of old versions and names come back beside new ones, in stream and log, nothing of them rewritten (10).
+            old_versions_come_back_beside_new_ones
             /// `recorded_at` is the append's instant, is in the receipt, and never decreases within a stream (8).
             recorded_at_never_decreases_within_a_stream
         }
@@ -247,12 +249,16 @@ macro_rules! __conformance_table {
         units {
             /// Events, rows, checkpoint, outgoing commands and deadlines of a unit of work are all done (11, 17).
             a_unit_of_work_is_done_whole
+            /// Events of old versions and names in a unit of work come back as they were, nothing of them rewritten (10, 11).
+            a_unit_keeps_old_versions_as_they_were
             /// A conflict undoes all of a unit of work (1, 11).
             a_conflict_undoes_all
             /// A key in use undoes all of a unit of work (3, 11).
             a_key_in_use_undoes_all
             /// A stale lease undoes all of a unit of work, and `write_rows` likewise (11, 13).
             a_stale_lease_undoes_all
+            /// Under one epoch a checkpoint never moves back, and nothing of what would move it is done (11, 13).
+            a_checkpoint_never_moves_back_under_one_epoch
             /// A unit of work sent again with the same event ids is answered, and nothing of it is done again (4).
             a_unit_sent_again_is_not_done_again
             /// A unit of nothing is a success (5).

@@ -1,6 +1,6 @@
 //! Aggregates held against what was stored: their categories, what their streams have, and their snapshots.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 
 use annals::registry::AggregateRegistration;
 
@@ -8,7 +8,9 @@ use super::compare::{Comparison, short};
 use super::difference::differences;
 use super::file::{KeptAggregate, SchemaFile};
 use super::finding::{Finding, FindingKind};
+use super::opaque;
 use super::program::Schema;
+use super::successor::{Gone, Named, tell_gone};
 
 pub(super) fn compare(
     schema: &Schema,
@@ -16,26 +18,28 @@ pub(super) fn compare(
     file: &SchemaFile,
     comparison: &mut Comparison,
 ) {
-    let mut renamed = BTreeSet::new();
+    let mut vanished = Vec::new();
     for (category, kept) in &file.aggregates {
-        let present = schema.aggregates.iter().find(|aggregate| aggregate.category == category);
-        if let Some(aggregate) = present {
-            compare_one(aggregate, kept, &program.aggregates[category], comparison);
-            continue;
+        match schema.aggregates.iter().find(|aggregate| aggregate.category == category) {
+            Some(aggregate) => {
+                compare_one(aggregate, kept, &program.aggregates[category], comparison);
+            }
+            None => vanished.push((category.as_str(), kept)),
         }
-        let successor = schema.aggregates.iter().find(|aggregate| {
-            let now = &program.aggregates[aggregate.category];
-            let reads_all = kept.events.iter().all(|name| reads(aggregate, name));
-            !file.aggregates.contains_key(aggregate.category)
-                && reads_all
-                && now.events.is_subset(&kept.events)
-        });
-        renamed.extend(successor.map(|aggregate| aggregate.category));
-        comparison.findings.push(gone(category, successor));
     }
+    let is_new =
+        |aggregate: &&AggregateRegistration| !file.aggregates.contains_key(aggregate.category);
+    let new: Vec<_> = schema.aggregates.iter().filter(is_new).collect();
+    let looks_like = |kept: &KeptAggregate, aggregate: &AggregateRegistration| {
+        let now = &program.aggregates[aggregate.category];
+        kept.events.iter().all(|name| reads(aggregate, name)) && now.events.is_subset(&kept.events)
+    };
+    let (findings, renamed) = tell_gone(&vanished, &new, looks_like, gone);
+    comparison.findings.extend(findings);
     for (category, now) in &program.aggregates {
         if !file.aggregates.contains_key(category) && !renamed.contains(category.as_str()) {
             comparison.additions.push(format!("aggregate `{category}`"));
+            comparison.notes.extend(notes(category, now));
             comparison.accepted.aggregates.insert(category.clone(), now.clone());
         }
     }
@@ -53,33 +57,47 @@ fn compare_one(
     compare_snapshots(aggregate, kept, now, comparison);
     // Streams hold what they held, whether the aggregate still lists it or has come to ignore it.
     let events = kept.events.union(&now.events).cloned().collect();
-    let accepted = KeptAggregate { events, snapshot: now.snapshot.clone() };
+    // So may the store hold snapshots of an aggregate that takes none at present.
+    let snapshot = now.snapshot.as_ref().or(kept.snapshot.as_ref()).cloned();
+    let accepted = KeptAggregate { events, snapshot };
     if comparison.findings.len() == before && *kept != accepted {
         comparison.additions.push(format!("aggregate `{category}`: what it lists or snapshots"));
+        if kept.snapshot != accepted.snapshot {
+            comparison.notes.extend(notes(category, now));
+        }
         comparison.accepted.aggregates.insert(category.to_owned(), accepted);
     }
 }
 
-fn gone(category: &str, successor: Option<&AggregateRegistration>) -> Finding {
-    let finding = match successor {
-        Some(aggregate) => {
-            let type_name = (aggregate.type_name)();
-            Finding::new(
-                FindingKind::CategoryRenamed,
-                format!(
-                    "aggregate `{category}` is not there any more; `{type_name}` looks like it"
-                ),
-            )
-            .changed([format!("the category was `{category}`, is `{}`", aggregate.category)])
-            .write([format!("#[aggregate(category = {category:?})] on `{}`", short(type_name))])
-        }
-        None => Finding::new(
-            FindingKind::CategoryVanished,
-            format!("aggregate `{category}` is not there any more"),
-        )
-        .write([format!("the aggregate again, with #[aggregate(category = {category:?})]")]),
-    };
-    finding.breaks(format!("nothing finds the streams `{category}-…`"))
+/// What cannot be seen of a state, a line each: there a forgotten version of its snapshots is not found.
+fn notes(category: &str, now: &KeptAggregate) -> Vec<String> {
+    let places = now.snapshot.as_ref().map(|snapshot| opaque::in_shape(&snapshot.shape));
+    let whose = format!("the state of aggregate `{category}`, where snapshots need a new version");
+    opaque::notes(&whose, &places.unwrap_or_default())
+}
+
+fn gone(category: &str) -> Gone<'_> {
+    let what = format!("aggregate `{category}` is not there any more");
+    Gone {
+        name: category,
+        vanished: what.clone(),
+        what,
+        word: "category",
+        pin: format!("#[aggregate(category = {category:?})]"),
+        again: "the aggregate again, with",
+        breaks: format!("nothing finds the streams `{category}-…`"),
+        kinds: [FindingKind::CategoryRenamed, FindingKind::CategoryVanished],
+    }
+}
+
+impl Named for &AggregateRegistration {
+    fn stored_name(self) -> &'static str {
+        self.category
+    }
+
+    fn type_name(self) -> &'static str {
+        (self.type_name)()
+    }
 }
 
 /// What a stream has, its aggregate lists or ignores.
@@ -147,21 +165,26 @@ fn compare_snapshots(
     comparison: &mut Comparison,
 ) {
     let (Some(kept), Some(now)) = (&kept.snapshot, &now.snapshot) else { return };
-    if kept.version != now.version || kept.shape == now.shape {
-        return;
-    }
-    let (category, version) = (aggregate.category, now.version);
-    comparison.findings.push(
-        Finding::new(
+    let (category, version, is_changed) =
+        (aggregate.category, now.version, kept.shape != now.shape);
+    let finding = match version.cmp(&kept.version) {
+        Ordering::Less => Finding::new(
+            FindingKind::VersionFell,
+            format!("aggregate `{category}`: the version of its snapshots fell from {} to {version}", kept.version),
+        )
+        .breaks_nothing(format!("no history, but what an earlier release took at version {version} may pass for a snapshot of today")),
+        Ordering::Equal if is_changed => Finding::new(
             FindingKind::SnapshotChanged,
             format!("aggregate `{category}`: its state changed, and the version of its snapshots is still {version}"),
         )
-        .changed(differences(&kept.shape, &now.shape))
-        .breaks("no history, but each snapshot counts as none, and two releases at once overwrite each other's")
-        .write([format!(
-            "#[aggregate(snapshot(…, version = {}))] on `{}`",
-            version + 1,
-            short((aggregate.type_name)())
-        )]),
+        .breaks_nothing("no history, but each snapshot counts as none, and two releases at once overwrite each other's"),
+        Ordering::Equal | Ordering::Greater => return,
+    };
+    let version = kept.version + u32::from(is_changed);
+    let type_name = short((aggregate.type_name)());
+    comparison.findings.push(
+        finding
+            .changed(differences(&kept.shape, &now.shape))
+            .write([format!("#[aggregate(snapshot(…, version = {version}))] on `{type_name}`")]),
     );
 }

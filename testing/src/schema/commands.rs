@@ -1,14 +1,17 @@
 //! Commands held against what callers, queues and processes send.
 
-use std::collections::BTreeSet;
-
 use annals::registry::CommandRegistration;
 
-use super::compare::{Comparison, short};
+use super::compare::Comparison;
 use super::difference::differences;
-use super::file::{KeptCommand, SchemaFile};
+use super::file::{KeptShape, SchemaFile};
 use super::finding::{Finding, FindingKind};
+use super::fit::fits;
 use super::program::Schema;
+use super::proof::Unshown;
+use super::sample::Sample;
+use super::successor::{Gone, Named, tell_gone};
+use super::{opaque, reading};
 
 pub(super) fn compare(
     schema: &Schema,
@@ -16,84 +19,97 @@ pub(super) fn compare(
     file: &SchemaFile,
     comparison: &mut Comparison,
 ) {
-    let mut renamed = BTreeSet::new();
+    let mut vanished = Vec::new();
     for (name, kept) in &file.commands {
-        if let Some(command) = schema.commands.iter().find(|command| command.command == name) {
-            compare_one(command, kept, &program.commands[name], comparison);
-        } else {
-            let successor = schema.commands.iter().find(|command| {
-                let is_new = !file.commands.contains_key(command.command);
-                is_new && program.commands[command.command].shape == kept.shape
-            });
-            renamed.extend(successor.map(|command| command.command));
-            comparison.findings.push(gone(name, successor));
+        match schema.commands.iter().find(|command| command.command == name) {
+            Some(command) => compare_one(command, kept, &program.commands[name], comparison),
+            None => vanished.push((name.as_str(), kept)),
         }
     }
+    let is_new = |command: &&CommandRegistration| !file.commands.contains_key(command.command);
+    let new: Vec<_> = schema.commands.iter().filter(is_new).collect();
+    let looks_like = |kept: &KeptShape, command: &CommandRegistration| {
+        program.commands[command.command].shape == kept.shape
+    };
+    let (findings, renamed) = tell_gone(&vanished, &new, looks_like, gone);
+    comparison.findings.extend(findings);
     for (name, now) in &program.commands {
         if !file.commands.contains_key(name) && !renamed.contains(name.as_str()) {
             comparison.additions.push(format!("command `{name}`"));
             comparison.accepted.commands.insert(name.clone(), now.clone());
             let command = schema.commands.iter().find(|command| command.command == name);
-            let unproven = command.filter(|_| now.samples.is_empty());
+            let unproven = command.filter(|_| now.has_no_samples());
             comparison.findings.extend(unproven.map(no_sample));
+            comparison.notes.extend(command.map(notes).into_iter().flatten());
         }
     }
 }
 
-fn gone(name: &str, successor: Option<&CommandRegistration>) -> Finding {
-    let finding = match successor {
-        Some(command) => {
-            let type_name = (command.type_name)();
-            Finding::new(
-                FindingKind::CommandRenamed,
-                format!("command `{name}` is not there any more; `{type_name}` looks like it"),
-            )
-            .changed([format!("the name was `{name}`, is `{}`", command.command)])
-            .write([format!("#[command(name = {name:?})] on `{}`", short(type_name))])
-        }
-        None => Finding::new(
-            FindingKind::CommandVanished,
-            format!("nothing handles command `{name}` any more"),
-        )
-        .write([format!("a #[handle] for it again, with #[command(name = {name:?})]")]),
-    };
-    finding.breaks(format!("who sends `{name}` is refused; so is what waits in a queue"))
+fn gone(name: &str) -> Gone<'_> {
+    Gone {
+        name,
+        what: format!("command `{name}` is not there any more"),
+        vanished: format!("nothing handles command `{name}` any more"),
+        word: "name",
+        pin: format!("#[command(name = {name:?})]"),
+        again: "a #[handle] for it again, with",
+        breaks: format!("who sends `{name}` is refused; so is what waits in a queue"),
+        kinds: [FindingKind::CommandRenamed, FindingKind::CommandVanished],
+    }
+}
+
+impl Named for &CommandRegistration {
+    fn stored_name(self) -> &'static str {
+        self.command
+    }
+
+    fn type_name(self) -> &'static str {
+        (self.type_name)()
+    }
 }
 
 /// A command has no version: it has to read what it read before.
 fn compare_one(
     command: &CommandRegistration,
-    kept: &KeptCommand,
-    now: &KeptCommand,
+    kept: &KeptShape,
+    now: &KeptShape,
     comparison: &mut Comparison,
 ) {
     let name = command.command;
-    if kept.samples.is_empty() {
+    if kept.has_no_samples() {
         compare_unproven(command, kept, now, comparison);
         return;
     }
-    let failure = kept.samples.iter().find_map(|sample| {
-        let error = (command.read)(sample).err()?;
-        Some(format!("{sample} does not read: {error}"))
-    });
-    if let Some(failure) = failure {
+    let failure = |sample| reading::of_command(command, sample).err();
+    let given = kept.samples.iter().find_map(failure);
+    let is_picky = given.is_none() && fits(&kept.shape, &now.shape);
+    if let Some(failure) = given.or_else(|| kept.made.iter().find_map(failure)) {
+        let replace = format!(
+            "or, if the like was never sent, replace the made sample in the schema file at `commands` / `{name}` / `made` by one \
+             as it was really sent, in `samples` beside it"
+        );
         comparison.findings.push(
             Finding::new(
                 FindingKind::CommandChanged,
                 format!("command `{name}` does not read what it read before"),
             )
             .changed(differences(&kept.shape, &now.shape))
-            .breaks(failure)
+            .breaks(failure.said)
             .write([
                 "#[serde(default)] on a field that is new, #[serde(alias = \"…\")] on one that is renamed".to_owned(),
                 "or a new command beside it, under another name".to_owned(),
-            ]),
+            ])
+            .write(is_picky.then_some(replace)),
         );
-    } else if kept.shape != now.shape {
+    } else if kept.shape != now.shape || kept.opaque != now.opaque {
         comparison.additions.push(format!("command `{name}`: what it reads"));
-        let mut accepted = KeptCommand { shape: now.shape.clone(), samples: kept.samples.clone() };
-        let made = now.samples.iter().filter(|made| !kept.samples.contains(made));
-        accepted.samples.extend(made.cloned());
+        comparison.notes.extend(notes(command));
+        let mut accepted = KeptShape { samples: kept.samples.clone(), ..now.clone() };
+        accepted.made.clone_from(&kept.made);
+        if kept.shape != now.shape {
+            let known = |made: &&Sample| kept.samples.contains(made) || kept.made.contains(made);
+            accepted.made.extend(now.made.iter().filter(|made| !known(made)).cloned());
+        }
         comparison.accepted.commands.insert(name.to_owned(), accepted);
     }
 }
@@ -101,8 +117,8 @@ fn compare_one(
 /// Without a sample of what was sent, nothing proves that a command reads it.
 fn compare_unproven(
     command: &CommandRegistration,
-    kept: &KeptCommand,
-    now: &KeptCommand,
+    kept: &KeptShape,
+    now: &KeptShape,
     comparison: &mut Comparison,
 ) {
     let name = command.command;
@@ -117,7 +133,7 @@ fn compare_unproven(
         finding.breaks =
             "nothing that is kept here, but nothing proves that it reads what is sent".into();
         comparison.findings.push(finding);
-    } else if now.samples.is_empty() {
+    } else if now.has_no_samples() {
         comparison.findings.push(no_sample(command));
     } else {
         comparison.additions.push(format!("command `{name}`: samples of what it reads"));
@@ -127,15 +143,17 @@ fn compare_unproven(
 
 fn no_sample(command: &CommandRegistration) -> Finding {
     let name = command.command;
-    let opaque = (command.trace)().opaque;
-    let places = opaque.iter().map(|(path, why)| format!("`{path}` takes no made-up value: {why}"));
-    Finding::new(
-        FindingKind::NoSample,
-        format!("command `{name}`: no sample can be made of what it reads"),
-    )
-    .changed(places)
-    .breaks("nothing, but nothing proves that it reads what is sent")
-    .write([format!(
-        "JSON as it is sent into `commands` / `{name}` / `samples` of the schema file"
-    )])
+    Unshown {
+        headline: format!("command `{name}`: no sample can be made of what it reads"),
+        opaque: (command.trace)().opaque,
+        proves: "it reads what is sent",
+        json: "JSON as it is sent",
+        place: format!("`commands` / `{name}`"),
+    }
+    .finding()
+}
+
+/// What cannot be seen of a command, a line each.
+fn notes(command: &CommandRegistration) -> Vec<String> {
+    opaque::notes(&format!("command `{}`", command.command), &opaque::places(&(command.trace)()))
 }

@@ -5,18 +5,21 @@ use std::fmt;
 use super::file::SchemaFile;
 use super::finding::Finding;
 use super::program::Schema;
-use super::{aggregates, commands, events, names};
+use super::{aggregates, commands, events, names, projections};
 
 /// What a program has to say to its schema file.
 ///
 /// It is empty, by [`is_unchanged`](Self::is_unchanged), if the two fit each other as they are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Comparison {
     /// What breaks history.
     pub findings: Vec<Finding>,
     /// What is new and breaks nothing, a line each: to be accepted.
     pub additions: Vec<String>,
+    /// Where the shape of what is new says nothing, a line each: a change there is not seen, so that samples have to speak for
+    /// it; of a state, nobody but who changes it.
+    pub notes: Vec<String>,
     /// The file with the additions, and with all that it has kept.
     pub accepted: SchemaFile,
 }
@@ -27,7 +30,7 @@ impl Comparison {
         self.findings.is_empty() && self.additions.is_empty()
     }
 
-    /// Whether history breaks. What only waits for a sample breaks none.
+    /// Whether history breaks, or two shapes would stand under one version. What only waits for a sample breaks none.
     pub fn breaks_history(&self) -> bool {
         self.findings.iter().any(|finding| !finding.kind.waits_for_a_sample())
     }
@@ -39,13 +42,17 @@ impl fmt::Display for Comparison {
             let gap = if index == 0 { "" } else { "\n\n" };
             write!(f, "{gap}{finding}")?;
         }
-        if self.additions.is_empty() {
-            return Ok(());
-        }
-        let gap = if self.findings.is_empty() { "" } else { "\n\n" };
-        write!(f, "{gap}new, and not in the file:")?;
-        for addition in &self.additions {
-            write!(f, "\n    {addition}")?;
+        let mut gap = if self.findings.is_empty() { "" } else { "\n\n" };
+        let lists = [
+            ("new, and not in the file:", &self.additions),
+            ("what changes here is not seen:", &self.notes),
+        ];
+        for (heading, lines) in lists.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+            write!(f, "{gap}{heading}")?;
+            for line in lines {
+                write!(f, "\n    {line}")?;
+            }
+            gap = "\n\n";
         }
         Ok(())
     }
@@ -82,13 +89,13 @@ impl Schema {
     /// );
     /// ```
     pub fn held_against(&self, file: &SchemaFile) -> Comparison {
-        let mut comparison =
-            Comparison { findings: Vec::new(), additions: Vec::new(), accepted: file.clone() };
+        let mut comparison = Comparison { accepted: file.clone(), ..Comparison::default() };
         let program = self.to_file();
         names::compare(self, &mut comparison);
         events::compare(self, &program, file, &mut comparison);
         aggregates::compare(self, &program, file, &mut comparison);
         commands::compare(self, &program, file, &mut comparison);
+        projections::compare(&program, file, &mut comparison);
         comparison
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use annals::shape::{Field, Shape};
 
+use super::fit::{field_fits, fits};
+
 /// Where two shapes differ, a line each, by the path of the place from `$`.
 pub(super) fn differences(before: &Shape, after: &Shape) -> Vec<String> {
     let mut lines = Vec::new();
@@ -92,7 +94,7 @@ fn variants(
 }
 
 /// A shape in a line.
-fn words(shape: &Shape) -> String {
+pub(super) fn words(shape: &Shape) -> String {
     match serde_json::to_value(shape) {
         Ok(serde_json::Value::String(scalar)) => scalar,
         Ok(other) => other.to_string(),
@@ -129,6 +131,28 @@ impl Steps {
         let changed = changed.map(|(name, _)| name.clone()).collect();
         Self { added, removed, renamed, changed }
     }
+
+    /// Whether no mark is needed: at most, fields are new that need not be there, and are no `Option`, which has a mark.
+    fn are_for_nothing(&self, after: &BTreeMap<String, Field>, way: Way) -> bool {
+        let is_option = |name: &String| matches!(after[name].shape, Shape::Nullable(_));
+        let adds_nothing = match way {
+            Way::Direct => self.added.is_empty() || !self.added.iter().all(is_option),
+            Way::ByStep => self.added.is_empty(),
+        };
+        adds_nothing
+            && self.removed.is_empty()
+            && self.renamed.is_empty()
+            && self.changed.is_empty()
+    }
+}
+
+/// How today's struct comes by what was stored before.
+#[derive(Clone, Copy)]
+enum Way {
+    /// It reads that as it is.
+    Direct,
+    /// By a step.
+    ByStep,
 }
 
 /// What is needed to say how an event leads from one version to the next.
@@ -141,6 +165,8 @@ pub(super) struct Step<'a> {
     pub(super) to: u32,
     /// Whether the struct reads what was stored before as it is.
     pub(super) reads_as_it_is: bool,
+    /// Whether its fields can have marks.
+    pub(super) has_marks: bool,
 }
 
 impl Step<'_> {
@@ -149,20 +175,30 @@ impl Step<'_> {
         let (to, type_name) = (self.to, self.type_name);
         let from = to - 1;
         let on_type = |options: &str| format!("#[event(version = {to}{options})] on `{type_name}`");
-        if self.reads_as_it_is && !self.adds_options() {
-            return vec![on_type(&format!(", upcast(from = {from})"))];
-        }
+        let by_nothing = || vec![on_type(&format!(", upcast(from = {from})"))];
         let by_function =
             || vec![on_type(&format!(", upcast(from = {from}, with = path::to::a_function)"))];
-        let (Shape::Struct(before), Shape::Struct(after)) = (self.before, self.after) else {
-            return by_function();
+        let reads = self.reads_as_it_is && fits(self.before, self.after);
+        let way = if reads { Way::Direct } else { Way::ByStep };
+        let as_a_whole = || match way {
+            Way::Direct => by_nothing(),
+            Way::ByStep => by_function(),
         };
-        let steps = Steps::between(before, after);
-        // What is gone may be in what is new, which no default knows; and being optional has no mark of its own.
-        let becomes = !steps.removed.is_empty() && !steps.added.is_empty();
-        let is_marked = |name: &String| before[name].shape != after[name].shape;
-        if becomes || !steps.changed.iter().all(is_marked) {
+        let (Shape::Struct(before), Shape::Struct(after)) = (self.before, self.after) else {
+            return as_a_whole();
+        };
+        if !self.has_marks {
+            return as_a_whole();
+        }
+        let mut steps = Steps::between(before, after);
+        steps.renamed.retain(|(old, new)| !after[new].aliases.contains(old));
+        steps.changed.retain(|name| !field_fits(&before[name], &after[name]));
+        // What is gone may be in what is new, which no default knows.
+        if !steps.removed.is_empty() && !steps.added.is_empty() {
             return by_function();
+        }
+        if steps.are_for_nothing(after, way) {
+            return by_nothing();
         }
         let removed = steps.removed.iter().map(|name| format!(", removed(since = {to}, {name:?})"));
         let removed = removed.collect::<Vec<_>>().concat();
@@ -180,21 +216,14 @@ impl Step<'_> {
             }
         }
         for name in &steps.changed {
-            on_field(name, ", convert_with = path::to::a_function");
+            let (before, after) = (&before[name], &after[name]);
+            let is_retyped = !fits(&before.shape, &after.shape);
+            let convert = if is_retyped { ", convert_with = path::to::a_function" } else { "" };
+            // It may be absent in what is stored, and there is nothing to convert then.
+            let becomes_required = before.optional && !after.optional;
+            let default = if becomes_required { ", default = …" } else { "" };
+            on_field(name, &format!("{convert}{default}"));
         }
         lines
-    }
-
-    /// Whether fields that may be null are all that is new.
-    fn adds_options(&self) -> bool {
-        let (Shape::Struct(before), Shape::Struct(after)) = (self.before, self.after) else {
-            return false;
-        };
-        let steps = Steps::between(before, after);
-        let is_option = |name: &String| matches!(after[name].shape, Shape::Nullable(_));
-        steps.removed.is_empty()
-            && steps.renamed.is_empty()
-            && steps.changed.is_empty()
-            && steps.added.iter().all(is_option)
     }
 }

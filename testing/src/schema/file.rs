@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{fs, process};
 
-use annals::shape::Shape;
+use annals::shape::{Shape, StateShape, Traced};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::duplicates;
+use super::layout::indented;
+use super::sample::Sample;
+use super::{duplicates, opaque};
 
 /// The format of the file. A reader of another refuses it.
 const FORMAT: u32 = 1;
@@ -29,9 +31,26 @@ pub struct SchemaFile {
     /// Aggregates by their categories.
     pub aggregates: BTreeMap<String, KeptAggregate>,
     /// Commands by their names.
-    pub commands: BTreeMap<String, KeptCommand>,
+    pub commands: BTreeMap<String, KeptShape>,
     /// Events by their stored names.
     pub events: BTreeMap<String, KeptEvent>,
+    /// Projections by the names under which their checkpoints are kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub projections: BTreeMap<String, KeptProjection>,
+    /// The names of queries.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub queries: BTreeSet<String>,
+}
+
+/// What is kept of a projection: nothing that breaks, since its rows come from events; but where they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptProjection {
+    /// The name of its table.
+    pub table: String,
+    /// Its version.
+    pub version: u32,
 }
 
 /// What is kept of an aggregate.
@@ -55,17 +74,17 @@ pub struct KeptSnapshot {
     pub version: u32,
     /// The state's shape.
     pub shape: Shape,
+    /// Where the shape says nothing, by path from `$`: a change there is not seen.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub opaque: BTreeSet<String>,
 }
 
-/// What is kept of a command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct KeptCommand {
-    /// Its shape.
-    pub shape: Shape,
-    /// JSON that it has to read.
-    pub samples: Vec<Value>,
+impl KeptSnapshot {
+    /// What is kept of a state at a version.
+    pub(super) fn of(version: u32, state: &StateShape) -> Self {
+        let opaque = opaque::in_shape(&state.shape).into_keys().collect();
+        Self { version, shape: state.shape.clone(), opaque }
+    }
 }
 
 /// What is kept of an event.
@@ -77,18 +96,42 @@ pub struct KeptEvent {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<String>,
     /// Every version that was ever accepted.
-    pub versions: BTreeMap<u32, KeptVersion>,
+    pub versions: BTreeMap<u32, KeptShape>,
 }
 
-/// What is kept of one version of an event.
+/// What is kept of a version of an event, or of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct KeptVersion {
+pub struct KeptShape {
     /// Its shape.
     pub shape: Shape,
-    /// JSON of this version, which every later release has to read: made, or given by hand.
-    pub samples: Vec<Value>,
+    /// Where the shape says nothing, by path from `$`: there the samples speak for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub opaque: BTreeSet<String>,
+    /// JSON that every later release has to read: as it was really stored or sent, given by hand.
+    pub samples: Vec<Sample>,
+    /// The same, made of the shape. Where a step of the program refuses one, it gives way to one that is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Sample>,
+}
+
+impl KeptShape {
+    pub(super) fn of(traced: Traced) -> Self {
+        let opaque = opaque::places(&traced).into_keys().collect();
+        let made = made(&traced);
+        Self { shape: traced.shape, opaque, samples: Vec::new(), made }
+    }
+
+    /// All samples: given, then made.
+    pub(super) fn all_samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().chain(&self.made)
+    }
+
+    /// Whether nothing shows what was stored.
+    pub(super) const fn has_no_samples(&self) -> bool {
+        self.samples.is_empty() && self.made.is_empty()
+    }
 }
 
 impl Default for SchemaFile {
@@ -98,6 +141,8 @@ impl Default for SchemaFile {
             aggregates: BTreeMap::new(),
             commands: BTreeMap::new(),
             events: BTreeMap::new(),
+            projections: BTreeMap::new(),
+            queries: BTreeSet::new(),
         }
     }
 }
@@ -121,13 +166,21 @@ impl SchemaFile {
 
     /// Reads the text of a file.
     fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("it is empty; restore it from git".to_owned());
+        }
+        if text.starts_with('\u{feff}') {
+            let mark =
+                "it begins with a byte order mark, as some editors put it; restore it from git";
+            return Err(mark.to_owned());
+        }
         if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<<")) {
             return Err(format!(
-                "a merge conflict is left at line {}; keep both sides, since each was accepted, and renumber a version that both have",
+                "a merge conflict is left at line {}; keep both sides, since each was accepted, and renumber a version that both have; or restore it from git",
                 line + 1
             ));
         }
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(text).map_err(|error| no_json(&error))?;
         let format = value.get("format").and_then(Value::as_u64);
         if format != Some(FORMAT.into()) {
             let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
@@ -144,10 +197,10 @@ impl SchemaFile {
     ///
     /// By a bug of annals-testing only.
     pub fn to_json(&self) -> String {
-        let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| {
+        let text = serde_json::to_string(self).unwrap_or_else(|error| {
             panic!("bug in annals-testing: a schema cannot be written: {error}")
         });
-        text + "\n"
+        indented(&text) + "\n"
     }
 
     /// Writes the file as a whole: who reads it at the same time sees the old one or the new one.
@@ -159,6 +212,22 @@ impl SchemaFile {
         let path = path.as_ref();
         replace(path, &self.to_json()).map_err(|error| FileError::new("write", path, &error))
     }
+}
+
+/// What was made of a shape: also what a `Value` does not hold.
+fn made(traced: &Traced) -> Vec<Sample> {
+    let beyond = traced.beyond.iter().filter_map(|json| json.parse().ok());
+    traced.samples.iter().cloned().map(Sample::from).chain(beyond).collect()
+}
+
+/// Says that a text is no JSON, and what to do.
+fn no_json(error: &serde_json::Error) -> String {
+    let advice = if error.is_eof() {
+        "it was cut off: restore it from git"
+    } else {
+        "it is no JSON any more: restore it from git, or mend that line"
+    };
+    format!("{error}; {advice}")
 }
 
 /// Puts a new file in the place of what is there.

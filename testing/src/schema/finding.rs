@@ -16,6 +16,8 @@ pub struct Finding {
     pub breaks: String,
     /// What to write, a line each, and where.
     pub write: Vec<String>,
+    /// Whether nothing that is stored breaks by it.
+    pub(super) is_harmless: bool,
 }
 
 /// A kind of [`Finding`].
@@ -26,8 +28,12 @@ pub enum FindingKind {
     ShapeChanged,
     /// A sample of an earlier version, or of this one, does not read.
     NoWayUp,
-    /// An event is at a lower version than before.
+    /// A field of an earlier version is not there any more, and was neither removed nor renamed, nor is it used by a step.
+    FieldLeftBehind,
+    /// An event is at a lower version than before, or the snapshots of an aggregate are.
     VersionFell,
+    /// Readers of a version that `readable_from` names refuse or misread what is stored today.
+    NotReadableFrom,
     /// An event is not there any more, under its stored name or an alias.
     EventVanished,
     /// An event has another stored name.
@@ -50,21 +56,26 @@ pub enum FindingKind {
     CommandRenamed,
     /// A command does not read what it read before.
     CommandChanged,
+    /// What an event writes, it does not read, or reads as something else.
+    NotReadBack,
     /// No sample can be made of a version or a command, and none is given.
     NoSample,
+    /// A step of the program refuses a sample that was made up: only one that was really stored can tell.
+    MadeSampleRefused,
 }
 
 impl FindingKind {
     /// Whether only a person can help, by a sample in the file: accepting writes the file, and then says so.
     pub(super) const fn waits_for_a_sample(self) -> bool {
-        matches!(self, Self::NoSample)
+        matches!(self, Self::NoSample | Self::MadeSampleRefused)
     }
 }
 
 impl Finding {
     pub(super) fn new(kind: FindingKind, headline: impl Into<String>) -> Self {
         let headline = headline.into();
-        Self { kind, headline, changed: Vec::new(), breaks: String::new(), write: Vec::new() }
+        let (changed, breaks, write) = Default::default();
+        Self { kind, headline, changed, breaks, write, is_harmless: false }
     }
 
     pub(super) fn changed(mut self, lines: impl IntoIterator<Item = String>) -> Self {
@@ -75,6 +86,12 @@ impl Finding {
     pub(super) fn breaks(mut self, what: impl Into<String>) -> Self {
         self.breaks = what.into();
         self
+    }
+
+    /// Says what there is instead of history that breaks.
+    pub(super) fn breaks_nothing(mut self, why: impl Into<String>) -> Self {
+        self.is_harmless = true;
+        self.breaks(why)
     }
 
     pub(super) fn write(mut self, lines: impl IntoIterator<Item = String>) -> Self {

@@ -1,5 +1,6 @@
 //! Names that stand for two things.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 
 use super::compare::{Comparison, short};
@@ -8,21 +9,21 @@ use super::program::Schema;
 
 pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
     let events = schema.present_events().flat_map(|event| {
-        let type_name = (event.event.type_name)();
+        let own = Bearer::new(event.event.type_name, event.event.type_id);
         let aliases = event.event.aliases.iter();
-        let aliases = aliases.map(move |alias| (*alias, Bearer { type_name, is_alias: true }));
-        std::iter::once((event.event.name, Bearer { type_name, is_alias: false })).chain(aliases)
+        let aliases = aliases.map(move |alias| (*alias, Bearer { is_alias: true, ..own }));
+        std::iter::once((event.event.name, own)).chain(aliases)
     });
     clashes("the stored event name", "event(name", events, comparison);
-    let categories = schema.aggregates.iter().map(|aggregate| {
-        let type_name = (aggregate.type_name)();
-        (aggregate.category, Bearer { type_name, is_alias: false })
-    });
+    let categories = schema
+        .aggregates
+        .iter()
+        .map(|aggregate| (aggregate.category, Bearer::new(aggregate.type_name, aggregate.type_id)));
     clashes("the category", "aggregate(category", categories, comparison);
-    let commands = schema.commands.iter().map(|command| {
-        let type_name = (command.type_name)();
-        (command.command, Bearer { type_name, is_alias: false })
-    });
+    let commands = schema
+        .commands
+        .iter()
+        .map(|command| (command.command, Bearer::new(command.type_name, command.type_id)));
     clashes("the name of command", "command(name", commands, comparison);
 }
 
@@ -30,7 +31,15 @@ pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Bearer<'a> {
     type_name: &'a str,
+    /// Two types may have one name: of two releases of a crate, or of two blocks of one function.
+    type_id: TypeId,
     is_alias: bool,
+}
+
+impl Bearer<'_> {
+    fn new(type_name: fn() -> &'static str, type_id: fn() -> TypeId) -> Self {
+        Self { type_name: type_name(), type_id: type_id(), is_alias: false }
+    }
 }
 
 fn clashes<'a>(
@@ -46,11 +55,16 @@ fn clashes<'a>(
     for (name, mut bearers) in bearers {
         // Its own name before an alias, which says nothing more of the same type.
         bearers.sort_unstable();
-        bearers.dedup_by_key(|bearer| bearer.type_name);
+        bearers.dedup_by_key(|bearer| bearer.type_id);
         let [one, others @ ..] = &bearers[..] else { continue };
         for other in others {
             let (first, second) = (one.type_name, other.type_name);
-            let headline = format!("{what} `{name}` stands for both `{first}` and `{second}`");
+            let types = if first == second {
+                format!("two types `{first}`, of two releases of a crate or of two blocks")
+            } else {
+                format!("both `{first}` and `{second}`")
+            };
+            let headline = format!("{what} `{name}` stands for {types}");
             comparison.findings.push(
                 Finding::new(FindingKind::NameClash, headline)
                     .breaks(format!("what is stored as `{name}` may be read as either"))

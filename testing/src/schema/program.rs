@@ -1,11 +1,13 @@
 //! What the program stores: all that it registers.
 
 use annals::event::EventName;
-use annals::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
-use annals::shape::Traced;
-use annals::{Aggregate, Event, HandledBy};
+use annals::registry::{
+    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
+    QueryRegistration,
+};
+use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection};
 
-use super::file::{KeptAggregate, KeptCommand, KeptEvent, KeptSnapshot, KeptVersion, SchemaFile};
+use super::file::{KeptAggregate, KeptEvent, KeptProjection, KeptShape, KeptSnapshot, SchemaFile};
 
 /// The stored names of a program, with the shapes of what stands under them.
 ///
@@ -16,6 +18,8 @@ pub struct Schema {
     pub(super) events: Vec<EventRegistration>,
     pub(super) aggregates: Vec<AggregateRegistration>,
     pub(super) commands: Vec<CommandRegistration>,
+    pub(super) projections: Vec<ProjectionRegistration>,
+    pub(super) queries: Vec<QueryRegistration>,
 }
 
 impl Schema {
@@ -30,6 +34,8 @@ impl Schema {
             events: EventRegistration::all().copied().collect(),
             aggregates: AggregateRegistration::all().copied().collect(),
             commands: CommandRegistration::all().copied().collect(),
+            projections: ProjectionRegistration::all().copied().collect(),
+            queries: QueryRegistration::all().copied().collect(),
         };
         // Linking decides the order of registrations; a message should not depend on it.
         schema.events.sort_by_key(|event| (event.event.type_name)());
@@ -56,6 +62,20 @@ impl Schema {
     #[must_use]
     pub fn with_command<A: Aggregate, C: HandledBy<A>>(mut self) -> Self {
         self.commands.push(CommandRegistration::of::<A, C>());
+        self
+    }
+
+    /// Takes a projection: its name, its version and its table.
+    #[must_use]
+    pub fn with_projection<P: Projection>(mut self) -> Self {
+        self.projections.push(ProjectionRegistration::of::<P>());
+        self
+    }
+
+    /// Takes a query.
+    #[must_use]
+    pub fn with_query<Q: HandledQuery>(mut self) -> Self {
+        self.queries.push(QueryRegistration::of::<Q>());
         self
     }
 
@@ -89,9 +109,13 @@ impl Schema {
             file.aggregates.insert(aggregate.category.to_owned(), kept_aggregate(aggregate));
         }
         for command in &self.commands {
-            let Traced { shape, samples, .. } = (command.trace)();
-            file.commands.insert(command.command.to_owned(), KeptCommand { shape, samples });
+            file.commands.insert(command.command.to_owned(), KeptShape::of((command.trace)()));
         }
+        for projection in &self.projections {
+            let (table, version) = (projection.table.to_owned(), projection.version);
+            file.projections.insert(projection.name.to_owned(), KeptProjection { table, version });
+        }
+        file.queries = self.queries.iter().map(|query| query.query.to_owned()).collect();
         file
     }
 
@@ -99,8 +123,8 @@ impl Schema {
         // What is older than `oldest` is refused, even where its struct is still there.
         let structs = all_structs(&event.event).filter(|name| name.version >= event.event.oldest);
         let versions = structs.filter_map(|name| {
-            let Traced { shape, samples, .. } = (self.struct_of(event, name.version)?.trace)();
-            Some((name.version, KeptVersion { shape, samples }))
+            let earlier = self.struct_of(event, name.version)?;
+            Some((name.version, KeptShape::of((earlier.trace)())))
         });
         KeptEvent {
             aliases: event.event.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
@@ -113,10 +137,7 @@ fn kept_aggregate(aggregate: &AggregateRegistration) -> KeptAggregate {
     let snapshot = (aggregate.snapshot).zip((aggregate.snapshot_shape)());
     KeptAggregate {
         events: aggregate.events.iter().map(|event| event.name.to_owned()).collect(),
-        snapshot: snapshot.map(|(policy, state)| KeptSnapshot {
-            version: policy.version(),
-            shape: state.shape.clone(),
-        }),
+        snapshot: snapshot.map(|(policy, state)| KeptSnapshot::of(policy.version(), state)),
     }
 }
 

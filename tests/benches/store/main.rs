@@ -1,5 +1,8 @@
 //! The store on PostgreSQL beside the same by hand: `cargo bench -p annals-tests --bench store`.
 //!
+//! With `-- ten-million`, it tells instead what an append costs at ten thousand, a million and ten million stored events,
+//! which SQL stores at once: it takes a few minutes and 5 GB.
+//!
 //! Both run on one server, on the same tables, in turns. The server is the one at `DATABASE_URL`; without it, a private one
 //! that does not wait for the disk, which shows what Annals adds at its worst.
 
@@ -14,8 +17,11 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
+mod full;
+mod latency;
 #[path = "../measure.rs"]
 mod measure;
+mod projection;
 mod raw;
 
 use measure::{Times, sorted};
@@ -97,6 +103,10 @@ async fn main() {
     let cold = CommandBus::builder(store.clone()).build().expect("a bus");
     let warm = CommandBus::builder(store.clone()).cache(10_000).build().expect("a bus");
     let pool = raw::pool(database.url(), 20).await;
+    if std::env::args().any(|argument| argument == "ten-million") {
+        full::costs(&store).await;
+        return;
+    }
     let mut bench = Bench { store, cold, warm, pool, bounds_missed: 0 };
     bench.load_long_stream().await;
     bench.load_snapshot().await;
@@ -106,8 +116,11 @@ async fn main() {
     bench.many_clients(true).await;
     bench.hot_stream().await;
     bench.large_append().await;
+    bench.catch_up().await;
     bench.full_log().await;
-    bench.latency().await;
+    latency::of_a_wait(&bench.store).await;
+    latency::of_a_subscription(&bench.store).await;
+    projection::latency(&bench.store).await;
     println!("\n{} bounds are not met", bench.bounds_missed);
     if bench.bounds_missed > 0 {
         std::process::exit(1);
@@ -275,6 +288,18 @@ impl Bench {
         self.rate("append of 1,000 events", &annals, &raw, EVENTS, 0.9);
     }
 
+    /// A projection that reads the log from its beginning.
+    async fn catch_up(&mut self) {
+        let (annals, raw) = projection::catch_up(&self.store, &self.pool).await;
+        self.rate(
+            "projection catch-up, 100,000 events over 1,000 rows",
+            &annals,
+            &raw,
+            projection::events(),
+            0.7,
+        );
+    }
+
     /// The same append to a log of ten thousand events and to one of a million.
     async fn full_log(&mut self) {
         const APPENDS: usize = 200;
@@ -300,36 +325,6 @@ impl Bench {
         let (before, after) = (sorted(before), sorted(after));
         println!("append to a log of a million events, µs, beside one of a few ten thousand");
         self.show(&after, &before, APPENDS, ratio(&after, &before), None);
-    }
-
-    /// From the commit of an append to a reader of another program.
-    async fn latency(&mut self) {
-        const APPENDS: usize = 1_000;
-        let options = (*self.store.pool().connect_options()).clone();
-        let pool =
-            sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
-        let reader = PostgresStore::from_pool(pool).await.expect("a reader");
-        let mut times = Vec::new();
-        for number in 0..APPENDS {
-            let head = reader.head().await.unwrap();
-            let waiting = tokio::spawn({
-                let reader = reader.clone();
-                async move {
-                    reader.wait_for_events(head).await.unwrap();
-                    Instant::now()
-                }
-            });
-            tokio::time::sleep(raw::POLL).await;
-            let stream = StreamId::new("tally", format!("latency-{number}"));
-            let append = Append::new(stream, Expected::NoStream, events(1));
-            self.store.append(vec![append]).await.unwrap();
-            let committed = Instant::now();
-            times.push(waiting.await.unwrap().saturating_duration_since(committed));
-        }
-        times.sort_unstable();
-        let at = |share: f64| times[(share * (APPENDS - 1) as f64) as usize].as_secs_f64() * 1e3;
-        println!("from commit to a reader in another program, ms");
-        println!("    p50 {:.2}   p99 {:.2}", at(0.5), at(0.99));
     }
 
     async fn fill(&self, tally: &str, count: usize) {

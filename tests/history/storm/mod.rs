@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use annals::{EventStore, EventStoreExt, Position, ReadAll, RowKey, StreamId};
+use annals::projection::ModelDefinition;
+use annals::read_model::{ColumnKind, ModelTable, RowKey, Table, TableColumn, Value};
+use annals::{EventStore, EventStoreExt, Position, ReadAll, StreamId};
 use fastrand::Rng;
 use futures::TryStreamExt;
 use tokio::sync::watch;
@@ -28,8 +30,16 @@ const OWNERS: usize = 3;
 /// How many streams all writers write to, beside those of their own.
 const STREAMS: usize = 8;
 
-/// The read model of the rows that are written together with events.
-const ROWS: &str = "storm";
+/// The table of the rows that are written together with events.
+const ROWS: ModelTable = ModelTable {
+    table: &Table::new("storm", &[TableColumn::new("key", ColumnKind::Text, false)], &[0]),
+    version: 1,
+    generation: 1,
+};
+
+fn key(key: String) -> RowKey {
+    RowKey(vec![Value::Text(key)])
+}
 
 /// How many faults of a history are shown.
 const SHOWN: usize = 20;
@@ -49,6 +59,11 @@ where
 {
     let Weather { seed, length, .. } = weather;
     println!("storm `{name}`: ANNALS_STORM_SEED={seed}, {length:?}");
+    if let Some(units) = store.unit_of_work() {
+        let ModelTable { table, version, .. } = ROWS;
+        let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
+        units.prepare(&definition).await.expect("the table is made");
+    }
     let mut rng = Rng::with_seed(seed);
     let until = Instant::now() + length;
     let (tell_end, end) = watch::channel(None);
@@ -138,10 +153,10 @@ async fn look(store: &impl EventStore, history: &mut History) {
         history.streams.push((stream_id, events.iter().map(Entry::from).collect()));
     }
     if let Some(units) = store.unit_of_work() {
-        let keys = history.calls.iter().filter_map(|call| call.row.clone()).map(RowKey);
+        let keys = history.calls.iter().filter_map(|call| call.row.clone()).map(key);
         let keys: Vec<RowKey> = keys.collect();
-        let rows = units.rows(ROWS, &keys).await.expect("rows are read");
-        history.rows = rows.into_iter().flatten().map(|row| row.key.0).collect();
+        let rows = units.rows(&ROWS, &keys, &[]).await.expect("rows are read");
+        history.rows = rows.iter().map(|row| ROWS.table.key_of(row).to_string()).collect();
     }
     for (stream_id, key) in keys {
         let kept = store.find_key(&stream_id, &key).await.expect("a key is looked up");

@@ -3,16 +3,17 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use annals::read_model::Row;
 use annals::{
-    Append, ContentHash, EventStore, Expected, KeyClaim, KeyOwner, NewEvent, Payload, Row,
-    RowChange, RowKey, StreamId, UnitOfWork,
+    Append, ContentHash, EventStore, Expected, KeyClaim, KeyOwner, NewEvent, Payload, RowChange,
+    StreamId, UnitOfWork,
 };
 use fastrand::Rng;
 use futures::future::poll_fn;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ROWS, STREAMS, Weather};
+use super::{ROWS, STREAMS, Weather, key};
 use crate::history::record::{Call, Sent, Told};
 
 /// In this time any store answers, through any fault of the storms.
@@ -176,8 +177,8 @@ impl Writer {
 
 /// A unit of work that writes a row together with events.
 fn unit(appends: &[Append], row: &str) -> UnitOfWork {
-    let row = Row { key: RowKey(row.to_owned()), data: Payload::new("{}") };
-    let unit = UnitOfWork::new().row(RowChange::Upsert { model: ROWS.to_owned(), row });
+    let row = Row(key(row.to_owned()).0);
+    let unit = UnitOfWork::new().row(RowChange::Upsert { table: ROWS, row });
     appends.iter().cloned().fold(unit, UnitOfWork::append)
 }
 

@@ -10,7 +10,7 @@ use annals::{
 use futures::FutureExt;
 use serde_json::json;
 
-use super::units::{ensure_fenced, reader, row_says, upsert};
+use super::units::{ensure_fenced, prepare, reader, row_says, upsert};
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::race::{ROUNDS, race};
 
@@ -18,6 +18,7 @@ use crate::conformance::race::{ROUNDS, race};
 const LONG: Duration = Duration::from_hours(1);
 
 pub(super) async fn a_lease_has_one_owner<S: UnitOfWorkStore>(store: S) -> Verdict {
+    prepare(&store).await?;
     let id = reader("lease");
     let first = claimed(&store, &id, "one", LONG).await?;
     ensure!(first.epoch > 0, "the first epoch is 0, which stands for no lease");
@@ -64,6 +65,7 @@ pub(super) async fn a_raced_lease_has_one_owner<S: UnitOfWorkStore + Clone>(stor
 }
 
 pub(super) async fn a_takeover_raises_the_epoch<S: UnitOfWorkStore>(store: S) -> Verdict {
+    prepare(&store).await?;
     let id = reader("lease");
     let mut before: Vec<Fence> = Vec::new();
     let never = Fence { id: id.clone(), epoch: 0 };
@@ -85,6 +87,7 @@ pub(super) async fn a_takeover_raises_the_epoch<S: UnitOfWorkStore>(store: S) ->
 }
 
 pub(super) async fn a_released_lease_passes_on_at_once<S: UnitOfWorkStore>(store: S) -> Verdict {
+    prepare(&store).await?;
     let id = reader("lease");
     let mut fence = claimed(&store, &id, "one", LONG).await?;
     for owner in ["two", "two", "one", ""] {
@@ -101,6 +104,7 @@ pub(super) async fn a_released_lease_passes_on_at_once<S: UnitOfWorkStore>(store
 }
 
 pub(super) async fn a_lease_that_has_passed_on_stays<S: UnitOfWorkStore>(store: S) -> Verdict {
+    prepare(&store).await?;
     let id = reader("lease");
     let late = claimed(&store, &id, "one", Duration::ZERO).await?;
     let fence = claimed(&store, &id, "two", LONG).await?;
@@ -115,6 +119,7 @@ pub(super) async fn a_lease_that_has_passed_on_stays<S: UnitOfWorkStore>(store: 
 pub(super) async fn a_lease_lost_while_writing_stops_the_writer<S: UnitOfWorkStore + Clone>(
     store: S,
 ) -> Verdict {
+    prepare(&store).await?;
     for round in 0..u64::from(ROUNDS) {
         let id = reader(&format!("race {round}"));
         let late = claimed(&store, &id, "one", Duration::ZERO).await?;

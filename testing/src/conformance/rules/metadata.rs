@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use annals::{Append, EventStore, Expected, Metadata, Receipt, Timestamp};
+use annals::{Append, EventFilter, EventStore, Expected, Metadata, ReadStream, Receipt, Timestamp};
 
 use crate::conformance::broken::{Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, changed, event, events_of, log_of, store_numbers, store_one, stream,
+    COUNTED, append, changed, ensure_untouched, event, events_of, filtered, log_of,
+    of_several_releases, store_numbers, store_one, stream,
 };
 use crate::conformance::race::race;
 
@@ -60,6 +61,22 @@ pub(super) async fn stored_names_come_back_as_they_were<S: EventStore>(store: S)
         ensure_eq!(read.id, stored.id, "the id of the event");
     }
     Ok(())
+}
+
+pub(super) async fn old_versions_come_back_beside_new_ones<S: EventStore>(store: S) -> Verdict {
+    let (a, given) = (stream("a"), of_several_releases());
+    for event in &given {
+        let one = Append::new(a.clone(), Expected::Any, vec![event.clone()]);
+        store_one(&store, one).await?;
+    }
+    ensure_untouched(&events_of(&store, &a).await?, &given, "in the stream")?;
+    ensure_untouched(&log_of(&store).await?, &given, "in the log")?;
+    // Who follows an event asks for all of its names.
+    let filter = EventFilter::all().event_types([COUNTED, "ConformanceAdded"]);
+    ensure_untouched(&filtered(&store, filter).await?, &given, "in the log by its names")?;
+    let backwards = store.stream_page(&ReadStream::new(a).backwards()).await?;
+    let given: Vec<_> = given.into_iter().rev().collect();
+    ensure_untouched(&backwards.events, &given, "in the stream backwards")
 }
 
 pub(super) async fn recorded_at_never_decreases_within_a_stream<S: EventStore + Clone>(

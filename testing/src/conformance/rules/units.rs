@@ -3,20 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals::projection::ModelDefinition;
+use annals::read_model::{
+    ColumnKind, ModelTable, Row, RowKey, Select, Table, TableColumn, Value as Cell,
+};
 use annals::{
-    CheckpointChange, CheckpointId, Deadline, DeadlineChange, Expected, Fence, Metadata,
-    OutgoingCommand, Payload, Position, ReadModelStore, Row, RowChange, RowKey, Timestamp,
+    Append, CheckpointChange, CheckpointId, Deadline, DeadlineChange, Expected, Fence, Metadata,
+    OutgoingCommand, Payload, Position, ReadModelStore, RowChange, StoreError, Timestamp,
     UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use serde_json::{Value, json};
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, changed, claim, conflict, ensure_invalid, ensure_numbers, event, events_of, key_used,
-    store_one, stream,
+    append, changed, claim, conflict, ensure_invalid, ensure_numbers, ensure_untouched, event,
+    events_of, key_used, log_of, of_several_releases, store_one, stream,
 };
 
-const MODEL: &str = "conformance_rows";
+const COLUMNS: &[TableColumn] = &[
+    TableColumn::new("key", ColumnKind::Text, false),
+    TableColumn::new("says", ColumnKind::Json, false),
+];
+const ROWS: ModelTable = model(&Table::new("conformance_rows", COLUMNS, &[0]));
+const OTHERS: ModelTable = model(&Table::new("conformance_others", COLUMNS, &[0]));
+
 const DUE: Timestamp = Timestamp::from_micros(1_772_366_400_000_000);
 
 pub(super) async fn a_unit_of_work_is_done_whole<S: UnitOfWorkStore>(store: S) -> Verdict {
@@ -27,6 +37,17 @@ pub(super) async fn a_unit_of_work_is_done_whole<S: UnitOfWorkStore>(store: S) -
     ensure_done(&store, &fence, 1).await?;
     store.commit(unit(&fence, 2)).await?;
     ensure_done(&store, &fence, 2).await
+}
+
+pub(super) async fn a_unit_keeps_old_versions_as_they_were<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (fence, given) = (leased(&store).await?, of_several_releases());
+    let mut work = unit(&fence, 1);
+    work.appends = vec![Append::new(stream("old"), Expected::NoStream, given.clone())];
+    store.commit(work).await?;
+    ensure_untouched(&events_of(&store, &stream("old")).await?, &given, "in the stream")?;
+    ensure_untouched(&log_of(&store).await?, &given, "in the log")
 }
 
 pub(super) async fn a_conflict_undoes_all<S: UnitOfWorkStore>(store: S) -> Verdict {
@@ -80,6 +101,56 @@ pub(super) async fn a_stale_lease_undoes_all<S: UnitOfWorkStore>(store: S) -> Ve
     Ok(())
 }
 
+pub(super) async fn a_checkpoint_never_moves_back_under_one_epoch<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let fence = leased(&store).await?;
+    store.commit(unit(&fence, 1)).await?;
+    store.commit(unit(&fence, 2)).await?;
+    let moved = |fence: &Fence, position: u64| CheckpointChange {
+        fence: fence.clone(),
+        position: Position::from(position),
+    };
+    for to in [0, 1] {
+        let mut back = unit(&fence, 3);
+        back.checkpoint = Some(moved(&fence, to));
+        ensure_moved_back(store.commit(back.clone()).await, 2, to)?;
+        ensure_moved_back(store.write_rows(back.rows, moved(&fence, to)).await, 2, to)?;
+        ensure_moved_back(store.write_rows(Vec::new(), moved(&fence, to)).await, 2, to)?;
+        ensure_done(&store, &fence, 2).await?;
+    }
+    // Where it stands, it may be kept; and a renewed lease is the same.
+    store.write_rows(Vec::new(), moved(&fence, 2)).await?;
+    let fence = leased(&store).await?;
+    ensure_moved_back(store.write_rows(Vec::new(), moved(&fence, 1)).await, 2, 1)?;
+    store.commit(unit(&fence, 3)).await?;
+    // Who resets a reader claims its lease anew, and begins anywhere once.
+    store.release_lease(&fence).await?;
+    let fence = leased(&store).await?;
+    store.write_rows(Vec::new(), moved(&fence, 1)).await?;
+    ensure_moved_back(store.write_rows(Vec::new(), moved(&fence, 0)).await, 1, 0)?;
+    ensure_eq!(store.checkpoint(&fence.id).await?, Some(Position::from(1)), "the checkpoint");
+    Ok(())
+}
+
+/// Ends the rule unless a move back was refused, with both positions told.
+fn ensure_moved_back<T: std::fmt::Debug>(
+    answer: Result<T, WriteError>,
+    stands: u64,
+    back: u64,
+) -> Verdict {
+    match answer {
+        Err(WriteError::MovedBack { position, to, .. })
+            if (position.get(), to.get()) == (stands, back) =>
+        {
+            Ok(())
+        }
+        other => {
+            Err(Found(format!("a move from {stands} back to {back} was answered with {other:?}")))
+        }
+    }
+}
+
 pub(super) async fn a_unit_sent_again_is_not_done_again<S: UnitOfWorkStore>(store: S) -> Verdict {
     let fence = leased(&store).await?;
     let work = unit(&fence, 1);
@@ -119,8 +190,8 @@ pub(super) async fn rows_are_kept_by_model_and_key<S: UnitOfWorkStore>(store: S)
     rows.push(delete("gone"));
     rows.push(upsert("a", &json!("changed")));
     rows.push(delete("was never there"));
-    let other = Row { key: RowKey("b".to_owned()), data: Payload::new("\"of another model\"") };
-    rows.push(RowChange::Upsert { model: "conformance_others".to_owned(), row: other.clone() });
+    let other = row("b", &json!("of another model"));
+    rows.push(RowChange::Upsert { table: OTHERS, row: other.clone() });
     let moved = CheckpointChange { fence: fence.clone(), position: Position::from(7) };
     store.write_rows(rows, moved).await?;
     ensure_eq!(store.checkpoint(&fence.id).await?, Some(Position::from(7)), "the checkpoint");
@@ -130,26 +201,30 @@ pub(super) async fn rows_are_kept_by_model_and_key<S: UnitOfWorkStore>(store: S)
         ensure_eq!(row_says(&store, key).await?, Some(expected), "the row of key {key:?}");
     }
     ensure_eq!(row_says(&store, "gone").await?, None, "a row that was deleted");
-    let asked = ["b", "nobody", "a", "b"].map(|key| RowKey(key.to_owned()));
-    let found = store.rows(MODEL, &asked).await?;
-    let found: Vec<_> = found.iter().map(|row| row.as_ref().map(|row| &*row.key.0)).collect();
-    ensure_eq!(found, vec![Some("b"), None, Some("a"), Some("b")], "the rows in the order of keys");
-    let other_row = store.rows("conformance_others", &asked[..1]).await?;
-    ensure_eq!(other_row, vec![Some(other)], "the row of another model");
+    let asked = ["b", "nobody", "a", "b"].map(key);
+    let found = store.rows(&ROWS, &asked, &[]).await?;
+    let mut found: Vec<_> = found.iter().map(key_of).collect();
+    found.sort_unstable();
+    ensure_eq!(found, ["a", "b"], "the rows that have one of the keys, each once");
+    let other_row = store.rows(&OTHERS, &asked[..1], &[]).await?;
+    ensure_eq!(other_row, [other], "the row of another model");
 
     let mut sorted = keys.to_vec();
     sorted.sort_unstable();
     for limit in [1, 3, keys.len(), 100] {
-        let (mut paged, mut after): (Vec<String>, Option<RowKey>) = (Vec::new(), None);
+        let mut paged: Vec<String> = Vec::new();
+        let mut select = Select::all(ROWS.table).limit(limit as u64);
         loop {
-            let page = store.row_page(MODEL, after.as_ref(), limit).await?;
+            let page = selected(&store, &select).await?;
             ensure!(page.len() <= limit, "a page of {} rows, of at most {limit}", page.len());
             let Some(last) = page.last() else { break };
-            after = Some(last.key.clone());
-            paged.extend(page.into_iter().map(|row| row.key.0));
+            select = select.after(last);
+            paged.extend(page.iter().map(key_of));
         }
         ensure_eq!(paged, sorted, "the keys in pages of {limit}");
     }
+    let count = store.count(ROWS.table, ROWS.version, &[]).await?;
+    ensure_eq!(count, Some(keys.len() as u64), "how many rows there are");
     Ok(())
 }
 
@@ -212,22 +287,55 @@ pub(super) fn reader(name: &str) -> CheckpointId {
     CheckpointId { name: format!("conformance {name}"), version: 1, shard: 0 }
 }
 
-pub(super) fn upsert(key: &str, says: &Value) -> RowChange {
-    let row = Row { key: RowKey(key.to_owned()), data: Payload::new(says.to_string()) };
-    RowChange::Upsert { model: MODEL.to_owned(), row }
+const fn model(table: &'static Table) -> ModelTable {
+    ModelTable { table, version: 1, generation: 1 }
 }
 
-fn delete(key: &str) -> RowChange {
-    RowChange::Delete { model: MODEL.to_owned(), key: RowKey(key.to_owned()) }
+/// Makes the tables.
+pub(super) async fn prepare(store: &impl ReadModelStore) -> Result<(), StoreError> {
+    for ModelTable { table, version, .. } in [ROWS, OTHERS] {
+        let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
+        store.prepare(&definition).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn upsert(key: &str, says: &Value) -> RowChange {
+    RowChange::Upsert { table: ROWS, row: row(key, says) }
+}
+
+fn row(key: &str, says: &Value) -> Row {
+    Row(vec![Cell::Text(key.to_owned()), Cell::Json(Payload::new(says.to_string()))])
+}
+
+fn delete(name: &str) -> RowChange {
+    RowChange::Delete { table: ROWS, key: key(name) }
+}
+
+fn key(name: &str) -> RowKey {
+    RowKey(vec![Cell::Text(name.to_owned())])
+}
+
+fn key_of(row: &Row) -> String {
+    ROWS.table.key_of(row).to_string()
+}
+
+async fn selected(store: &impl ReadModelStore, select: &Select) -> Result<Vec<Row>, Found> {
+    let rows = store.select(ROWS.table, ROWS.version, select).await?;
+    rows.ok_or_else(|| Found("there is no table, though it was prepared".to_owned()))
 }
 
 /// What a row says; `None` if it is not there.
 pub(super) async fn row_says(
     store: &impl ReadModelStore,
-    key: &str,
+    name: &str,
 ) -> Result<Option<Value>, Found> {
-    let row = store.rows(MODEL, &[RowKey(key.to_owned())]).await?.pop().flatten();
-    Ok(row.map(|row| serde_json::from_str(row.data.as_str())).transpose()?)
+    let row = store.rows(&ROWS, &[key(name)], &[]).await?.pop();
+    let says = row.map(|mut row| match row.0.pop() {
+        Some(Cell::Json(says)) => serde_json::from_str(says.as_str()).map_err(Found::from),
+        other => Err(Found(format!("a column of JSON holds {other:?}"))),
+    });
+    says.transpose()
 }
 
 /// Ends the rule unless a write was refused since its lease is not in force.
@@ -244,6 +352,7 @@ pub(super) fn ensure_fenced<T: std::fmt::Debug>(
 }
 
 async fn leased(store: &impl ReadModelStore) -> Result<Fence, Found> {
+    prepare(store).await?;
     let fence = store.claim_lease(&reader("unit"), "owner", Duration::from_hours(1)).await?;
     fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
 }
@@ -280,8 +389,8 @@ async fn ensure_done<S: UnitOfWorkStore>(store: &S, fence: &Fence, number: u64) 
     ensure_numbers(store, &stream("b"), 1..=number).await?;
     let checkpoint = store.checkpoint(&fence.id).await?;
     ensure_eq!(checkpoint, Some(Position::from(number)), "the checkpoint");
-    let rows = store.row_page(MODEL, None, 100).await?;
-    let keys: Vec<String> = rows.into_iter().map(|row| row.key.0).collect();
+    let rows = selected(store, &Select::all(ROWS.table)).await?;
+    let keys: Vec<String> = rows.iter().map(key_of).collect();
     ensure_eq!(keys, [format!("row-{number}"), "shared".to_owned()], "the keys of the rows");
     ensure_eq!(row_says(store, "shared").await?, Some(json!(number)), "the row that all write");
     let names =

@@ -1,0 +1,225 @@
+//! What is kept of each projection beside its rows: its definition, and which of its tables answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::read_model::{Index, ModelTable, Table};
+use crate::store::{CheckpointId, StoreError};
+
+/// What a projection writes, and from which events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelDefinition {
+    /// The projection's name.
+    pub projection: String,
+    /// Its version.
+    pub version: u32,
+    /// Its table; `None` if it writes by SQL of its own.
+    pub table: Option<&'static Table>,
+    /// The stored names of its events, each with the category from which it is taken, sorted.
+    pub events: Vec<String>,
+}
+
+impl ModelDefinition {
+    /// Makes a definition from its parts.
+    pub fn new(
+        projection: impl Into<String>,
+        version: u32,
+        table: Option<&'static Table>,
+        mut events: Vec<String>,
+    ) -> Self {
+        events.sort_unstable();
+        events.dedup();
+        Self { projection: projection.into(), version, table, events }
+    }
+
+    /// The reader that writes a generation.
+    pub fn reader(&self, generation: u32) -> CheckpointId {
+        CheckpointId::of_projection(&self.projection, self.version, generation)
+    }
+
+    /// The table of a generation.
+    pub fn table_of(&self, generation: u32) -> Option<ModelTable> {
+        self.table.map(|table| ModelTable { table, version: self.version, generation })
+    }
+
+    /// The definition as it is kept.
+    pub fn kept(&self) -> String {
+        // Cannot fail: names and numbers only.
+        serde_json::to_string(&Kept::of(self)).unwrap_or_default()
+    }
+
+    /// The error of a definition that differs from the one that is kept.
+    pub fn refused(&self, reason: &str) -> StoreError {
+        let Self { projection, version, .. } = self;
+        let next = version.saturating_add(1);
+        let gets = match self.table {
+            Some(_) => "and it gets a table of its own and reads",
+            None => "and a setup that makes tables of other names, and it reads",
+        };
+        StoreError::invalid(format!(
+            "projection `{projection}` is kept at version {version} with another definition: {reason}; give the new one \
+             `version = {next}`, {gets} the log from the beginning"
+        ))
+    }
+
+    /// The error of a rebuild of what writes by SQL of its own, to tables of which annals knows nothing.
+    pub fn not_rebuilt(&self) -> StoreError {
+        let Self { projection, version, .. } = self;
+        let next = version.saturating_add(1);
+        StoreError::invalid(format!(
+            "projection `{projection}` writes by SQL of its own, which cannot be done again beside the rows that are there; \
+             give it `version = {next}`, and a setup that makes tables of other names, and it reads the log from the beginning"
+        ))
+    }
+
+    /// The error of a projection that nobody has prepared.
+    pub fn not_prepared(&self) -> StoreError {
+        let Self { projection, version, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}`: version {version} is not prepared; start an engine that registers it"
+        ))
+    }
+
+    /// The error of a generation that is not being built.
+    pub fn not_building(&self, generation: u32) -> StoreError {
+        let Self { projection, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}`: generation {generation} is not being built; another rebuild has taken its place"
+        ))
+    }
+
+    /// What has changed since a definition was kept.
+    pub fn change_from(&self, kept: &str) -> Change {
+        let now = Kept::of(self);
+        let Ok(before) = serde_json::from_str::<Kept>(kept) else {
+            return Change::Other("the definition that is kept does not read".to_owned());
+        };
+        if now.events != before.events {
+            let (more, less) =
+                (missing(&now.events, &before.events), missing(&before.events, &now.events));
+            return Change::Other(format!("its events differ: {}", differences(&more, &less)));
+        }
+        if now.table != before.table || now.key != before.key {
+            return Change::Other("its table or its key differs".to_owned());
+        }
+        let mut added = Vec::new();
+        for (name, column) in &now.columns {
+            match before.columns.get(name) {
+                Some(kept) if kept == column => {}
+                Some(_) => return Change::Other(format!("column `{name}` differs")),
+                None if column.nullable => added.push(name.clone()),
+                None => {
+                    return Change::Other(format!(
+                        "column `{name}` is new, and what it holds in the rows that are there is unknown; make it an `Option`"
+                    ));
+                }
+            }
+        }
+        let gone = before.columns.keys().find(|name| !now.columns.contains_key(*name));
+        match gone {
+            Some(name) => Change::Other(format!("column `{name}` is gone")),
+            None if added.is_empty() => Change::None,
+            None => Change::Added(added),
+        }
+    }
+}
+
+fn missing<'a>(all: &'a [String], among: &[String]) -> Vec<&'a str> {
+    all.iter().filter(|name| !among.contains(name)).map(String::as_str).collect()
+}
+
+fn differences(more: &[&str], less: &[&str]) -> String {
+    let part = |names: &[&str], word: &str| {
+        (!names.is_empty()).then(|| format!("{} {word}", names.join(", ")))
+    };
+    let parts: Vec<String> =
+        [part(more, "is new"), part(less, "is gone")].into_iter().flatten().collect();
+    parts.join(", ")
+}
+
+/// What has changed since a definition was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Columns were added that may hold nothing.
+    Added(Vec<String>),
+    /// Something that a rebuild has to bring about.
+    Other(String),
+}
+
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    table: Option<String>,
+    key: Vec<String>,
+    columns: BTreeMap<String, KeptColumn>,
+    events: Vec<String>,
+}
+
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct KeptColumn {
+    kind: String,
+    nullable: bool,
+    index: String,
+}
+
+impl Kept {
+    fn of(definition: &ModelDefinition) -> Self {
+        let table = definition.table;
+        let columns = table.into_iter().flat_map(|table| table.columns).map(|column| {
+            let index = match column.index {
+                Index::None => "none",
+                Index::Plain => "plain",
+                Index::Unique => "unique",
+            };
+            let kept = KeptColumn {
+                kind: column.kind.name().to_owned(),
+                nullable: column.nullable,
+                index: index.to_owned(),
+            };
+            (column.name.to_owned(), kept)
+        });
+        Self {
+            table: table.map(|table| table.name.to_owned()),
+            key: table
+                .into_iter()
+                .flat_map(Table::key_columns)
+                .map(|column| column.name.to_owned())
+                .collect(),
+            columns: columns.collect(),
+            events: definition.events.clone(),
+        }
+    }
+}
+
+/// What is kept of a projection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatalogEntry {
+    /// The projection's name.
+    pub projection: String,
+    /// Its version.
+    pub version: u32,
+    /// The generation that answers.
+    pub generation: u32,
+    /// The generation that is built beside it.
+    pub building: Option<u32>,
+    /// Whether it is to pause.
+    pub paused: bool,
+}
+
+impl CatalogEntry {
+    /// Makes an entry of a projection whose first generation answers.
+    pub fn new(projection: impl Into<String>, version: u32) -> Self {
+        Self {
+            projection: projection.into(),
+            version,
+            generation: 1,
+            building: None,
+            paused: false,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Why an engine does not start, or a projection of it not do what was asked.
+
+use crate::bus::SetupError;
+use crate::position::Position;
+use crate::read_model::{ColumnError, ReadModelError};
+use crate::store::{StoreError, WriteError};
+
+/// Why an engine did not start, or did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Two projections clash, or events that the program links do.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A projection was not prepared.
+    #[error("prepare projection `{projection}`")]
+    Prepare {
+        /// The projection.
+        projection: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The engine does not run the projection.
+    #[error(
+        "projection `{projection}` is not registered with this engine; add `.register::<…>()` or `.register_all()`"
+    )]
+    NotRegistered {
+        /// The projection.
+        projection: String,
+    },
+    /// Another engine has the projection.
+    #[error("projection `{projection}` is run by another engine; ask that one")]
+    NotOwner {
+        /// The projection.
+        projection: String,
+    },
+    /// The projection has stopped.
+    #[error("projection `{projection}` has stopped: {reason}")]
+    Stopped {
+        /// The projection.
+        projection: String,
+        /// Why.
+        reason: String,
+    },
+    /// A projection stops at an event that cannot be applied.
+    #[error("event {event_type} at position {position} of stream `{stream}`: {reason}")]
+    Event {
+        /// The stored name of the event.
+        event_type: String,
+        /// Its position.
+        position: Position,
+        /// Its stream.
+        stream: String,
+        /// Why it cannot be applied.
+        reason: String,
+    },
+    /// A key does not go into its columns.
+    #[error("the key of a row of `{model}`")]
+    Key {
+        /// The read model's table.
+        model: &'static str,
+        /// What is wrong with it.
+        source: ColumnError,
+    },
+    /// Rows could not be read.
+    #[error(transparent)]
+    Rows(#[from] ReadModelError),
+    /// The store could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A worker ended without an answer.
+    #[error("the worker of projection `{projection}` has ended")]
+    Ended {
+        /// The projection.
+        projection: String,
+    },
+}

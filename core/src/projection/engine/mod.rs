@@ -1,0 +1,345 @@
+//! The engine: one task for each projection, which reads the log and writes batches.
+
+mod asked;
+mod builder;
+mod error;
+mod failures;
+mod inline_rows;
+mod live;
+mod named;
+mod pages;
+mod parked;
+mod rebuild;
+mod shown;
+mod size;
+mod status;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::asked::Asked;
+pub use self::builder::ProjectionEngineBuilder;
+pub(crate) use self::builder::Settings;
+pub use self::error::EngineError;
+use self::inline_rows::{InlineRows, Rows};
+pub use self::live::Live;
+pub use self::named::Named;
+use self::shown::Shown;
+pub use self::status::{Level, ProjectionState, ProjectionStatus, Status, Thresholds};
+use self::worker::Worker;
+use super::{ParkedEvent, Progress, Projection, Projector};
+use crate::position::Position;
+use crate::read_model::{IntoColumn, ModelKey, ReadModelError, ReadModels};
+use crate::receipt::Receipt;
+use crate::store::{EventStore, ReadModelStore};
+
+/// Runs projections: reads the log, writes their rows in batches, and tells how they are.
+///
+/// It stops with [`shutdown`](Self::shutdown), or when its last handle is dropped; then nobody is told of what went wrong
+/// last.
+#[derive(Clone)]
+pub struct ProjectionEngine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    events: Arc<dyn EventStore>,
+    rows: Arc<dyn ReadModelStore>,
+    progress: Progress,
+    workers: Vec<Handle>,
+    inline: Vec<InlineRows>,
+    settings: Arc<Settings>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+struct Handle {
+    projector: Arc<dyn Projector>,
+    asks: mpsc::Sender<Asked>,
+    shown: watch::Receiver<Shown>,
+}
+
+impl ProjectionEngine {
+    /// Begins an engine on a store of events and rows.
+    pub fn builder<S: EventStore + ReadModelStore>(store: S) -> ProjectionEngineBuilder {
+        ProjectionEngineBuilder::new(store)
+    }
+
+    async fn start(builder: ProjectionEngineBuilder) -> Result<Self, EngineError> {
+        let ProjectionEngineBuilder { events, rows, projectors, inline, settings, .. } = builder;
+        let mut prepared = Vec::new();
+        for projector in projectors.into_values() {
+            let entry = projector.prepare(&*rows).await.map_err(|source| EngineError::Prepare {
+                projection: projector.definition().projection.clone(),
+                source,
+            })?;
+            prepared.push((projector, entry));
+        }
+        let (progress, stop, tasks) =
+            (Progress::default(), CancellationToken::new(), TaskTracker::new());
+        let settings = Arc::new(settings);
+        let mut workers = Vec::new();
+        for (projector, entry) in prepared {
+            let (asks, asked) = mpsc::channel(16);
+            let (worker, shown, reached) = Worker::new(
+                projector.clone(),
+                entry,
+                (events.clone(), rows.clone()),
+                settings.clone(),
+                stop.clone(),
+            );
+            let definition = projector.definition();
+            progress.insert(&definition.projection, definition.version, reached);
+            tasks.spawn(worker.run(asked));
+            workers.push(Handle { projector, asks, shown });
+        }
+        let mut inlined = Vec::new();
+        for inline in inline {
+            let (events, settings) = (events.clone(), settings.clone());
+            let rows = InlineRows { inline, events, settings, turn: Arc::default() };
+            rows.prepare().await?;
+            tasks.spawn(rows.clone().run(stop.clone()));
+            inlined.push(rows);
+        }
+        tasks.close();
+        let inline = inlined;
+        let inner = Inner { events, rows, progress, workers, inline, settings, stop, tasks };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The rows, for queries.
+    pub fn read_models(&self) -> ReadModels {
+        ReadModels::shared(self.inner.rows.clone(), self.inner.progress.clone())
+    }
+
+    /// Waits until the projection of `M` has passed what a receipt names, so that its rows say so.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadModelError::Late`] if it takes longer than `patience`; [`ReadModelError::Parked`] if what is waited for is parked;
+    /// [`ReadModelError::Stopped`] if the projection has stopped.
+    pub async fn wait_for<M: Projection>(
+        &self,
+        receipt: &Receipt,
+        patience: Duration,
+    ) -> Result<(), ReadModelError> {
+        if M::INLINE {
+            return Ok(());
+        }
+        let named = self.of::<M>();
+        let named =
+            named.map_err(|_| ReadModelError::NotRegistered { projection: M::NAME.to_owned() })?;
+        named.wait_for(receipt, patience).await
+    }
+
+    /// Folds a row at the moment of asking, from the events alone.
+    pub fn live<M: Projection>(&self, key: impl IntoColumn<M::Key>) -> Live<M> {
+        Live::new(self.inner.events.clone(), key.into_column())
+    }
+
+    /// Tells how the projections are.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn status(&self) -> Result<Status, EngineError> {
+        let head = self.inner.events.head().await?;
+        let now = self.inner.settings.clock.now();
+        let mut projections = Vec::new();
+        for worker in &self.inner.workers {
+            let definition = worker.projector.definition();
+            let shown = worker.shown.borrow().clone();
+            let reader = definition.reader(shown.generation);
+            let position = match shown.position {
+                Some(position) => position,
+                None => self.inner.rows.checkpoint(&reader).await?.unwrap_or_default(),
+            };
+            let events_behind = head.get().saturating_sub(position.get());
+            let time_behind = match shown.recorded_at {
+                Some(recorded_at) if events_behind > 0 => now.since(recorded_at),
+                _ => Duration::ZERO,
+            };
+            let parked = self.inner.rows.parked(&reader, None).await?.len() as u64;
+            projections.push(ProjectionStatus {
+                name: definition.projection.clone(),
+                version: definition.version,
+                generation: shown.generation,
+                state: shown.state,
+                position,
+                head,
+                events_behind,
+                time_behind,
+                level: self.inner.settings.thresholds.level(shown.state, time_behind),
+                rate: shown.rate,
+                parked,
+                events: shown.events,
+                owner: shown.position.is_some().then(|| self.inner.settings.name.clone()),
+                last_error: shown.last_error,
+            });
+        }
+        Ok(Status { projections })
+    }
+
+    /// Has the projection of `M` pause after its present batch, for all engines and until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn pause<M: Projection>(&self) -> Result<(), EngineError> {
+        self.of::<M>()?.pause().await
+    }
+
+    /// Has the projection of `M` go on: one that was paused, or one that has stopped and whose cause is mended.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn resume<M: Projection>(&self) -> Result<(), EngineError> {
+        self.of::<M>()?.resume().await
+    }
+
+    /// Builds the rows of `M` anew from the beginning of the log, beside those that answer, and has the new ones answer once they
+    /// have caught up.
+    ///
+    /// # Errors
+    ///
+    /// When another engine runs the projection, an event fails in a way that stops it, or the store does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call leaves the old rows as they are and gives the new ones up.
+    pub async fn rebuild<M: Projection>(&self) -> Result<(), EngineError> {
+        if M::INLINE {
+            let inline = self.inner.inline.iter().find(|inline| inline.name() == M::NAME);
+            let not_registered = || EngineError::NotRegistered { projection: M::NAME.to_owned() };
+            return inline.ok_or_else(not_registered)?.write(Rows::Anew).await;
+        }
+        self.of::<M>()?.rebuild().await
+    }
+
+    /// Lists the events of `M` that are parked, in the order of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn parked<M: Projection>(&self) -> Result<Vec<ParkedEvent>, EngineError> {
+        self.of::<M>()?.parked().await
+    }
+
+    /// Tries the parked events of one row again, in their order; tells how many are parked still.
+    ///
+    /// # Errors
+    ///
+    /// When another engine runs the projection, or the store does not answer.
+    pub async fn retry_parked<M: Projection>(
+        &self,
+        key: impl IntoColumn<M::Key>,
+    ) -> Result<u64, EngineError> {
+        let key = key_text::<M>(&key.into_column())?;
+        self.of::<M>()?.retry_parked(key).await
+    }
+
+    /// Gives up the parked events of one row: they never change it. Tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When another engine runs the projection, or the store does not answer.
+    pub async fn drop_parked<M: Projection>(
+        &self,
+        key: impl IntoColumn<M::Key>,
+    ) -> Result<u64, EngineError> {
+        let key = key_text::<M>(&key.into_column())?;
+        self.of::<M>()?.drop_parked(key).await
+    }
+
+    /// Has the projection of `M` pass over an event at which it has stopped, and go on. What is skipped is told of in the log.
+    ///
+    /// # Errors
+    ///
+    /// When the projection has not stopped at that position.
+    pub async fn skip<M: Projection>(&self, position: Position) -> Result<(), EngineError> {
+        self.of::<M>()?.skip(position).await
+    }
+
+    /// Stops all projections after their present batch, and gives their leases up.
+    ///
+    /// # Errors
+    ///
+    /// What made a projection stop before, if anything did.
+    pub async fn shutdown(self) -> Result<(), EngineError> {
+        self.inner.stop.cancel();
+        self.inner.tasks.wait().await;
+        for worker in &self.inner.workers {
+            if let Some(reason) = worker.shown.borrow().stopped.clone() {
+                let projection = worker.projector.definition().projection.clone();
+                return Err(EngineError::Stopped { projection, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The projection of a name and version, for what has no read model: it was registered by
+    /// [`register_projector`](ProjectionEngineBuilder::register_projector).
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not run it.
+    pub fn named(&self, name: &str, version: u32) -> Result<Named<'_>, EngineError> {
+        let found = self.inner.workers.iter().find(|worker| {
+            let definition = worker.projector.definition();
+            definition.projection == name && definition.version == version
+        });
+        let not_registered = || EngineError::NotRegistered { projection: name.to_owned() };
+        Ok(Named { inner: &self.inner, handle: found.ok_or_else(not_registered)? })
+    }
+
+    fn of<M: Projection>(&self) -> Result<Named<'_>, EngineError> {
+        self.named(M::NAME, M::VERSION)
+    }
+}
+
+impl Handle {
+    async fn ask<T>(
+        &self,
+        asked: impl FnOnce(oneshot::Sender<T>) -> Asked,
+    ) -> Result<T, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let ended =
+            || EngineError::Ended { projection: self.projector.definition().projection.clone() };
+        self.asks.send(asked(answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())
+    }
+
+    /// The reader of the generation that answers.
+    fn reader(&self) -> crate::CheckpointId {
+        self.projector.definition().reader(self.shown.borrow().generation)
+    }
+}
+
+fn key_text<M: Projection>(key: &M::Key) -> Result<String, EngineError> {
+    let key = key.to_row_key();
+    let key = key.map_err(|source| EngineError::Key { model: M::TABLE.name, source })?;
+    Ok(key.to_string())
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for ProjectionEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names =
+            self.inner.workers.iter().map(|worker| &worker.projector.definition().projection);
+        f.debug_struct("ProjectionEngine")
+            .field("projections", &names.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! One projection of an engine, by its name: waited for, paused, and what is parked of it.
+//!
+//! Those that have a read model are asked by its type; the rest, such as projections of own SQL, by this.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::asked::Asked;
+use super::{EngineError, Handle, Inner, rebuild};
+use crate::position::Position;
+use crate::projection::ParkedEvent;
+use crate::read_model::{After, ReadModelError};
+use crate::receipt::Receipt;
+
+/// One projection of an engine.
+pub struct Named<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) handle: &'a Handle,
+}
+
+impl Named<'_> {
+    /// Waits until it has passed what a receipt names.
+    ///
+    /// # Errors
+    ///
+    /// As [`ProjectionEngine::wait_for`](super::ProjectionEngine::wait_for).
+    pub async fn wait_for(
+        &self,
+        receipt: &Receipt,
+        patience: Duration,
+    ) -> Result<(), ReadModelError> {
+        let Receipt { stream_id, position, .. } = receipt;
+        let after = After { stream_id: stream_id.clone(), position: *position, patience };
+        let definition = self.handle.projector.definition();
+        let (name, version) = (&definition.projection, definition.version);
+        self.inner.progress.wait(&*self.inner.rows, name, version, &after).await
+    }
+
+    /// Has it pause after its present batch, for all engines and until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn pause(&self) -> Result<(), EngineError> {
+        self.set_paused(true).await
+    }
+
+    /// Has it go on, after a pause or a stop whose cause is mended.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn resume(&self) -> Result<(), EngineError> {
+        self.set_paused(false).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), EngineError> {
+        let definition = self.handle.projector.definition();
+        let (name, version) = (&definition.projection, definition.version);
+        self.inner.rows.set_paused(name, version, paused).await?;
+        self.handle.ask(|answer| Asked::Paused { paused, answer }).await
+    }
+
+    /// Builds what it writes anew, as [`ProjectionEngine::rebuild`](super::ProjectionEngine::rebuild).
+    ///
+    /// # Errors
+    ///
+    /// When it writes by SQL of its own, and as `ProjectionEngine::rebuild`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call leaves the old rows as they are and gives the new ones up.
+    pub async fn rebuild(&self) -> Result<(), EngineError> {
+        rebuild::rebuild(self.inner, self.handle).await
+    }
+
+    /// Lists its events that are parked, in the order of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn parked(&self) -> Result<Vec<ParkedEvent>, EngineError> {
+        Ok(self.inner.rows.parked(&self.handle.reader(), None).await?)
+    }
+
+    /// Tries the parked events of one key again, as [`ParkedEvent::key`] names it, in their order; tells how many are parked
+    /// still.
+    ///
+    /// # Errors
+    ///
+    /// When another engine runs the projection, or the store does not answer.
+    pub async fn retry_parked(&self, key: impl Into<String>) -> Result<u64, EngineError> {
+        let key = key.into();
+        self.handle.ask(|answer| Asked::RetryParked { key, answer }).await?
+    }
+
+    /// Gives up the parked events of one key. Tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When another engine runs the projection, or the store does not answer.
+    pub async fn drop_parked(&self, key: impl Into<String>) -> Result<u64, EngineError> {
+        let key = key.into();
+        self.handle.ask(|answer| Asked::DropParked { key, answer }).await?
+    }
+
+    /// Has it pass over an event at which it has stopped, and go on. What is skipped is told of in the log.
+    ///
+    /// # Errors
+    ///
+    /// When it has not stopped at that position.
+    pub async fn skip(&self, position: Position) -> Result<(), EngineError> {
+        self.handle.ask(|answer| Asked::Skip { position, answer }).await?
+    }
+}
+
+impl fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let definition = self.handle.projector.definition();
+        f.debug_struct("Named").field("projection", &definition.projection).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! What a worker shows of itself.
+
+use std::time::{Duration, Instant};
+
+use super::status::ProjectionState;
+use super::worker::{Owned, Worker};
+use crate::metrics;
+use crate::position::Position;
+use crate::store::StoreError;
+use crate::timestamp::Timestamp;
+
+/// How often it is measured how far behind a projection is.
+const MEASURED: Duration = Duration::from_secs(1);
+
+/// What a worker shows of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown {
+    pub(super) state: ProjectionState,
+    pub(super) generation: u32,
+    /// What it has passed, if it is the owner.
+    pub(super) position: Option<Position>,
+    /// The instant of the last event that it has passed.
+    pub(super) recorded_at: Option<Timestamp>,
+    pub(super) rate: f64,
+    pub(super) events: u64,
+    pub(super) last_error: Option<String>,
+    pub(super) stopped: Option<String>,
+}
+
+impl Worker {
+    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
+        self.shown.send_modify(change);
+    }
+
+    pub(super) fn show_reached(
+        &self,
+        owned: &Owned,
+        last: Option<Timestamp>,
+        count: usize,
+        time: Duration,
+    ) {
+        self.show(|shown| {
+            shown.position = Some(owned.position);
+            shown.generation = self.generation;
+            shown.recorded_at = last.or(shown.recorded_at);
+            shown.events += count as u64;
+            if owned.is_at_end {
+                shown.state = ProjectionState::Live;
+            }
+            if count > 0 {
+                #[expect(clippy::cast_precision_loss, reason = "a rate")]
+                let now = count as f64 / time.as_secs_f64().max(1e-6);
+                shown.rate = if shown.rate == 0.0 { now } else { shown.rate * 0.7 + now * 0.3 };
+            }
+        });
+        self.reached.send_modify(|reached| {
+            reached.position = Some(owned.position);
+            reached.generation = self.generation;
+        });
+        if let Some(last) = last {
+            let delay = self.settings.clock.now().since(last);
+            metrics::projection_batch(self.name(), count as u64, delay);
+        }
+    }
+
+    /// Tells how far behind it is, once a second at most.
+    pub(super) async fn measure(&self, owned: &mut Owned) -> Result<(), StoreError> {
+        if owned.measured_at.is_some_and(|at| at.elapsed() < MEASURED) {
+            return Ok(());
+        }
+        owned.measured_at = Some(Instant::now());
+        let behind = self.events.head().await?.get().saturating_sub(owned.position.get());
+        let last = self.shown.borrow().recorded_at;
+        let time = match last {
+            Some(last) if behind > 0 => self.settings.clock.now().since(last),
+            _ => Duration::ZERO,
+        };
+        metrics::projection_lag(self.name(), behind, time, owned.parked.len());
+        Ok(())
+    }
+}

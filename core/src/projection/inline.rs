@@ -1,0 +1,221 @@
+//! Inline projections: rows that change in the transaction of the append.
+//!
+//! Each row follows its own stream, and keeps the version of the stream up to which it says what happened. So nothing has to be
+//! caught up beforehand: a row that is behind its stream, or was never written, is brought forward by whoever appends next.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+
+use super::fold::{self, Fold};
+use super::step::chain;
+use super::table_projector::definition_of;
+use super::{EventHandler, ModelDefinition, Projection};
+use crate::bus::SetupError;
+use crate::read_model::{
+    ColumnError, ColumnKind, ModelKey, ModelTable, Row, RowKey, Table, TableColumn, Value,
+    open_row, seal_row,
+};
+use crate::recorded_event::RecordedEvent;
+use crate::store::{EventStoreExt, RowChange, StoreError, UnitOfWorkStore};
+use crate::stream::StreamId;
+
+/// The column of the version up to which a row says what happened.
+pub(crate) const STREAM_VERSION: &str = "annals_stream_version";
+
+/// A projection whose rows change in the transaction of the append.
+#[async_trait]
+pub(crate) trait Inline: Send + Sync {
+    fn definition(&self) -> &ModelDefinition;
+
+    /// The categories whose streams rows follow.
+    fn categories(&self) -> Vec<&'static str>;
+
+    /// Whether rows follow the streams of a category.
+    fn follows(&self, category: &str) -> bool {
+        self.categories().contains(&category)
+    }
+
+    /// What becomes of the row of a stream, which has come to a version, by events that are about to be appended to it.
+    async fn change(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        generation: u32,
+        stream: &Ahead<'_>,
+    ) -> Result<RowChange, InlineError>;
+}
+
+/// A stream and what is about to be appended to it.
+pub(crate) struct Ahead<'a> {
+    pub(crate) stream_id: &'a StreamId,
+    /// The version of the stream before.
+    pub(crate) version: u64,
+    /// What comes next. Position and instant are not known yet.
+    pub(crate) events: &'a [RecordedEvent],
+    /// Whether the row is folded from the first event on, whatever is kept.
+    pub(crate) anew: bool,
+}
+
+/// Why a row could not be changed.
+#[derive(Debug)]
+pub(crate) enum InlineError {
+    /// The row is to blame, or the event.
+    Failed(String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for InlineError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The rows of `P`, kept inline.
+pub(crate) struct InlineRows<P: Projection> {
+    definition: ModelDefinition,
+    handlers: Vec<EventHandler<P>>,
+    table: &'static Table,
+}
+
+/// Makes what keeps the rows of `P` inline.
+///
+/// # Errors
+///
+/// When a row does not follow the streams of one aggregate.
+pub(crate) fn inline<P: Projection>() -> Result<Arc<dyn Inline>, SetupError> {
+    let handlers = P::handlers();
+    if let Some(strays) = handlers.iter().find(|handler| handler.source.stream.is_none()) {
+        return Err(SetupError::inline_key(P::NAME, strays.event.name));
+    }
+    let table = table_of::<P>();
+    let mut definition = definition_of(&handlers);
+    definition.table = Some(table);
+    Ok(Arc::new(InlineRows { definition, handlers, table }))
+}
+
+/// The table of `P`: that of its read model, and if it is inline, one more column.
+pub(crate) fn table_of<P: Projection>() -> &'static Table {
+    /// Made once for each read model, and kept as long as the program runs, as are the others.
+    static MADE: OnceLock<std::sync::Mutex<Vec<(&'static str, &'static Table)>>> = OnceLock::new();
+    if !P::INLINE {
+        return P::TABLE;
+    }
+    let made = MADE.get_or_init(Default::default);
+    let mut made = made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, table)) = made.iter().find(|(name, _)| *name == P::TABLE.name) {
+        return table;
+    }
+    let mut columns = P::TABLE.columns.to_vec();
+    columns.push(TableColumn::new(STREAM_VERSION, ColumnKind::BigInt, false));
+    let table = Table::new(P::TABLE.name, columns.leak(), P::TABLE.key);
+    let table: &'static Table = Box::leak(Box::new(table));
+    made.push((P::TABLE.name, table));
+    table
+}
+
+#[async_trait]
+impl<P: Projection> Inline for InlineRows<P> {
+    fn definition(&self) -> &ModelDefinition {
+        &self.definition
+    }
+
+    fn categories(&self) -> Vec<&'static str> {
+        let mut categories: Vec<_> =
+            self.handlers.iter().filter_map(|handler| handler.source.category).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        categories
+    }
+
+    async fn change(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        generation: u32,
+        ahead: &Ahead<'_>,
+    ) -> Result<RowChange, InlineError> {
+        let row_key = self.key(ahead.stream_id)?;
+        let table = ModelTable { table: self.table, version: P::VERSION, generation };
+        let mut fold = Fold::<P>::new();
+        let mut kept_at = 0;
+        if ahead.version > 0 && !ahead.anew {
+            let rows = store.rows(&table, std::slice::from_ref(&row_key), &[]).await?;
+            if let Some(row) = rows.into_iter().next() {
+                kept_at = self.insert(store, row, &mut fold)?;
+            }
+        }
+        if kept_at > ahead.version {
+            // The append will meet a conflict: what it was decided on is behind.
+            (fold, kept_at) = (Fold::new(), 0);
+        }
+        if kept_at < ahead.version {
+            let mut events = store.read_stream(ahead.stream_id, kept_at + 1..=ahead.version);
+            while let Some(event) = events.try_next().await? {
+                self.step(store, &mut fold, &event)?;
+            }
+        }
+        fold.refuse_guesses();
+        for event in ahead.events {
+            self.step(store, &mut fold, event)?;
+        }
+        let Some(row) = fold.row(&row_key) else {
+            return Ok(RowChange::Delete { table, key: row_key });
+        };
+        let row = row.to_row().and_then(|row| seal_row(self.table, row, store.row_codec()));
+        let mut row =
+            row.map_err(|error| InlineError::Failed(format!("row `{row_key}`: {error}")))?;
+        let version = ahead.version + ahead.events.len() as u64;
+        row.0.push(Value::Integer(i64::try_from(version).unwrap_or(i64::MAX)));
+        Ok(RowChange::Upsert { table, row })
+    }
+}
+
+impl<P: Projection> InlineRows<P> {
+    /// The key of the row that follows a stream.
+    fn key(&self, stream: &StreamId) -> Result<RowKey, InlineError> {
+        let of_category = |handler: &&EventHandler<P>| {
+            handler.source.category.is_some_and(|category| category == stream.category())
+        };
+        let handler = self.handlers.iter().find(of_category);
+        let key = handler.and_then(|handler| handler.source.key).map(|key| key(stream));
+        let key = key.unwrap_or_else(|| Err(ColumnError::new("no row follows the stream").into()));
+        let key = key.and_then(|key| Ok(key.to_row_key()?));
+        key.map_err(|error| InlineError::Failed(chain(&error)))
+    }
+
+    /// Takes a row as it is kept; tells the version of the stream up to which it says what happened.
+    fn insert(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        row: Row,
+        fold: &mut Fold<P>,
+    ) -> Result<u64, InlineError> {
+        let mut row = row;
+        let version = match row.0.pop() {
+            Some(Value::Integer(version)) => u64::try_from(version).unwrap_or_default(),
+            _ => 0,
+        };
+        let row = open_row(self.table, row, store.row_codec()).and_then(P::from_row);
+        let inserted = row.and_then(|row| fold.insert(row));
+        inserted.map_err(|error| InlineError::Failed(format!("its row does not read: {error}")))?;
+        Ok(version)
+    }
+
+    fn step(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        fold: &mut Fold<P>,
+        event: &RecordedEvent,
+    ) -> Result<(), InlineError> {
+        let name = &event.event_type;
+        let failed = |reason: String| InlineError::Failed(format!("event {name}: {reason}"));
+        let routed = fold::route(&self.handlers, event, store.codec());
+        let Some(routed) = routed.map_err(|error| failed(error.to_string()))? else {
+            return Ok(());
+        };
+        for outcome in fold.apply(&routed, &mut |_| false) {
+            outcome.result.map_err(|error| failed(chain(&error)))?;
+        }
+        Ok(())
+    }
+}

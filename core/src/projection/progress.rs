@@ -1,0 +1,153 @@
+//! How far projections are, and how to wait until one is far enough.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{ParkedEvent, Projection};
+use crate::position::Position;
+use crate::read_model::{After, ReadModelError};
+use crate::store::{CheckpointId, ReadModelStore, StoreError};
+
+/// How often the store is asked for a checkpoint that another process moves.
+const POLLING: Duration = Duration::from_millis(25);
+
+/// How far the projections of this program's engine are.
+#[derive(Clone, Default)]
+pub(crate) struct Progress {
+    workers: Arc<RwLock<Workers>>,
+}
+
+/// Workers by the names and versions of their projections.
+type Workers = HashMap<(String, u32), watch::Receiver<Reached>>;
+
+/// How far a worker is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reached {
+    /// The position that it has passed and written, if it is the owner.
+    pub(crate) position: Option<Position>,
+    /// The generation that answers.
+    pub(crate) generation: u32,
+    /// Why it has stopped, if it has.
+    pub(crate) stopped: Option<String>,
+}
+
+impl Progress {
+    pub(crate) fn insert(&self, name: &str, version: u32, worker: watch::Receiver<Reached>) {
+        let mut workers = self.workers.write().unwrap_or_else(PoisonError::into_inner);
+        workers.insert((name.to_owned(), version), worker);
+    }
+
+    fn worker(&self, name: &str, version: u32) -> Option<watch::Receiver<Reached>> {
+        let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
+        workers.get(&(name.to_owned(), version)).cloned()
+    }
+
+    /// Waits until `M` has passed a position.
+    pub(crate) async fn wait_for<M: Projection>(
+        &self,
+        store: &dyn ReadModelStore,
+        after: &After,
+    ) -> Result<(), ReadModelError> {
+        if M::INLINE {
+            return Ok(());
+        }
+        self.wait(store, M::NAME, M::VERSION, after).await
+    }
+
+    pub(crate) async fn wait(
+        &self,
+        store: &dyn ReadModelStore,
+        name: &str,
+        version: u32,
+        after: &After,
+    ) -> Result<(), ReadModelError> {
+        let deadline = Instant::now() + after.patience;
+        let mut worker = self.worker(name, version);
+        loop {
+            let here = worker.as_mut().map(|worker| worker.borrow_and_update().clone());
+            if let Some(reason) = here.as_ref().and_then(|here| here.stopped.clone()) {
+                return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
+            }
+            let (reader, reached) = match here {
+                Some(Reached { position: Some(position), generation, .. }) => {
+                    (CheckpointId::of_projection(name, version, generation), position)
+                }
+                _ => kept(store, name, version).await?,
+            };
+            let is_pending = match held_back(store, &reader, after).await? {
+                Some(event) if event.retry_at.is_none() => {
+                    return Err(ReadModelError::Parked {
+                        projection: name.to_owned(),
+                        key: event.key,
+                        event_type: event.event_type,
+                        position: event.position,
+                        error: event.error,
+                    });
+                }
+                pending => pending.is_some(),
+            };
+            if reached >= after.position && !is_pending {
+                return Ok(());
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(ReadModelError::Late {
+                    projection: name.to_owned(),
+                    wanted: after.position,
+                    reached,
+                    patience: after.patience,
+                });
+            }
+            let moved = async {
+                if let Some(worker) = &mut worker
+                    && worker.changed().await.is_ok()
+                {
+                    return;
+                }
+                std::future::pending::<()>().await;
+            };
+            let pause = POLLING.min(deadline - now);
+            // Whichever comes first: the loop looks at both.
+            let _ = tokio::time::timeout(pause, moved).await;
+        }
+    }
+}
+
+/// The reader that answers, and how far it is by its checkpoint.
+async fn kept(
+    store: &dyn ReadModelStore,
+    name: &str,
+    version: u32,
+) -> Result<(CheckpointId, Position), StoreError> {
+    let catalog = store.catalog().await?;
+    let entry = catalog.iter().find(|entry| entry.projection == name && entry.version == version);
+    let reader =
+        CheckpointId::of_projection(name, version, entry.map_or(1, |entry| entry.generation));
+    let reached = store.checkpoint(&reader).await?.unwrap_or_default();
+    Ok((reader, reached))
+}
+
+/// The event that holds back one of the stream's, if any does: it failed, and waits to be tried again or for a person.
+async fn held_back(
+    store: &dyn ReadModelStore,
+    reader: &CheckpointId,
+    after: &After,
+) -> Result<Option<ParkedEvent>, StoreError> {
+    let parked = store.parked(reader, None).await?;
+    let of_stream = parked
+        .iter()
+        .find(|event| event.stream_id == after.stream_id && event.position <= after.position);
+    let first = of_stream.and_then(|event| parked.iter().find(|first| first.key == event.key));
+    Ok(first.cloned())
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,317 @@
+//! `#[projection]`: what stands beside the user's impl.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ExprClosure, Member, Type};
+
+use crate::expand::method::{Fold, Scope};
+use crate::expand::read_model::column_constant;
+use crate::expand::{impl_at, registration, respanned, token_of};
+use crate::model::Projection;
+use crate::model::method::{Each, KeyBy, Method};
+use crate::model::projection::Options;
+
+const STEP: Fold = Fold {
+    misfit: "RowError",
+    next: ("IntoRow", "into_row"),
+    nothing: ("ChangedInPlace", "done"),
+    context: "RowContext",
+    upserted: "UpsertedRow",
+    may_fail: true,
+};
+
+/// Expands to the user's impl without its marks, for each marked method to what [`on`] says, and to:
+///
+/// ```text
+/// impl Projection for AccountSummary {
+///     const NAME: &'static str = <Self as ReadModel>::TABLE.name;
+///     const VERSION: u32 = 1;
+///     fn handlers() -> Vec<EventHandler<Self>> {
+///         let mut handlers = Vec::new();
+///         handlers.push(<Self as On<AccountOpened>>::handler());
+///         …
+///         handlers
+///     }
+/// }
+/// inventory::submit! { ProjectionRegistration::of::<AccountSummary>() }
+/// ```
+pub(crate) fn expand(projection: &Projection) -> TokenStream {
+    let block = &projection.block;
+    let user_impl = &block.user_impl;
+    if block.refused.is_some() {
+        return user_impl.clone();
+    }
+    let annals = &projection.options.crate_path;
+    let scope = Scope { annals, block };
+    let taken = block.methods.iter().filter_map(|method| {
+        let subject = method.subject.as_ref()?;
+        Some(on(&scope, method, &subject.ty))
+    });
+    let definition = definition(projection);
+    let covered = covered(projection);
+    let self_ty = &block.self_ty;
+    let cfgs = &block.carried.cfgs;
+    let registration = registration(annals, &quote!(ProjectionRegistration::of::<#self_ty>()));
+    quote!(#user_impl #definition #(#taken)* #covered #cfgs #registration)
+}
+
+fn definition(projection: &Projection) -> TokenStream {
+    let Projection { block, options } = projection;
+    let annals = &options.crate_path;
+    let self_ty = &block.self_ty;
+    let name = options.name.as_ref().map_or_else(
+        || quote!(<Self as #annals::ReadModel>::TABLE.name),
+        ToTokens::to_token_stream,
+    );
+    let constants = constants(options);
+    let inline = options.inline.map(|_| {
+        quote!(
+            const INLINE: ::core::primitive::bool = true;
+        )
+    });
+    let site = Span::mixed_site();
+    let handlers = block.methods.iter().filter_map(|method| {
+        let event = &method.subject.as_ref()?.ty;
+        let cfgs = &method.carried.cfgs;
+        // A type that is no event is reported once, where it is taken.
+        let span = token_of(event);
+        let annals = annals.at(span);
+        let handler = quote_spanned!(span=> <Self as #annals::On<#event>>::handler());
+        Some(quote_spanned!(site=> #cfgs { handlers.push(#handler); }))
+    });
+    let handlers = quote_spanned! {site=>
+        let mut handlers = ::std::vec::Vec::new();
+        #(#handlers)*
+        handlers
+    };
+    let span = token_of(self_ty);
+    let annals_here = annals.at(span);
+    let header = quote_spanned!(span=> #annals_here::Projection for #self_ty);
+    let definition = impl_at(
+        span,
+        &header,
+        quote! {
+            const NAME: &'static ::core::primitive::str = #name;
+            #constants
+            #inline
+
+            fn handlers() -> ::std::vec::Vec<#annals::EventHandler<Self>> {
+                #handlers
+            }
+        },
+    );
+    let (cfgs, allows) = (&block.carried.cfgs, &block.carried.allows);
+    quote! {
+        #cfgs
+        #[automatically_derived]
+        #[allow(deprecated, unused_mut, clippy::let_and_return, clippy::vec_init_then_push)]
+        #allows
+        #definition
+    }
+}
+
+/// The constants that any projection has beside its name.
+pub(crate) fn constants(options: &Options) -> TokenStream {
+    let annals = &options.crate_path;
+    let version = options
+        .version
+        .as_ref()
+        .map(|version| quote!(const VERSION: ::core::primitive::u32 = #version;));
+    let on_error = options.on_error.as_ref().map(|on_error| {
+        let variant = Ident::new(on_error.variant, on_error.word.span());
+        quote!(const ON_ERROR: #annals::OnError = #annals::OnError::#variant;)
+    });
+    let batch = options.batch.as_ref().map(|batch| {
+        quote! {
+            const BATCH: ::core::option::Option<::core::primitive::usize> =
+                ::core::option::Option::Some(#batch);
+        }
+    });
+    quote!(#version #on_error #batch)
+}
+
+/// Expands to:
+///
+/// ```text
+/// impl On<MoneyDeposited> for AccountSummary {
+///     fn source() -> Source<Self> { … }
+///     fn route(event: &MoneyDeposited, recorded: &RecordedEvent) -> Result<Route<Self::Key>, RowError> { … }
+///     fn step(state: &mut Option<Self>, event: &MoneyDeposited, _: &EventContext<Self>) -> Result<(), RowError> {
+///         match state {
+///             Some(state) => { Self::deposited(state, event); Ok(()) }
+///             None => Err(RowError::Missing),
+///         }
+///     }
+/// }
+/// ```
+fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
+    let annals = scope.annals;
+    let (cfgs, attributes) = scope.attributes(method);
+    let span = token_of(event);
+    let annals_here = annals.at(span);
+    let self_here = respanned(scope.block.self_ty.to_token_stream(), span);
+    // What is no event is reported in the list of handlers only: the bound assumes it here.
+    let header = quote_spanned! {span=>
+        #annals_here::On<#event> for #self_here where for<'__a> #event: #annals_here::Event
+    };
+    let step =
+        if method.refused { quote!(::core::unreachable!()) } else { scope.fold(method, &STEP) };
+    let (source, route) = source_and_route(scope, method, event);
+    let body = quote_spanned! {Span::mixed_site()=>
+        fn source() -> #annals::Source<Self> {
+            #source
+        }
+
+        fn route(
+            event: &#event,
+            recorded: &#annals::RecordedEvent,
+        ) -> ::core::result::Result<#annals::Route<<Self as #annals::Subject>::Key>, #annals::RowError>
+        {
+            #route
+        }
+
+        #[inline]
+        fn step(
+            state: &mut ::core::option::Option<Self>,
+            event: &#event,
+            cx: &#annals::EventContext<Self>,
+        ) -> ::core::result::Result<(), #annals::RowError> {
+            #step
+        }
+    };
+    let on = impl_at(span, &header, body);
+    quote! {
+        #cfgs
+        #attributes
+        #[allow(
+            unused_variables,
+            clippy::redundant_closure,
+            clippy::redundant_closure_for_method_calls
+        )]
+        #on
+    }
+}
+
+/// Expands to one of, each with a source of its own:
+///
+/// ```text
+/// (own::<Self, AccountOpened, _>().route)(recorded)
+/// Ok(route_by_field(Clone::clone(&event.owner)))
+/// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
+/// route_each(Self::CUSTOMER, Clone::clone(&event.customer))
+/// ```
+fn source_and_route(
+    scope: &Scope<'_>,
+    method: &Method,
+    event: &Type,
+) -> (TokenStream, TokenStream) {
+    let annals = scope.annals;
+    let routing = &method.routing;
+    let source = match &routing.from {
+        None => quote!(#annals::Source::any()),
+        Some(from) => {
+            let span = token_of(from);
+            let annals = annals.at(span);
+            let event = respanned(event.to_token_stream(), span);
+            quote_spanned!(span=> #annals::source_from::<Self, #event, #from>())
+        }
+    };
+    let route = match (&routing.key, &routing.each) {
+        // What was refused is not missed.
+        _ if routing.refused => quote!(::core::unreachable!()),
+        (Some(key), _) => match &key.by {
+            KeyBy::Fields(fields) => by_fields(scope, fields),
+            KeyBy::Closure(closure) => by_closure(scope, closure, event),
+        },
+        (None, Some(each)) => by_column(scope, each),
+        (None, None) => return own(scope, method, event),
+    };
+    (source, route)
+}
+
+/// A row that follows the event's own stream.
+fn own(scope: &Scope<'_>, method: &Method, event: &Type) -> (TokenStream, TokenStream) {
+    // Both name the stream in the same way and at one place: the compiler then says once what is wrong with it.
+    let from = &method.routing.from;
+    let span = token_of(from.as_ref().unwrap_or(event));
+    let annals = scope.annals.at(span);
+    let event = respanned(event.to_token_stream(), span);
+    let own = match from {
+        None => quote_spanned!(span=> #annals::own::<Self, #event, _>()),
+        Some(from) => quote_spanned!(span=> #annals::own_from::<Self, #event, #from>()),
+    };
+    let recorded = quote_spanned!(Span::mixed_site()=> recorded);
+    (quote!(#own.source), quote!((#own.route)(#recorded)))
+}
+
+fn by_fields(scope: &Scope<'_>, fields: &[Member]) -> TokenStream {
+    let values = fields.iter().map(value_of);
+    let value = if let [field] = fields { value_of(field) } else { quote!((#(#values),*)) };
+    let span = fields.first().map_or_else(Span::call_site, Spanned::span);
+    let annals = scope.annals.at(span);
+    let key = quote_spanned!(span=> <Self as #annals::Subject>::Key);
+    quote_spanned! {span=>
+        ::core::result::Result::Ok(#annals::route_by_field::<#key>(#value))
+    }
+}
+
+fn by_closure(scope: &Scope<'_>, closure: &ExprClosure, event: &Type) -> TokenStream {
+    let site = Span::mixed_site();
+    let span = first_span(&closure.body);
+    let annals = scope.annals.at(span);
+    let key = quote_spanned!(span=> <Self as #annals::Subject>::Key);
+    let into_route = quote_spanned!(span=> <_ as #annals::IntoKeys<#key>>::into_route);
+    quote_spanned! {site=>
+        let key: fn(&#event) -> _ = #closure;
+        ::core::result::Result::Ok(#into_route(key(event)))
+    }
+}
+
+fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
+    let Each { column, field, .. } = each;
+    let constant = column_constant(column);
+    let value = value_of(field);
+    let span = field.span();
+    let annals = scope.annals.at(span);
+    quote_spanned!(span=> #annals::route_each(Self::#constant, #value))
+}
+
+/// A copy of a field of the event.
+fn value_of(field: &Member) -> TokenStream {
+    let span = field.span();
+    let event = Ident::new("event", Span::mixed_site().located_at(span));
+    quote_spanned!(span=> ::core::clone::Clone::clone(&#event.#field))
+}
+
+fn first_span(tokens: &impl ToTokens) -> Span {
+    tokens.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
+}
+
+/// Expands to:
+///
+/// ```text
+/// impl Covers<InterestPaid> for AccountSummary {}
+/// const _: () = covers_all::<AccountSummary, Account>();
+/// ```
+fn covered(projection: &Projection) -> TokenStream {
+    let Projection { block, options } = projection;
+    let annals = &options.crate_path;
+    let self_ty = &block.self_ty;
+    let cfgs = &block.carried.cfgs;
+    let ignored = options.ignored.iter().map(|event| {
+        let span = token_of(event);
+        let annals = annals.at(span);
+        let self_here = respanned(self_ty.to_token_stream(), span);
+        let header = quote_spanned!(span=> #annals::Covers<#event> for #self_here);
+        let covers = impl_at(span, &header, TokenStream::new());
+        quote!(#cfgs #[automatically_derived] #[allow(deprecated)] #covers)
+    });
+    let exhaustive = options.exhaustive.iter().map(|aggregate| {
+        let span = token_of(aggregate);
+        let annals = annals.at(span);
+        let self_here = respanned(self_ty.to_token_stream(), span);
+        quote_spanned!(span=> #cfgs #[allow(deprecated)] const _: () = #annals::covers_all::<#self_here, #aggregate>();)
+    });
+    quote!(#(#ignored)* #(#exhaustive)*)
+}

@@ -1,0 +1,228 @@
+//! What is kept of projections: their definitions, and which of their tables answers.
+
+use annals::projection::{CatalogEntry, Change, ModelDefinition};
+use annals::{Fence, StoreError, WriteError};
+use sqlx::Row as _;
+
+use super::attempt::{Attempts, Trouble, of_store};
+use super::change::{Work, fill, narrow, read_kept};
+use super::own_sql::Setup;
+use super::public_view::Occasion;
+use super::{layout, names};
+use crate::database::Database;
+use crate::error::store_error;
+
+/// Makes a projection's tables if they are missing, and adds columns that are new.
+pub(crate) async fn prepare(
+    database: &Database,
+    definition: &ModelDefinition,
+) -> Result<CatalogEntry, StoreError> {
+    prepare_with(database, definition, None).await
+}
+
+/// The same, with a setup of the projection's own, which is run once.
+pub(super) async fn prepare_with(
+    database: &Database,
+    definition: &ModelDefinition,
+    setup: Option<Setup<'_>>,
+) -> Result<CatalogEntry, StoreError> {
+    if let Some(table) = definition.table {
+        names::check(table)?;
+    }
+    // A role that makes no tables may start, too, as long as nothing is missing.
+    let doing = format!("prepare projection `{}`", definition.projection);
+    let query = || {
+        database
+            .statements
+            .models_entry()
+            .bind(&definition.projection)
+            .bind(i64::from(definition.version))
+    };
+    if let Some(row) = database.fetch_optional(&doing, query).await? {
+        let kept = read_kept(definition, &row).map_err(|error| store_error(&doing, error))?;
+        if definition.change_from(&kept.definition) == Change::None {
+            return Ok(kept.entry);
+        }
+    }
+    let mut attempts = Attempts::new(database, doing);
+    loop {
+        match prepare_once(&mut attempts, database, definition, setup).await {
+            Ok(entry) => return Ok(entry),
+            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+        }
+    }
+}
+
+async fn prepare_once(
+    attempts: &mut Attempts<'_>,
+    database: &Database,
+    definition: &ModelDefinition,
+    setup: Option<Setup<'_>>,
+) -> Result<CatalogEntry, Trouble> {
+    let mut transaction = attempts.begin().await?;
+    let mut work = Work { attempts, database, connection: &mut transaction, definition };
+    let entry = match work.find().await? {
+        None => {
+            let entry = work.make().await?;
+            if let Some(setup) = setup {
+                work.set_up(setup).await?;
+            }
+            entry
+        }
+        Some(kept) => {
+            match definition.change_from(&kept.definition) {
+                Change::None => {}
+                Change::Added(columns) => work.add_columns(&kept.entry, &columns).await?,
+                Change::Other(reason) => return Err(definition.refused(&reason).into()),
+                _ => {
+                    return Err(definition.refused("what has changed is not known").into());
+                }
+            }
+            kept.entry
+        }
+    };
+    attempts.commit(transaction).await?;
+    Ok(entry)
+}
+
+/// Tells what is kept of all projections.
+pub(crate) async fn catalog(database: &Database) -> Result<Vec<CatalogEntry>, StoreError> {
+    let doing = "read the catalog of projections";
+    let rows = database.fetch_all(doing, || database.statements.models_catalog()).await?;
+    let entries: Result<Vec<CatalogEntry>, sqlx::Error> = rows
+        .iter()
+        .map(|row| {
+            let mut entry = CatalogEntry::new(
+                row.try_get::<String, _>("projection")?,
+                narrow(row.try_get("version")?),
+            );
+            fill(&mut entry, row)?;
+            Ok(entry)
+        })
+        .collect();
+    entries.map_err(|error| store_error(doing, error))
+}
+
+/// Makes the table of one more generation, empty.
+pub(crate) async fn begin_generation(
+    database: &Database,
+    definition: &ModelDefinition,
+) -> Result<u32, StoreError> {
+    let doing = format!("begin a rebuild of projection `{}`", definition.projection);
+    let mut attempts = Attempts::new(database, doing);
+    loop {
+        match begin_once(&mut attempts, database, definition).await {
+            Ok(generation) => return Ok(generation),
+            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+        }
+    }
+}
+
+async fn begin_once(
+    attempts: &mut Attempts<'_>,
+    database: &Database,
+    definition: &ModelDefinition,
+) -> Result<u32, Trouble> {
+    let mut transaction = attempts.begin().await?;
+    let mut work = Work { attempts, database, connection: &mut transaction, definition };
+    let kept = work.found().await?;
+    let generation = kept.entry.building.unwrap_or(kept.entry.generation + 1);
+    work.forget(generation).await?;
+    if let Some(table) = definition.table_of(generation) {
+        let create = layout::create(&database.schema, &table)?;
+        work.run(create).await?;
+    }
+    work.set_building(Some(generation)).await?;
+    attempts.commit(transaction).await?;
+    Ok(generation)
+}
+
+/// Has a generation answer from now on, and drops the one that answered.
+pub(crate) async fn switch_generation(
+    database: &Database,
+    definition: &ModelDefinition,
+    generation: u32,
+    fence: &Fence,
+) -> Result<(), WriteError> {
+    let doing = format!("switch projection `{}`", definition.projection);
+    let mut attempts = Attempts::new(database, doing);
+    loop {
+        match switch_once(&mut attempts, database, definition, generation, fence).await {
+            Ok(()) => return Ok(()),
+            Err(trouble) => attempts.again(trouble).await?,
+        }
+    }
+}
+
+async fn switch_once(
+    attempts: &mut Attempts<'_>,
+    database: &Database,
+    definition: &ModelDefinition,
+    generation: u32,
+    fence: &Fence,
+) -> Result<(), Trouble> {
+    let was_lost = attempts.is_lost;
+    let mut transaction = attempts.begin().await?;
+    let mut work = Work { attempts, database, connection: &mut transaction, definition };
+    let kept = work.found().await?;
+    if was_lost && kept.entry.generation == generation {
+        return Ok(());
+    }
+    work.check_fence(fence).await?;
+    if kept.entry.building != Some(generation) {
+        return Err(definition.not_building(generation).into());
+    }
+    if let Some(table) = definition.table_of(generation) {
+        let public = work.lock_views(&table, Occasion::Switched).await?;
+        work.renew_views(&table, public, Occasion::Switched).await?;
+    }
+    work.set_generation(generation).await?;
+    work.forget(kept.entry.generation).await?;
+    attempts.commit(transaction).await
+}
+
+/// Drops a generation that is built.
+pub(crate) async fn drop_generation(
+    database: &Database,
+    definition: &ModelDefinition,
+    generation: u32,
+) -> Result<(), StoreError> {
+    let doing = format!("drop a rebuild of projection `{}`", definition.projection);
+    let mut attempts = Attempts::new(database, doing);
+    loop {
+        match drop_once(&mut attempts, database, definition, generation).await {
+            Ok(()) => return Ok(()),
+            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+        }
+    }
+}
+
+async fn drop_once(
+    attempts: &mut Attempts<'_>,
+    database: &Database,
+    definition: &ModelDefinition,
+    generation: u32,
+) -> Result<(), Trouble> {
+    let mut transaction = attempts.begin().await?;
+    let mut work = Work { attempts, database, connection: &mut transaction, definition };
+    let kept = work.find().await?;
+    if kept.is_none_or(|kept| kept.entry.building != Some(generation)) {
+        return Ok(());
+    }
+    work.set_building(None).await?;
+    work.forget(generation).await?;
+    attempts.commit(transaction).await
+}
+
+/// Says whether a projection is to pause.
+pub(crate) async fn set_paused(
+    database: &Database,
+    projection: &str,
+    version: u32,
+    paused: bool,
+) -> Result<(), StoreError> {
+    let query = || {
+        database.statements.models_pause().bind(projection).bind(i64::from(version)).bind(paused)
+    };
+    database.execute("pause a projection", query).await.map(drop)
+}

@@ -1,0 +1,193 @@
+//! The view under a read model's own name, where unqualified names are looked up first: what people's SQL reads.
+//!
+//! It shows one version: the first that was prepared, and another one from when a generation of that took over. An older
+//! program that rebuilds its own version does not take the name back.
+
+use annals::StoreError;
+use annals::read_model::ModelTable;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row as _};
+
+use super::attempt::{Attempts, Trouble};
+use super::change::names_of_columns;
+use super::layout;
+use super::names::{self, in_schema, quoted};
+use crate::database::Database;
+use crate::error::in_database;
+
+/// Why the view may have to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A version's table was made, or got columns.
+    Prepared,
+    /// A generation of a version answers from now on.
+    Switched,
+}
+
+/// What stands where the view is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Nothing,
+    /// The view, which shows a version.
+    View(u32),
+    /// Something that is not annals'.
+    Foreign,
+}
+
+/// The place of the view.
+pub(super) struct Place {
+    schema: String,
+    /// The view's name with that of its schema, as it stands in a statement.
+    pub(super) name: String,
+    standing: Standing,
+}
+
+impl Place {
+    /// Looks what is there; `None` if there is no schema for it.
+    pub(super) async fn find(
+        attempts: &Attempts<'_>,
+        database: &Database,
+        connection: &mut PgConnection,
+        table: &ModelTable,
+    ) -> Result<Option<Self>, Trouble> {
+        let failed = |error| attempts.failed(error);
+        let model = table.table.name;
+        let row = database
+            .statements
+            .models_public()
+            .bind(model)
+            .fetch_optional(connection)
+            .await
+            .map_err(failed)?;
+        let Some(row) = row else {
+            tracing::warn!(
+                model,
+                "no schema of the `search_path` is there: the read model has no view under its own name"
+            );
+            return Ok(None);
+        };
+        let schema: String = row.try_get("schema").map_err(failed)?;
+        let is_view: Option<bool> = row.try_get("is_view").map_err(failed)?;
+        let comment: Option<String> = row.try_get("comment").map_err(failed)?;
+        let standing = match (is_view, comment) {
+            (None, _) => Standing::Nothing,
+            (Some(true), Some(comment)) => {
+                let version = comment.strip_prefix(&mark(database));
+                let version = version.and_then(|version| version.parse().ok());
+                version.map_or(Standing::Foreign, Standing::View)
+            }
+            (Some(_), _) => Standing::Foreign,
+        };
+        let name = format!("{}.{}", quoted(&schema), quoted(model));
+        Ok(Some(Self { schema, name, standing }))
+    }
+
+    /// Whether a view that is there has to change.
+    pub(super) fn changes(&self, version: u32, occasion: Occasion) -> bool {
+        match (self.standing, occasion) {
+            (Standing::View(shown), Occasion::Prepared) => shown == version,
+            // Of the same version, it shows what the version's own view shows.
+            (Standing::View(shown), Occasion::Switched) => shown < version,
+            _ => false,
+        }
+    }
+
+    /// Has the view show a version, if it is its turn.
+    pub(super) async fn renew(
+        &self,
+        attempts: &Attempts<'_>,
+        database: &Database,
+        connection: &mut PgConnection,
+        table: &ModelTable,
+        occasion: Occasion,
+    ) -> Result<(), Trouble> {
+        let Self { schema, name, standing } = self;
+        match standing {
+            Standing::Nothing => {
+                make(attempts, database, connection, table, (name, &[])).await
+            }
+            Standing::View(_) if !self.changes(table.version, occasion) => Ok(()),
+            Standing::View(_) => {
+                let columns = names_of_columns(database, connection, schema, table.table.name).await;
+                let columns = columns.map_err(|error| attempts.failed(error))?;
+                replace(attempts, database, connection, table, (name, &columns)).await
+            }
+            Standing::Foreign => Err(StoreError::invalid(format!(
+                "read model `{}`: {name} is there, and is not a view of schema `{}` of annals: rename one of the two, \
+                 or give the store's connections a `search_path` of their own",
+                table.table.name,
+                database.schema.as_str()
+            ))
+            .into()),
+        }
+    }
+}
+
+/// Replaces the view, and whatever columns it had.
+async fn replace(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    table: &ModelTable,
+    (view, columns): (&str, &[String]),
+) -> Result<(), Trouble> {
+    let failed = |error| attempts.failed(error);
+    let of = of_version(database, table);
+    // Replaced where that is possible: what depends on it, and who may read it, stays.
+    let has = |name: &String| table.table.columns.iter().any(|column| column.name == name);
+    if columns.iter().all(has) {
+        let sql = layout::view(view, &of, table.table, columns);
+        let mut savepoint = connection.begin().await.map_err(failed)?;
+        match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *savepoint).await {
+            Ok(_) => {
+                savepoint.commit().await.map_err(failed)?;
+                return tell(attempts, database, connection, table, view).await;
+            }
+            // A column is of another type.
+            Err(error) if in_database(&error).is_some_and(|found| found.code() == "42P16") => {
+                savepoint.rollback().await.map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let drop = AssertSqlSafe(format!("DROP VIEW {view}"));
+    sqlx::raw_sql(drop).execute(&mut *connection).await.map_err(failed)?;
+    make(attempts, database, connection, table, (view, &[])).await
+}
+
+async fn make(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    table: &ModelTable,
+    (view, columns): (&str, &[String]),
+) -> Result<(), Trouble> {
+    let sql = layout::view(view, &of_version(database, table), table.table, columns);
+    let made = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;
+    made.map_err(|error| attempts.failed(error))?;
+    tell(attempts, database, connection, table, view).await
+}
+
+/// Says on the view which version it shows.
+async fn tell(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    table: &ModelTable,
+    view: &str,
+) -> Result<(), Trouble> {
+    let comment = format!("{}{}", mark(database), table.version);
+    // A mark holds no quotes: the schema's name needs none.
+    let sql = AssertSqlSafe(format!("COMMENT ON VIEW {view} IS '{comment}'"));
+    let told = sqlx::raw_sql(sql).execute(connection).await;
+    told.map(drop).map_err(|error| attempts.failed(error))
+}
+
+fn of_version(database: &Database, table: &ModelTable) -> String {
+    in_schema(&database.schema, &names::version_view(table.table, table.version))
+}
+
+/// By which a view is known as one of annals', up to the version that it shows.
+fn mark(database: &Database) -> String {
+    format!("read model of annals in schema {}, version ", database.schema.as_str())
+}

@@ -1,0 +1,14 @@
+//! Projections, on each store: what the engine promises, whatever fails when.
+
+mod engine;
+mod failures;
+mod fold;
+mod history;
+mod inline;
+mod live;
+mod models;
+mod parking;
+mod properties;
+mod queries;
+mod rebuild;
+mod stores;

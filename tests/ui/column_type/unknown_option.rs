@@ -1,0 +1,9 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone, ColumnType)]
+enum Status {
+    #[column(nmae = "open")]
+    Open,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use annals_postgres::setup;
+
+#[setup]
+async fn tables() {}
+
+fn main() {}

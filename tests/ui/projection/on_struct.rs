@@ -1,0 +1,6 @@
+use annals::prelude::*;
+
+#[projection]
+struct Owner;
+
+fn main() {}

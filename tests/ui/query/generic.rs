@@ -1,0 +1,10 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(result = u64)]
+struct Count<T> {
+    owner: T,
+}
+
+fn main() {}

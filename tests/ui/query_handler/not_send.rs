@@ -1,0 +1,17 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(result = u64)]
+struct Count {
+    owner: String,
+}
+
+#[query_handler]
+async fn count(query: Count) -> u64 {
+    let count = std::rc::Rc::new(query.owner.len() as u64);
+    std::future::ready(()).await;
+    *count
+}
+
+fn main() {}

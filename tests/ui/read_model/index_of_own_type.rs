@@ -1,0 +1,15 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone)]
+struct Address;
+
+#[derive(Debug, Clone, ReadModel)]
+#[read_model(table = "owners")]
+struct Owner {
+    #[read_model(key)]
+    owner: String,
+    #[read_model(index)]
+    address: Address,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone, ReadModel)]
+#[read_model(table = "owners")]
+struct Owner {
+    #[read_model(key = "owner")]
+    owner: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone, ReadModel)]
+#[read_model(table = "owners")]
+enum Owner {
+    One,
+}
+
+fn main() {}

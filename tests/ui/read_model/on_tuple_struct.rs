@@ -1,0 +1,7 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone, ReadModel)]
+#[read_model(table = "owners")]
+struct Owner(String);
+
+fn main() {}

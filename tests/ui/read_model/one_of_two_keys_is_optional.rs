@@ -1,0 +1,12 @@
+use annals::prelude::*;
+
+#[derive(Debug, Clone, ReadModel)]
+#[read_model(table = "owners")]
+struct Owner {
+    #[read_model(key)]
+    owner: String,
+    #[read_model(key)]
+    branch: Option<String>,
+}
+
+fn main() {}

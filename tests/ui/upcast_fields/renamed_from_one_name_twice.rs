@@ -1,0 +1,11 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(version = 2)]
+struct Moved {
+    #[event(since = 2, renamed_from = "x", renamed_from = "x")]
+    left: u32,
+}
+
+fn main() {}
