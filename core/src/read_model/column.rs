@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::value::{ColumnError, ColumnType, IntoColumn, Value};
+use super::column_type::{ColumnError, ColumnType, IntoColumn};
+use super::value::Value;
 
 /// A column of the read model `M` that holds a `T` and by which rows are found: one of the key, or one with an index.
 ///
