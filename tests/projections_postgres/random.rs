@@ -33,8 +33,17 @@ fn value(rng: &mut Rng, column: usize) -> Value {
             [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5, -2.25][rng.usize(..7)],
         ),
         ColumnKind::Decimal => Value::Decimal(
-            ["0", "-0.50", "-.5", "12345678901234567890.123456789", "1.0", "1", "10", "9.99", "-0.0"]
-                [rng.usize(..9)]
+            [
+                "0",
+                "-0.50",
+                "-.5",
+                "12345678901234567890.123456789",
+                "1.0",
+                "1",
+                "10",
+                "9.99",
+                "-0.0",
+            ][rng.usize(..9)]
             .to_owned(),
         ),
         ColumnKind::Text => Value::Text(

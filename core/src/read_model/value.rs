@@ -148,6 +148,6 @@ const MICROS_OF_A_DAY: i64 = 86_400_000_000;
 
 /// The day and the time of day so many microseconds after 1970-01-01T00:00:00, in years that have four digits.
 fn civil(micros: Option<i64>) -> Option<jiff::civil::DateTime> {
-    let at = jiff::Timestamp::from_microsecond(micros?).ok()?;
-    Some(jiff::tz::TimeZone::UTC.to_datetime(at))
+    let since = jiff::SignedDuration::from_micros(micros?);
+    jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since).ok()
 }
