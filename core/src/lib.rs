@@ -9,6 +9,7 @@
 pub mod aggregate;
 pub mod aggregate_id;
 pub mod bus;
+mod causes;
 pub mod clock;
 pub mod codec;
 pub mod command;

@@ -1,8 +1,10 @@
 //! What the macros' output names, in one place. Not part of the public interface.
 
 mod assertions;
+mod columns;
 mod marks;
 mod optional;
+mod routes;
 mod rows;
 
 pub use inventory;
@@ -12,13 +14,19 @@ pub use self::assertions::{
     assert_listed_is_read, assert_new_name, assert_not_optional, assert_oldest, assert_previous,
     assert_readable_from, assert_step, assert_steps,
 };
+pub use self::columns::{
+    ColumnOf, JsonColumn, NoKeyColumn, column_of, in_column, no_column, row_of, text_of,
+    text_variant, values_of,
+};
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
+pub use self::routes::{
+    AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own, own_from, route_by_field,
+    route_each, source_from,
+};
 pub use self::rows::{
-    AnyAnswer, AnyKey, ColumnOf, CoveredBy, Covers, FollowedBy, JsonColumn, KeyOfRow, ListedBy,
-    NoKeyColumn, OwnStream, QueryData, QueryHandlerContext, RecordedBy, RowContext, UpsertedRow,
-    column_of, covers_all, in_column, no_column, own, own_from, route_by_field, route_each, row_of,
-    source_from, text_of, text_variant, values_of,
+    AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
+    covers_all,
 };
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
