@@ -21,8 +21,8 @@ pub use self::columns::{
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
 pub use self::routes::{
-    AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own, own_from, route_by_field,
-    route_each, source_from,
+    AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own_from, route_by_field,
+    route_each, row_without_key, source_from,
 };
 pub use self::rows::{
     AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
@@ -43,7 +43,7 @@ pub use crate::projection::{
 pub use crate::query::{Answer, HandledQuery, Query, QueryContext};
 pub use crate::read_model::{
     Column, ColumnError, ColumnKind, ColumnType, Index, IntoColumn, KeyColumn, ModelKey, ReadModel,
-    Row, Table, TableColumn, Test, Value,
+    Row, Table, TableColumn, Test, UnindexedColumn, Value,
 };
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{

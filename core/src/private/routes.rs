@@ -5,7 +5,7 @@ use crate::aggregate_id::AggregateId;
 use crate::context::Subject;
 use crate::projection::{Projection, Route, RowError, Source};
 use crate::read_model::{
-    Column, ColumnError, ColumnType, Comparison, IntoColumn, Is, ModelKey, RowKey, Test,
+    ColumnError, ColumnType, Comparison, IndexedColumn, IntoColumn, Is, ModelKey, RowKey, Test,
 };
 use crate::recorded_event::RecordedEvent;
 
@@ -104,8 +104,15 @@ impl<P: Projection> OwnStream<P> {
 }
 
 /// The stream of a row that follows the one aggregate that lists the event `E`.
-pub fn own<P: Projection, E: RecordedBy<A>, A: FollowedBy<P::Key>>() -> OwnStream<P> {
-    OwnStream::of::<A>()
+///
+/// Where several list it, the compiler cannot tell which one is meant. It then names this function and its parameter, and
+/// shows the line of the bound: their names and that line say what to write.
+pub fn row_without_key<
+    P: Projection,
+    E: RecordedBy<TheOneThatListsIt>, // Several list it? Name the row's key, `#[on(key = …)]`, or the one: `#[on(from = …)]`.
+    TheOneThatListsIt: FollowedBy<P::Key>,
+>() -> OwnStream<P> {
+    OwnStream::of::<TheOneThatListsIt>()
 }
 
 /// The same where several list it: `from = A`.
@@ -128,12 +135,12 @@ pub fn route_by_field<K>(value: impl IntoColumn<K>) -> Route<K> {
 /// # Errors
 ///
 /// When the column cannot hold the value.
-pub fn route_each<P: Projection, T: ColumnType>(
-    column: Column<P, T>,
-    value: impl IntoColumn<T>,
+pub fn route_each<P: Projection, C: IndexedColumn<P>>(
+    column: C,
+    value: impl IntoColumn<C::Type>,
 ) -> Result<Route<P::Key>, RowError> {
     let value = value.into_column().to_value()?;
-    Ok(Route::Each(Test { column: column.index(), is: Is::Compared(Comparison::Equal, value) }))
+    Ok(Route::Each(Test { column: column.place(), is: Is::Compared(Comparison::Equal, value) }))
 }
 
 /// The key of a read model that has none: it fits every id, so that one mistake stays one error.

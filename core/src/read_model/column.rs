@@ -91,6 +91,28 @@ impl<M, T: ColumnType> Column<M, T> {
     }
 }
 
+/// A column by which rows of `M` are found.
+#[diagnostic::on_unimplemented(
+    message = "rows of `{M}` are not found by this column: it has no index",
+    label = "neither the key nor an index",
+    note = "write `#[read_model(index)]` on its field, or `#[read_model(unique)]` where no two rows have the same value"
+)]
+pub trait IndexedColumn<M> {
+    /// What it holds.
+    type Type: ColumnType;
+
+    /// Its place in the table.
+    fn place(&self) -> usize;
+}
+
+impl<M, T: ColumnType> IndexedColumn<M> for Column<M, T> {
+    type Type = T;
+
+    fn place(&self) -> usize {
+        self.index
+    }
+}
+
 /// What is asked of the rows of `M`.
 #[derive(Debug)]
 #[must_use]

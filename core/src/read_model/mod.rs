@@ -9,9 +9,10 @@ mod models;
 mod rows;
 mod select;
 mod table;
+mod unindexed_column;
 mod value;
 
-pub use self::column::{Column, Comparison, Condition, Is, Order, SortKey, Test};
+pub use self::column::{Column, Comparison, Condition, IndexedColumn, Is, Order, SortKey, Test};
 pub use self::column_kind::ColumnKind;
 pub use self::column_type::{ColumnError, ColumnType, IntoColumn, KeyColumn};
 pub use self::error::ReadModelError;
@@ -21,6 +22,7 @@ pub use self::rows::Rows;
 pub(crate) use self::rows::{open_row, seal_row};
 pub use self::select::Select;
 pub use self::table::{Index, ModelTable, Row, RowKey, Table, TableColumn};
+pub use self::unindexed_column::UnindexedColumn;
 pub use self::value::Value;
 
 use crate::context::Subject;

@@ -8,9 +8,9 @@ use syn::{ExprClosure, Member, Type};
 use crate::expand::method::{Fold, Scope};
 use crate::expand::read_model::column_constant;
 use crate::expand::{impl_at, registration, respanned, token_of};
-use crate::model::Projection;
 use crate::model::method::{Each, KeyBy, Method};
 use crate::model::projection::Options;
+use crate::model::{CratePath, Projection};
 
 const STEP: Fold = Fold {
     misfit: "RowError",
@@ -87,7 +87,8 @@ fn definition(projection: &Projection) -> TokenStream {
     };
     let span = token_of(self_ty);
     let annals_here = annals.at(span);
-    let header = quote_spanned!(span=> #annals_here::Projection for #self_ty);
+    let read_model = read_model(annals, self_ty);
+    let header = quote_spanned!(span=> #annals_here::Projection for #self_ty where #read_model);
     let definition = impl_at(
         span,
         &header,
@@ -109,6 +110,13 @@ fn definition(projection: &Projection) -> TokenStream {
         #allows
         #definition
     }
+}
+
+/// `AccountSummary: ReadModel`, which each impl asks at one place: the compiler says once that it is none, and assumes it inside.
+fn read_model(annals: &CratePath, self_ty: &Type) -> TokenStream {
+    let span = token_of(self_ty);
+    let annals = annals.at(span);
+    quote_spanned!(span=> #self_ty: #annals::ReadModel)
 }
 
 /// The constants that any projection has beside its name.
@@ -151,9 +159,13 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     let span = token_of(event);
     let annals_here = annals.at(span);
     let self_here = respanned(scope.block.self_ty.to_token_stream(), span);
+    let read_model = read_model(annals, &scope.block.self_ty);
     // What is no event is reported in the list of handlers only: the bound assumes it here.
     let header = quote_spanned! {span=>
-        #annals_here::On<#event> for #self_here where for<'__a> #event: #annals_here::Event
+        #annals_here::On<#event> for #self_here
+        where
+            for<'__a> #event: #annals_here::Event,
+            #read_model
     };
     let step =
         if method.refused { quote!(::core::unreachable!()) } else { scope.fold(method, &STEP) };
@@ -196,10 +208,10 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
 /// Expands to one of, each with a source of its own:
 ///
 /// ```text
-/// (own::<Self, AccountOpened, _>().route)(recorded)
+/// (row_without_key::<Self, AccountOpened, _>().route)(recorded)
 /// Ok(route_by_field(Clone::clone(&event.owner)))
 /// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
-/// route_each(Self::CUSTOMER, Clone::clone(&event.customer))
+/// route_each::<Self, _>(Self::CUSTOMER, Clone::clone(&event.customer))
 /// ```
 fn source_and_route(
     scope: &Scope<'_>,
@@ -238,7 +250,7 @@ fn own(scope: &Scope<'_>, method: &Method, event: &Type) -> (TokenStream, TokenS
     let annals = scope.annals.at(span);
     let event = respanned(event.to_token_stream(), span);
     let own = match from {
-        None => quote_spanned!(span=> #annals::own::<Self, #event, _>()),
+        None => quote_spanned!(span=> #annals::row_without_key::<Self, #event, _>()),
         Some(from) => quote_spanned!(span=> #annals::own_from::<Self, #event, #from>()),
     };
     let recorded = quote_spanned!(Span::mixed_site()=> recorded);
@@ -274,7 +286,7 @@ fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let value = value_of(field);
     let span = field.span();
     let annals = scope.annals.at(span);
-    quote_spanned!(span=> #annals::route_each(Self::#constant, #value))
+    quote_spanned!(span=> #annals::route_each::<Self, _>(Self::#constant, #value))
 }
 
 /// A copy of a field of the event.
