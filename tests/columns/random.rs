@@ -74,11 +74,13 @@ fn row(rng: &mut Rng) -> Kept {
     }
 }
 
+type Compare = Box<dyn Fn(&Kept, &Kept) -> Ordering>;
+
 /// A question, and which rows answer it in which order, as their types compare.
 struct Question {
     ask: Box<dyn Fn(Rows<Kept>) -> Rows<Kept>>,
     takes: Box<dyn Fn(&Kept) -> bool>,
-    compare: Box<dyn Fn(&Kept, &Kept) -> Ordering>,
+    compare: Compare,
 }
 
 fn question(rng: &mut Rng) -> Question {

@@ -17,7 +17,7 @@ fn check<T: ColumnType + PartialEq + std::fmt::Debug>(value: T, shown: &str) {
 }
 
 #[track_caller]
-fn refused<T: ColumnType>(value: T, message: &str) {
+fn refused<T: ColumnType>(value: &T, message: &str) {
     let error = value.to_value().expect_err("the column does not hold it");
     assert_eq!(error.to_string(), message);
 }
@@ -93,11 +93,11 @@ fn an_instant_that_no_column_holds_is_refused() {
     let bounds = "is not between -009999-01-02T01:59:59Z and 9999-12-30T22:00:00.999999Z";
     let last = Timestamp::MAX.as_micros();
     let utc = DateTime::<Utc>::from_timestamp_micros(last + 1).expect("an instant");
-    refused(utc, &format!("9999-12-30 22:00:01 UTC {bounds}"));
-    refused(DateTime::<Utc>::MIN_UTC, &format!("{} {bounds}", DateTime::<Utc>::MIN_UTC));
+    refused(&utc, &format!("9999-12-30 22:00:01 UTC {bounds}"));
+    refused(&DateTime::<Utc>::MIN_UTC, &format!("{} {bounds}", DateTime::<Utc>::MIN_UTC));
     let nanos = i128::from(last + 1) * 1_000;
     let offset = OffsetDateTime::from_unix_timestamp_nanos(nanos).expect("an instant");
-    refused(offset, &format!("9999-12-30 22:00:01.0 +00:00:00 {bounds}"));
+    refused(&offset, &format!("9999-12-30 22:00:01.0 +00:00:00 {bounds}"));
     for end in [Timestamp::MIN, Timestamp::MAX] {
         check(DateTime::<Utc>::from(end), &end.to_string());
         check(OffsetDateTime::from(end), &end.to_string());
@@ -107,9 +107,9 @@ fn an_instant_that_no_column_holds_is_refused() {
 #[test]
 fn a_leap_second_is_refused() {
     let naive: NaiveDateTime = "2016-12-31T23:59:60.5".parse().expect("a leap second");
-    refused(naive, "2016-12-31 23:59:60.500 is a leap second, which a column does not hold");
+    refused(&naive, "2016-12-31 23:59:60.500 is a leap second, which a column does not hold");
     let told = "2016-12-31 23:59:60.500 UTC is a leap second, which a column does not hold";
-    refused(naive.and_utc(), told);
+    refused(&naive.and_utc(), told);
 }
 
 #[test]

@@ -136,7 +136,7 @@ pub fn route_by_field<K>(value: impl IntoColumn<K>) -> Route<K> {
 ///
 /// When the column cannot hold the value.
 pub fn route_each<P: Projection, C: IndexedColumn<P>>(
-    column: C,
+    column: &C,
     value: impl IntoColumn<C::Type>,
 ) -> Result<Route<P::Key>, RowError> {
     let value = value.into_column().to_value()?;

@@ -68,14 +68,14 @@ impl Ord for Value {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(one), Self::Bool(two)) => one.cmp(two),
-            (Self::Integer(one), Self::Integer(two)) => one.cmp(two),
+            (Self::Integer(one), Self::Integer(two))
+            | (Self::DateTime(one), Self::DateTime(two)) => one.cmp(two),
             (Self::Float(one), Self::Float(two)) => compare_floats(*one, *two),
             (Self::Decimal(one), Self::Decimal(two)) => decimal::compare(one, two),
             (Self::Text(one), Self::Text(two)) => one.cmp(two),
             (Self::Uuid(one), Self::Uuid(two)) => one.cmp(two),
             (Self::Timestamp(one), Self::Timestamp(two)) => one.cmp(two),
             (Self::Date(one), Self::Date(two)) => one.cmp(two),
-            (Self::DateTime(one), Self::DateTime(two)) => one.cmp(two),
             (Self::Json(one), Self::Json(two)) => one.as_str().cmp(two.as_str()),
             _ => self.rank().cmp(&other.rank()),
         }
@@ -101,7 +101,7 @@ impl Hash for Value {
         self.rank().hash(state);
         match self {
             Self::Bool(value) => value.hash(state),
-            Self::Integer(value) => value.hash(state),
+            Self::Integer(value) | Self::DateTime(value) => value.hash(state),
             // Zero has two signs that compare as equal; `NaN` has many bits.
             Self::Float(value) if value.is_nan() => f64::NAN.to_bits().hash(state),
             Self::Float(value) => (value + 0.0).to_bits().hash(state),
@@ -110,7 +110,6 @@ impl Hash for Value {
             Self::Uuid(value) => value.hash(state),
             Self::Timestamp(value) => value.hash(state),
             Self::Date(value) => value.hash(state),
-            Self::DateTime(value) => value.hash(state),
             Self::Json(value) => value.as_str().hash(state),
             Self::Null => {}
         }

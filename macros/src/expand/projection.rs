@@ -211,7 +211,7 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
 /// (row_without_key::<Self, AccountOpened, _>().route)(recorded)
 /// Ok(route_by_field(Clone::clone(&event.owner)))
 /// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
-/// route_each::<Self, _>(Self::CUSTOMER, Clone::clone(&event.customer))
+/// route_each::<Self, _>(&Self::CUSTOMER, Clone::clone(&event.customer))
 /// ```
 fn source_and_route(
     scope: &Scope<'_>,
@@ -286,7 +286,7 @@ fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let value = value_of(field);
     let span = field.span();
     let annals = scope.annals.at(span);
-    quote_spanned!(span=> #annals::route_each::<Self, _>(Self::#constant, #value))
+    quote_spanned!(span=> #annals::route_each::<Self, _>(&Self::#constant, #value))
 }
 
 /// A copy of a field of the event.
