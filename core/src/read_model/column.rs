@@ -105,6 +105,7 @@ pub trait IndexedColumn<M> {
     fn place(&self) -> usize;
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, T: ColumnType> IndexedColumn<M> for Column<M, T> {
     type Type = T;
 

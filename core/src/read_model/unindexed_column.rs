@@ -18,30 +18,81 @@ impl<M> UnindexedColumn<M> {
     }
 }
 
-macro_rules! asked {
-    ($($ask:ident($($value:ident)?) -> $answer:ident;)+) => {
-        impl<M> UnindexedColumn<M> {
-            $(
-                /// Does not compile.
-                #[doc(hidden)]
-                pub fn $ask$(<$value>)?(self, $(_: $value)?) -> $answer<M>
-                where
-                    Self: IndexedColumn<M>,
-                {
-                    unreachable!("bug in annals: a question by a column without index was compiled")
-                }
-            )+
-        }
-    };
+// Each is written out: the compiler shows the one that was called.
+impl<M> UnindexedColumn<M> {
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn eq<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn lt<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn le<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn gt<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn ge<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn in_<V>(self, _: V) -> Condition<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn asc(self) -> Order<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
+
+    /// Does not compile.
+    #[doc(hidden)]
+    pub fn desc(self) -> Order<M>
+    where
+        Self: IndexedColumn<M>,
+    {
+        asked()
+    }
 }
 
-asked! {
-    eq(V) -> Condition;
-    lt(V) -> Condition;
-    le(V) -> Condition;
-    gt(V) -> Condition;
-    ge(V) -> Condition;
-    in_(V) -> Condition;
-    asc() -> Order;
-    desc() -> Order;
+fn asked() -> ! {
+    unreachable!("bug in annals: a question by a column without index was compiled")
 }

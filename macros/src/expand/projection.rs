@@ -286,7 +286,8 @@ fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let value = value_of(field);
     let span = field.span();
     let annals = scope.annals.at(span);
-    quote_spanned!(span=> #annals::route_each::<Self, _>(&Self::#constant, #value))
+    let column = quote_spanned!(column.span()=> &Self::#constant);
+    quote_spanned!(span=> #annals::route_each::<Self, _>(#column, #value))
 }
 
 /// A copy of a field of the event.

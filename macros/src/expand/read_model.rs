@@ -223,6 +223,14 @@ fn constants(model: &ReadModel) -> TokenStream {
         let is_found_by = column.key.is_some() || column.index.is_some() || column.unique.is_some();
         let constant = column_constant(name_of(field)?);
         let (vis, ty) = (&field.vis, &field.ty);
+        // Two columns of one name are reported as such.
+        let is_twice = || {
+            let names = columns.iter().filter_map(|other| name_of(other.field));
+            names.filter(|other| column_constant(other) == constant).count() > 1
+        };
+        if !is_found_by && is_twice() {
+            return None;
+        }
         let place = Literal::usize_unsuffixed(output.place);
         let docs = format!("The column `{name}`, by which rows are found and ordered.");
         Some(if is_found_by {
