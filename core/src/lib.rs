@@ -21,6 +21,7 @@ pub mod position;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;
+pub mod process;
 pub mod projection;
 pub mod query;
 pub mod read_model;

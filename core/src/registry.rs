@@ -15,6 +15,7 @@ use crate::bus::{Route, SetupError};
 use crate::codec::DecodeError;
 use crate::command::HandledBy;
 use crate::event::{Event, EventEnum, EventName};
+use crate::process::{AnyProcess, CommandEnum, Process, SentCommand, process};
 use crate::projection::inline::{Inline, inline};
 use crate::projection::{Projection, Projector, TableProjector};
 use crate::query::{HandledQuery, QueryRoute};
@@ -223,6 +224,43 @@ impl QueryRegistration {
     }
 }
 
+/// A process manager that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProcessRegistration {
+    /// Its name.
+    pub name: &'static str,
+    /// The version of its state.
+    pub version: u32,
+    /// The commands that it sends.
+    pub commands: &'static [SentCommand],
+    /// The name of its Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// Its Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) process: fn() -> Arc<dyn AnyProcess>,
+}
+
+impl ProcessRegistration {
+    /// All process managers that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a process manager.
+    pub const fn of<P: Process>() -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            commands: P::Command::COMMANDS,
+            type_name: type_name::<P>,
+            type_id: TypeId::of::<P>,
+            process: process::<P>,
+        }
+    }
+}
+
+inventory::collect!(ProcessRegistration);
 inventory::collect!(ProjectionRegistration);
 inventory::collect!(QueryRegistration);
 inventory::collect!(EventRegistration);

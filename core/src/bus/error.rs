@@ -202,7 +202,7 @@ impl<E> From<SetupError> for DispatchError<E> {
 
 /// The domain's error of a command that was dispatched by its name.
 #[derive(Debug)]
-pub struct DomainError(pub(super) Box<dyn Error + Send + Sync>);
+pub struct DomainError(pub(crate) Box<dyn Error + Send + Sync>);
 
 impl DomainError {
     pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {

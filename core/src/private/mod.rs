@@ -28,6 +28,10 @@ pub use crate::context::{
     AppliedState, ApplyContext, Context, EventContext, HandledState, HandlerContext, Subject,
 };
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
+pub use crate::process::{
+    CommandEnum, DeadlineName, IntoCommands, NextStep, Process, ProcessManager, React, Refused,
+    Rejection, SentBy, SentCommand, Start, Step, Steps,
+};
 pub use crate::projection::{
     BareRow, ChangedInPlace, EventHandler, IntoKeys, IntoRow, On, OnError, Projection, Route,
     RowError, Source,
@@ -39,8 +43,8 @@ pub use crate::read_model::{
 };
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{
-    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
-    QueryRegistration,
+    AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
+    ProjectionRegistration, QueryRegistration,
 };
 
 pub use crate::shape::StateShape;

@@ -23,6 +23,7 @@ pub use self::engine::{
 };
 #[doc(hidden)]
 pub use self::fold::message_of;
+pub(crate) use self::fold::read;
 pub use self::fold::{Fold, Outcome, Routed};
 pub use self::handler::{EventHandler, On, Source};
 pub use self::parked::ParkedEvent;
