@@ -54,6 +54,7 @@ pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, Returne
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
 pub use crate::metadata::Metadata;
 pub use crate::position::Position;
+pub use crate::process::{Done, ProcessEngine, ProcessEngineBuilder, ProcessError, Rejection};
 pub use crate::projection::{
     EngineError, OnError, Projection, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
     ProjectionStatus,
