@@ -46,6 +46,10 @@ impl EventStore for PostgresStore {
         Ok(self.inner.wake.ceiling(self.database()).await?.readable)
     }
 
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.inner.wake.barrier(self.database()).await
+    }
+
     async fn find_key(
         &self,
         stream_id: &StreamId,

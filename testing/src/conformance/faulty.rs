@@ -135,6 +135,10 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`EventStore::find_key`].
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.store.barrier().await
+    }
+
     async fn find_key(
         &self,
         store: &S,
