@@ -23,6 +23,8 @@ use crate::shape::StateShape;
 #[cfg(feature = "schema")]
 use crate::shape::Traced;
 #[cfg(feature = "schema")]
+use crate::stream::StreamId;
+#[cfg(feature = "schema")]
 use crate::upcast::{Stored, UpcastError};
 
 /// A type of event that the program links.
@@ -127,6 +129,9 @@ pub struct CommandRegistration {
     /// Reads the command, and says only whether it can be read.
     #[cfg(feature = "schema")]
     pub read: fn(&Value) -> Result<(), DecodeError>,
+    /// Finds the stream of the aggregate that the command is for.
+    #[cfg(feature = "schema")]
+    pub target: fn(&Value) -> Result<StreamId, DecodeError>,
     pub(crate) route: Route,
 }
 
@@ -148,6 +153,8 @@ impl CommandRegistration {
             trace: schema::trace_command::<C>,
             #[cfg(feature = "schema")]
             read: schema::read_command::<C>,
+            #[cfg(feature = "schema")]
+            target: schema::target::<A, C>,
             route: Route::of::<A, C>(),
         }
     }
@@ -272,10 +279,12 @@ inventory::collect!(CommandRegistration);
 mod schema {
     use serde_json::Value;
 
+    use crate::aggregate::Aggregate;
     use crate::codec::DecodeError;
-    use crate::command::Command;
+    use crate::command::{Command, HandledBy};
     use crate::event::Event;
     use crate::shape::Traced;
+    use crate::stream::StreamId;
     use crate::upcast::Stored;
 
     pub(super) fn trace_event<E: Event>() -> Traced {
@@ -301,6 +310,14 @@ mod schema {
     pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
         C::deserialize(content)
             .map(drop)
+            .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
+    }
+
+    pub(super) fn target<A: Aggregate, C: HandledBy<A>>(
+        content: &Value,
+    ) -> Result<StreamId, DecodeError> {
+        C::deserialize(content)
+            .map(|command| StreamId::of::<A>(command.target()))
             .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
     }
 }

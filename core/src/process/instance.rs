@@ -339,7 +339,9 @@ impl Instance {
     ) -> Result<Taken, Fault> {
         let mut after = self.clone();
         after.seen = after.seen.max(up_to);
+        // The state is not touched, and so stays of the version that wrote it.
         let stepped = Stepped {
+            version: self.version,
             state: if self.ends { None } else { self.state.clone() },
             commands: Vec::new(),
             deadlines: Vec::new(),
@@ -394,7 +396,7 @@ impl Instance {
         self.ends = stepped.state.is_none();
         if let Some(state) = stepped.state {
             self.state = Some(state);
-            self.version = process.version();
+            self.version = stepped.version;
             if begins {
                 let set = process.deadlines().into_iter();
                 self.deadlines

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -38,11 +38,18 @@ pub(crate) struct Record {
     /// The version of the state.
     pub(crate) version: u32,
     /// The state after the step; where the process ends with it, the state before it.
+    ///
+    /// A state that is `null` as JSON, as of a unit struct, is one: only what is not there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) state: Option<Arc<RawValue>>,
     /// Whether the process ends with it, as soon as its commands are accepted.
     pub(crate) ends: bool,
     pub(crate) commands: Vec<Asked>,
     pub(crate) deadlines: BTreeMap<String, Timestamp>,
+}
+
+fn present<'de, D: Deserializer<'de>>(state: D) -> Result<Option<Arc<RawValue>>, D::Error> {
+    Arc::deserialize(state).map(Some)
 }
 
 /// A command that a step asked for.
