@@ -135,10 +135,6 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`EventStore::find_key`].
-    async fn barrier(&self) -> Result<Position, StoreError> {
-        self.store.barrier().await
-    }
-
     async fn find_key(
         &self,
         store: &S,
@@ -226,6 +222,10 @@ impl<S: EventStore, F: Fault<S>> EventStore for Faulty<S, F> {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.store.head().await
+    }
+
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.store.barrier().await
     }
 
     async fn find_key(

@@ -11,6 +11,7 @@ use super::worker::{Ended, IDLE_CHECKPOINT, Worker, ended};
 use crate::metrics;
 use crate::position::Position;
 use crate::process::{Fault, Taken};
+use crate::projection::ParkedEvent;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointChange, Deadline, DeadlineChange, UnitOfWork, WriteError};
 
@@ -26,10 +27,7 @@ impl Worker {
         let mut plan = std::mem::take(&mut owned.decided);
         let mut ids = owned.ready.take(STEPS);
         // A process takes one thing at a time.
-        ids.retain(|id| {
-            let is_free = !owned.busy.contains_key(id) && plan.iter().all(|done| done.id != *id);
-            is_free
-        });
+        ids.retain(|id| !owned.busy.contains_key(id) && plan.iter().all(|done| done.id != *id));
         let due = self.due(owned, &ids);
         self.load_all(owned, ids.iter().chain(due.iter().map(|(id, _)| id))).await?;
         for id in &ids {
@@ -145,7 +143,7 @@ impl Worker {
                 Some(Planned { deadlines: vec![cancel], ..planned })
             }
             Err(fault) => {
-                let mark = self.mark(owned, &instance, super::parked::deadline_mark(name), &fault);
+                let mark = self.mark(owned, &instance, super::listed::deadline_mark(name), &fault);
                 Some(Planned { parks: vec![mark], ..planned.unchanged(instance) })
             }
         }
@@ -195,7 +193,7 @@ impl Worker {
             Ok(Taken::Skipped) => planned.unchanged(instance),
             Err(fault) => {
                 let command = instance.outgoing()[0].name.clone();
-                let mark = super::parked::command_mark(&command);
+                let mark = super::listed::command_mark(&command);
                 let mark = self.mark(owned, &instance, mark, &fault);
                 Planned { parks: vec![mark], is_stuck: true, ..planned.unchanged(instance) }
             }
@@ -236,7 +234,9 @@ impl Worker {
         let plan = vec![planned];
         match self.commit(owned, &plan, owned.kept).await {
             Ok(()) => {
-                plan.into_iter().for_each(|planned| self.apply(owned, planned));
+                for planned in plan {
+                    self.apply(owned, planned);
+                }
                 Ok(())
             }
             Err(WriteError::Store(error)) if error.is_invalid() => {
@@ -278,31 +278,33 @@ impl Worker {
 
     /// Goes on with a process as it was written.
     pub(super) fn apply(&self, owned: &mut Owned, planned: Planned) {
-        let Planned { id, deadlines, parks, unparks, after, is_stuck, .. } = &planned;
-        for change in deadlines {
+        let Planned {
+            id, deadlines, parks, unparks, after, is_stuck, begins, is_done, fired, ..
+        } = planned;
+        for change in &deadlines {
             owned.deadlines.change(change);
         }
-        if planned.begins {
+        if begins {
             metrics::process_begun(self.name());
             self.show(|shown| shown.begun += 1);
         }
-        if planned.is_done {
+        if is_done {
             self.count_done();
         }
-        if let Some(name) = &planned.fired {
-            metrics::process_deadline(self.name(), name);
+        if let Some(name) = fired {
+            metrics::process_deadline(self.name(), &name);
         }
         if !unparks.is_empty() || !parks.is_empty() {
-            self.repark(owned, id, unparks, parks);
+            owned.repark(&id, &unparks, parks);
         }
-        if let Some(instance) = after.clone() {
-            if *is_stuck {
+        match after {
+            Some(instance) if is_stuck => {
                 owned.parked.entry(id.clone()).or_default().stuck = Some(instance);
-            } else {
-                owned.goes_on(instance);
             }
+            Some(instance) => owned.goes_on(instance),
+            None => {}
         }
-        owned.look(id);
+        owned.look(&id);
     }
 
     fn count_done(&self) {
@@ -331,11 +333,7 @@ impl Worker {
     }
 
     /// Parks what came for a process that waits for a person.
-    pub(super) fn parks_behind(
-        &self,
-        owned: &mut Owned,
-        id: &str,
-    ) -> Vec<crate::projection::ParkedEvent> {
+    pub(super) fn parks_behind(&self, owned: &mut Owned, id: &str) -> Vec<ParkedEvent> {
         let known = |owned: &Owned, event: &RecordedEvent| {
             let parked = owned.parked.get(id);
             parked.is_some_and(|parked| {

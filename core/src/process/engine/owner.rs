@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::inbox::Inbox;
+use super::plan::Planned;
 use super::sender::{Answered, Sender};
 use crate::position::Position;
 use crate::process::{Instance, Outgoing};
@@ -16,8 +17,6 @@ use crate::projection::ParkedEvent;
 use crate::store::{CheckpointId, Deadline, DeadlineChange};
 use crate::subscription::lease::Lease;
 use crate::timestamp::Timestamp;
-
-use super::plan::Planned;
 
 /// How many processes that wait for nothing stay in memory.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -264,5 +263,29 @@ impl Owned {
             && self.parked.values().all(|parked| !parked.is_retried)
             && self.deadlines.due().all(|(due, _)| self.parked.contains_key(due.process.id()));
         is_settled.then(|| self.inbox.read())
+    }
+
+    /// Changes what is known to be parked.
+    pub(super) fn repark(&mut self, id: &str, unparks: &[ParkedEvent], parks: Vec<ParkedEvent>) {
+        let parked = self.parked.entry(id.to_owned()).or_default();
+        parked.events.retain(|event| unparks.iter().all(|gone| gone.position != event.position));
+        for event in parks {
+            if !event.error.is_empty() {
+                parked.is_retried = false;
+            }
+            let place = parked.events.partition_point(|other| other.position < event.position);
+            parked.events.insert(place, event);
+        }
+        if parked.events.is_empty() {
+            self.parked.remove(id);
+        }
+    }
+
+    /// Goes on with a process whose commands were on their way.
+    pub(super) fn recovered(&mut self, instance: Instance) {
+        match self.parked.get_mut(instance.id()) {
+            Some(parked) => parked.stuck = Some(instance),
+            None => self.goes_on(instance),
+        }
     }
 }

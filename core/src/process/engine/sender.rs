@@ -123,8 +123,9 @@ impl Sender {
 fn passes_by_itself(error: &DispatchError<DomainError>) -> bool {
     match error {
         DispatchError::Conflict(_) | DispatchError::UnknownOutcome { .. } => true,
-        DispatchError::Store(error) => error.is_unavailable(),
-        DispatchError::Load(LoadError::Store(error)) => error.is_unavailable(),
+        DispatchError::Store(error) | DispatchError::Load(LoadError::Store(error)) => {
+            error.is_unavailable()
+        }
         _ => false,
     }
 }

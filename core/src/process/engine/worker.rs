@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::Asked;
 use super::builder::Settings;
 use super::owner::Owned;
+use super::reading::{Barrier, Page, joined};
 use super::sender::Sender;
 use super::shown::Shown;
 use crate::bus::CommandBus;
@@ -20,19 +18,14 @@ use crate::process::record::category_of;
 use crate::process::{AnyProcess, Start};
 use crate::projection::{Failures, Next, ProjectionState, chain};
 use crate::store::{
-    CheckpointChange, CheckpointId, EventStore, LogPage, ReadAll, StoreError, UnitOfWorkStore,
-    WriteError,
+    CheckpointChange, CheckpointId, EventStore, StoreError, UnitOfWorkStore, WriteError,
 };
-use crate::stream::StreamId;
 use crate::subscription::SubscriptionError;
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 use crate::timestamp::Timestamp;
 
 /// How many events may wait for their processes before no more are read.
 const MOST_WAITING: usize = 10_000;
-
-/// How many events are read at once.
-const PAGE: usize = 500;
 
 /// How often a checkpoint is written that moved past what nobody had to do.
 pub(super) const IDLE_CHECKPOINT: Duration = Duration::from_millis(250);
@@ -93,11 +86,6 @@ pub(super) fn ended(error: WriteError) -> Ended {
 pub(super) fn reader_of(process: &dyn AnyProcess) -> CheckpointId {
     CheckpointId { name: category_of(process.name()), version: 1, shard: 0 }
 }
-
-type Page = AbortOnDropHandle<Result<(ReadAll, LogPage), StoreError>>;
-
-/// Where the log ended once all that was recorded up to an instant could be read.
-type Barrier = AbortOnDropHandle<Result<(Timestamp, Position), StoreError>>;
 
 impl Worker {
     pub(super) fn name(&self) -> &'static str {
@@ -354,116 +342,4 @@ impl Worker {
             Ok(()) | Err(_) => Ended::Shutdown,
         }
     }
-
-    /// Reads on, in a task of its own: it is not held up, nor holds a connection, while the owner does something else.
-    fn next_page(&self, owned: &Owned) -> Page {
-        let read = ReadAll::after(owned.inbox.read()).filter(self.process.filter()).limit(PAGE);
-        let (events, polling) = (self.events.clone(), self.settings.polling);
-        let is_at_end = owned.is_at_end;
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            if is_at_end {
-                let came = tokio::time::timeout(polling, events.wait_for_events(read.after)).await;
-                came.unwrap_or(Ok(()))?;
-            }
-            let page = events.log_page(&read).await?;
-            Ok((read, page))
-        }))
-    }
-
-    /// Finds out where the log ends once all that was recorded before now can be read.
-    fn barrier(&self, now: Timestamp) -> Barrier {
-        let events = self.events.clone();
-        let is_injected = self.settings.clock.is_some();
-        let nobody = StreamId::new("annals/clock", "now");
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            // Deadlines are held against the instants of events, which are the store's.
-            let at = if is_injected { now } else { events.stream_head(&nobody).await?.recorded_at };
-            Ok((at, events.barrier().await?))
-        }))
-    }
-
-    /// Takes in what was read.
-    fn take_in(&mut self, owned: &mut Owned, page: LogPage) {
-        owned.is_at_end = !page.more;
-        let state = if page.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
-        self.show(|shown| shown.state = state);
-        for event in page.events {
-            let position = event.position;
-            match self.process.route(&event, self.events.codec()) {
-                Ok(ids) => {
-                    for id in ids {
-                        owned.inbox.push(&id, event.clone());
-                        owned.look(&id);
-                    }
-                }
-                Err(fault) => {
-                    // Whose it is cannot be told: nobody may pass it.
-                    let text = format!(
-                        "event {} at position {position} of stream `{}`: {}",
-                        event.event_type,
-                        event.stream_id,
-                        chain(&fault)
-                    );
-                    tracing::error!(process = self.name(), error = text, "reads no further");
-                    self.show(|shown| {
-                        shown.state = ProjectionState::Stopped;
-                        shown.last_error = Some(text.clone());
-                        shown.stopped = Some(text.clone());
-                    });
-                    self.blocked = Some((position, text));
-                    owned.inbox.reached(Position::from(position.get().saturating_sub(1)));
-                    return;
-                }
-            }
-            let last = event.recorded_at;
-            self.show(|shown| shown.recorded_at = Some(last));
-        }
-        owned.inbox.reached(page.reached);
-    }
-
-    /// Reads on after the event at which it had stopped, or from it once more.
-    pub(super) fn goes_on(&mut self, owned: &mut Owned, skipped: Option<Position>) {
-        if let Some(position) = skipped {
-            owned.inbox.reached(position);
-        }
-        self.blocked = None;
-        owned.is_at_end = false;
-        self.show(|shown| {
-            shown.state = ProjectionState::CatchingUp;
-            shown.stopped = None;
-        });
-    }
-
-    /// Goes on with what the store keeps: what is parked, what waits to go out, the deadlines.
-    async fn recover(&self, owned: &mut Owned) -> Result<(), Ended> {
-        let store = self.store()?;
-        owned.parked(store.parked(&owned.reader, None).await?);
-        let waiting = self.waiting_commands(store).await?;
-        let ids: Vec<String> = waiting.keys().cloned().collect();
-        let loads = ids.iter().map(|id| self.load(id, waiting.get(id)));
-        let loads: Vec<BoxFuture<'_, _>> = loads.map(FutureExt::boxed).collect();
-        let mut loaded = futures::stream::iter(loads).buffered(8);
-        while let Some(instance) = loaded.next().await {
-            let (id, instance) = instance?;
-            match instance {
-                Ok(instance) => self.recovered(owned, instance),
-                Err(fault) => self.park_load(owned, &id, waiting.get(&id), &fault),
-            }
-        }
-        self.know_deadlines(owned).await?;
-        Ok(())
-    }
-}
-
-/// Waits for a task, if there is one, and takes it out then.
-async fn joined<T>(
-    task: &mut Option<AbortOnDropHandle<Result<T, StoreError>>>,
-) -> Result<T, StoreError> {
-    let Some(running) = task else { return std::future::pending().await };
-    let ended = running.await;
-    *task = None;
-    ended.unwrap_or_else(|error| {
-        let message = "a task that reads for a process ended before it had an answer";
-        Err(StoreError::other(message).with_source(error))
-    })
 }
