@@ -36,8 +36,8 @@ pub use crate::context::{
 };
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::process::{
-    CommandEnum, DeadlineName, IntoCommands, NextStep, Process, ProcessManager, React, Refused,
-    Rejection, SentBy, SentCommand, Start, Step, Steps,
+    CommandEnum, DeadlineMove, DeadlineName, IntoCommands, NextStep, Process, ProcessManager,
+    React, Refused, Rejection, SentBy, SentCommand, Start, Step, Steps,
 };
 pub use crate::projection::{
     BareRow, ChangedInPlace, EventHandler, IntoKeys, IntoRow, On, OnError, Projection, Route,
