@@ -15,12 +15,15 @@ use crate::bus::{Route, SetupError};
 use crate::codec::DecodeError;
 use crate::command::HandledBy;
 use crate::event::{Event, EventEnum, EventName};
+use crate::process::{AnyProcess, CommandEnum, Process, SentCommand, process};
 use crate::projection::inline::{Inline, inline};
 use crate::projection::{Projection, Projector, TableProjector};
 use crate::query::{HandledQuery, QueryRoute};
 use crate::shape::StateShape;
 #[cfg(feature = "schema")]
 use crate::shape::Traced;
+#[cfg(feature = "schema")]
+use crate::stream::StreamId;
 #[cfg(feature = "schema")]
 use crate::upcast::{Stored, UpcastError};
 
@@ -126,6 +129,9 @@ pub struct CommandRegistration {
     /// Reads the command, and says only whether it can be read.
     #[cfg(feature = "schema")]
     pub read: fn(&Value) -> Result<(), DecodeError>,
+    /// Finds the stream of the aggregate that the command is for.
+    #[cfg(feature = "schema")]
+    pub target: fn(&Value) -> Result<StreamId, DecodeError>,
     pub(crate) route: Route,
 }
 
@@ -147,6 +153,8 @@ impl CommandRegistration {
             trace: schema::trace_command::<C>,
             #[cfg(feature = "schema")]
             read: schema::read_command::<C>,
+            #[cfg(feature = "schema")]
+            target: schema::target::<A, C>,
             route: Route::of::<A, C>(),
         }
     }
@@ -223,6 +231,43 @@ impl QueryRegistration {
     }
 }
 
+/// A process manager that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProcessRegistration {
+    /// Its name.
+    pub name: &'static str,
+    /// The version of its state.
+    pub version: u32,
+    /// The commands that it sends.
+    pub commands: &'static [SentCommand],
+    /// The name of its Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// Its Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) process: fn() -> Arc<dyn AnyProcess>,
+}
+
+impl ProcessRegistration {
+    /// All process managers that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a process manager.
+    pub const fn of<P: Process>() -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            commands: P::Command::COMMANDS,
+            type_name: type_name::<P>,
+            type_id: TypeId::of::<P>,
+            process: process::<P>,
+        }
+    }
+}
+
+inventory::collect!(ProcessRegistration);
 inventory::collect!(ProjectionRegistration);
 inventory::collect!(QueryRegistration);
 inventory::collect!(EventRegistration);
@@ -234,10 +279,12 @@ inventory::collect!(CommandRegistration);
 mod schema {
     use serde_json::Value;
 
+    use crate::aggregate::Aggregate;
     use crate::codec::DecodeError;
-    use crate::command::Command;
+    use crate::command::{Command, HandledBy};
     use crate::event::Event;
     use crate::shape::Traced;
+    use crate::stream::StreamId;
     use crate::upcast::Stored;
 
     pub(super) fn trace_event<E: Event>() -> Traced {
@@ -263,6 +310,14 @@ mod schema {
     pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
         C::deserialize(content)
             .map(drop)
+            .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
+    }
+
+    pub(super) fn target<A: Aggregate, C: HandledBy<A>>(
+        content: &Value,
+    ) -> Result<StreamId, DecodeError> {
+        C::deserialize(content)
+            .map(|command| StreamId::of::<A>(command.target()))
             .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
     }
 }

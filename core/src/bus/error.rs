@@ -202,7 +202,7 @@ impl<E> From<SetupError> for DispatchError<E> {
 
 /// The domain's error of a command that was dispatched by its name.
 #[derive(Debug)]
-pub struct DomainError(pub(super) Box<dyn Error + Send + Sync>);
+pub struct DomainError(pub(crate) Box<dyn Error + Send + Sync>);
 
 impl DomainError {
     pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
@@ -244,6 +244,21 @@ impl SetupError {
             "two projections are called `{name}`; give one another `#[projection(name = \"…\")]`"
         );
         Self { message }
+    }
+
+    pub(crate) fn process_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice =
+            "a name is unique in a program; give one another `#[process_manager(name = \"…\")]`";
+        Self::clash("the name of process manager", name, one, other, advice)
+    }
+
+    pub(crate) fn process_category(name: &str, reason: &str) -> Self {
+        Self { message: format!("process manager `{name}` cannot have this name: {reason}") }
+    }
+
+    pub(crate) fn process_store() -> Self {
+        let message = "the bus's store keeps events only, and processes need one that keeps their commands, deadlines and checkpoints with them";
+        Self { message: message.to_owned() }
     }
 
     pub(crate) fn table_name(table: &str, [one, other]: [&String; 2]) -> Self {

@@ -3,7 +3,9 @@
 mod assertions;
 mod columns;
 mod marks;
+mod message;
 mod optional;
+mod processes;
 mod routes;
 mod rows;
 
@@ -11,8 +13,8 @@ pub use inventory;
 pub use serde_json;
 
 pub use self::assertions::{
-    assert_listed_is_read, assert_new_name, assert_not_optional, assert_oldest, assert_previous,
-    assert_readable_from, assert_step, assert_steps,
+    assert_listed_is_read, assert_new_command, assert_new_name, assert_not_optional, assert_oldest,
+    assert_previous, assert_readable_from, assert_step, assert_steps,
 };
 pub use self::columns::{
     ColumnOf, JsonColumn, NoKeyColumn, column_of, in_column, no_column, row_of, text_of,
@@ -20,6 +22,11 @@ pub use self::columns::{
 };
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
+pub use self::processes::{
+    AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
+    RejectedReason, Shown, ShownAll, ShownName, StateData, SteeredBy, UpsertedProcess, own_process,
+    own_process_from, route_by_id,
+};
 pub use self::routes::{
     AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own_from, route_by_field,
     route_each, row_without_key, source_from,
@@ -36,6 +43,10 @@ pub use crate::context::{
     AppliedState, ApplyContext, Context, EventContext, HandledState, HandlerContext, Subject,
 };
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
+pub use crate::process::{
+    CommandEnum, DeadlineMove, DeadlineName, IntoCommands, NextStep, Process, ProcessManager,
+    React, Refused, Rejection, SentBy, SentCommand, Start, Step, Steps,
+};
 pub use crate::projection::{
     BareRow, ChangedInPlace, EventHandler, IntoKeys, IntoRow, On, OnError, Projection, Route,
     RowError, Source,
@@ -47,8 +58,8 @@ pub use crate::read_model::{
 };
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{
-    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
-    QueryRegistration,
+    AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
+    ProjectionRegistration, QueryRegistration,
 };
 
 pub use crate::shape::StateShape;

@@ -255,7 +255,7 @@ pub(crate) fn route<P: Projection>(
 }
 
 /// Opens what an event says, and reads it; a panic is an error.
-pub(super) fn read<T>(
+pub(crate) fn read<T>(
     recorded: &RecordedEvent,
     codec: &dyn PayloadCodec,
     decode: impl FnOnce(Stored<'_>) -> Result<T, DecodeError>,

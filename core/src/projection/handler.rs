@@ -53,7 +53,7 @@ type KeyOf<P> = fn(&StreamId) -> Result<<P as Subject>::Key, RowError>;
 type Decode<P> = fn(Stored<'_>) -> Result<Box<dyn DecodedEvent<P>>, DecodeError>;
 
 /// From where an event is taken.
-pub struct Source<P: Projection> {
+pub struct Source<P: Subject> {
     /// From the streams of this category only.
     pub(crate) category: Option<&'static str>,
     /// The stream that a row follows, if it follows its own.
@@ -62,7 +62,7 @@ pub struct Source<P: Projection> {
     pub(crate) key: Option<KeyOf<P>>,
 }
 
-impl<P: Projection> Source<P> {
+impl<P: Subject> Source<P> {
     /// From all streams.
     pub const fn any() -> Self {
         Self { category: None, stream: None, key: None }
@@ -93,13 +93,13 @@ impl<P: Projection> Source<P> {
     }
 }
 
-impl<P: Projection> Clone for Source<P> {
+impl<P: Subject> Clone for Source<P> {
     fn clone(&self) -> Self {
         Self { category: self.category, stream: self.stream, key: self.key }
     }
 }
 
-impl<P: Projection> fmt::Debug for Source<P> {
+impl<P: Subject> fmt::Debug for Source<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("category", &self.category).finish_non_exhaustive()
     }

@@ -15,7 +15,7 @@ use annals::{
 use serde_json::{Value, json};
 
 use super::broken::{Found, Verdict, ensure_eq};
-use super::material::{append, claim, ensure_numbers, stream};
+use super::material::{CATEGORY, append, claim, ensure_numbers, stream};
 
 const COLUMNS: &[TableColumn] = &[
     TableColumn::new("key", ColumnKind::Text, false),
@@ -151,11 +151,11 @@ pub(crate) async fn ensure_done<S: UnitOfWorkStore>(
 }
 
 pub(crate) async fn outgoing(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let waiting = store.outgoing(100).await?;
-    Ok(waiting.into_iter().map(|command| command.key).collect())
+    let waiting = store.outgoing(CATEGORY, 0, 100).await?;
+    Ok(waiting.into_iter().map(|waiting| waiting.command.key).collect())
 }
 
 pub(crate) async fn due(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let due = store.due_deadlines(DUE, 100).await?;
+    let due = store.due_deadlines(CATEGORY, DUE, None, 100).await?;
     Ok(due.into_iter().map(|deadline| deadline.name).collect())
 }

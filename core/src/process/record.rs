@@ -1,0 +1,104 @@
+//! A step as the process's own stream keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::position::Position;
+use crate::timestamp::Timestamp;
+
+/// The stored name of a step.
+pub(crate) const STEP: &str = "annals/step";
+
+/// The version of a step's shape.
+pub(crate) const STEP_VERSION: u32 = 1;
+
+/// With which the categories of processes' streams begin.
+const CATEGORY: &str = "annals/process/";
+
+/// The category of a process's streams.
+pub(crate) fn category_of(process: &str) -> String {
+    format!("{CATEGORY}{process}")
+}
+
+/// A step: what caused it, the state after it, the commands that it asked for, and the deadlines that stand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) cause: Cause,
+    /// The instant of the cause.
+    pub(crate) at: Timestamp,
+    /// How often the process has begun.
+    pub(crate) incarnation: u64,
+    /// The last event that it has seen: it takes each once, in their order.
+    pub(crate) seen: Position,
+    /// The version of the state.
+    pub(crate) version: u32,
+    /// The state after the step; where the process ends with it, the state before it.
+    ///
+    /// A state that is `null` as JSON, as of a unit struct, is one: only what is not there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(crate) state: Option<Arc<RawValue>>,
+    /// Whether the process ends with it, as soon as its commands are accepted.
+    pub(crate) ends: bool,
+    pub(crate) commands: Vec<Asked>,
+    pub(crate) deadlines: BTreeMap<String, Timestamp>,
+}
+
+fn present<'de, D: Deserializer<'de>>(state: D) -> Result<Option<Arc<RawValue>>, D::Error> {
+    Arc::deserialize(state).map(Some)
+}
+
+/// A command that a step asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) content: Value,
+}
+
+/// What caused a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// An event.
+    Event {
+        /// Its id.
+        id: Uuid,
+        /// Its position.
+        position: Position,
+        /// Its stored name.
+        event_type: String,
+        /// The name of its stream.
+        stream: String,
+    },
+    /// The refusal of a command that the process sent.
+    Refusal {
+        /// The key of the command.
+        key: String,
+        /// Its name.
+        command: String,
+        /// What kind of refusal it was.
+        kind: String,
+        /// Why it was refused.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A deadline.
+    Deadline {
+        /// Its name.
+        name: String,
+        /// When it was due.
+        due: Timestamp,
+    },
+    /// A person who gave up what was parked.
+    Dropped {
+        /// When.
+        at: Timestamp,
+    },
+}
