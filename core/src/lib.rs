@@ -26,6 +26,7 @@ pub mod private;
 pub mod process;
 pub mod projection;
 pub mod query;
+pub mod reactor;
 pub mod read_model;
 pub mod receipt;
 pub mod recorded_event;
@@ -67,6 +68,7 @@ pub use crate::query::{
     HandledQuery, Query, QueryBus, QueryCall, QueryContext, QueryError, QueryInterceptor,
     QueryOutcome,
 };
+pub use crate::reactor::Reactor;
 pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
     Aggregate, AggregateId, ColumnType, Command, Event, ProcessManager, Query, ReadModel, apply,

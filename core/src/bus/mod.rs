@@ -31,6 +31,7 @@ pub use self::interceptor::{CommandCall, Failure, Interceptor, Origin, Outcome, 
 pub use self::retry::RetryPolicy;
 use self::routes::Routes;
 pub(crate) use self::routes::{Route, check_events, nearest, sorted};
+pub(crate) use self::services::Services;
 use crate::aggregate::Aggregate;
 use crate::command::{HandledBy, HandlerError};
 use crate::store::{EventStore, Stores};
