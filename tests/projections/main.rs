@@ -11,4 +11,5 @@ mod parking;
 mod properties;
 mod queries;
 mod rebuild;
+mod refusals;
 mod stores;
