@@ -2,6 +2,7 @@
 //!
 //! It knows no transport: an HTTP handler or a queue calls [`CommandBus::dispatch_json`] with a name and a value.
 
+mod append;
 mod attempt;
 mod builder;
 mod cache;
