@@ -130,7 +130,6 @@ impl<P: Process> ProcessTest<P> {
         for event in test.history.events() {
             let delivered = test.instances.deliver("given", event);
             test.ensure(delivered);
-            test.ensure_going();
         }
         test
     }
@@ -148,16 +147,19 @@ impl<P: Process> ProcessTest<P> {
             if event.recorded_at == Timestamp::MIN {
                 event.recorded_at = self.now() + Duration::from_secs(1);
             }
-            if event.recorded_at < self.passed {
-                self.fail(&format!(
-                    "an event recorded at {}, but it is {} already: {}",
-                    event.recorded_at,
-                    self.passed,
-                    report::recorded(&event)
-                ));
-            }
-            if !self.instances.process().takes(&event) {
-                self.fail(&self.not_taken(&report::recorded(&event)));
+            let misfit = if event.recorded_at < self.passed {
+                let (at, passed) = (event.recorded_at, self.passed);
+                Some(format!("the event was recorded at {at}, but it is {passed} already"))
+            } else if self.instances.process().takes(&event) {
+                None
+            } else {
+                let taken = self.instances.process().filter().event_types.unwrap_or_default();
+                let taken = taken.join(", ");
+                Some(format!("no `#[on]` of `{}` takes the event; it takes {taken}", P::NAME))
+            };
+            if let Some(misfit) = misfit {
+                self.instances.tell(format!("when   {}", report::recorded(&event)));
+                self.fail(&misfit);
             }
             self.history.extend([event]);
             if let Some(event) = self.history.events().last() {
@@ -246,7 +248,8 @@ impl<P: Process> ProcessTest<P> {
         self.end()
     }
 
-    /// Has what follows look at one process only, up to the next `when…`; a refusal is then of one of its commands.
+    /// Has what follows look at one process only, up to the next `when…`. If that is the refusal of a command that several
+    /// processes have sent, it is the one of this process.
     ///
     /// # Panics
     ///
@@ -300,15 +303,6 @@ impl<P: Process> ProcessTest<P> {
             Ok(content) => Sent { name, content },
             Err(error) => self.fail(&report::in_words(&error)),
         }
-    }
-
-    fn not_taken(&self, event: &str) -> String {
-        let taken = self.instances.process().filter().event_types.unwrap_or_default();
-        format!(
-            "no `#[on]` of `{}` takes the event: {event}\n\nit takes {}",
-            P::NAME,
-            taken.join(", ")
-        )
     }
 
     /// Fails if a process is parked and the test does not expect it.

@@ -163,6 +163,7 @@ impl ProcessManager for Fulfilment {
 
 macro_rules! on {
     ($event:ident, |$read:ident, $recorded:ident| $route:expr, |$state:ident, $cx:ident| $step:expr) => {
+        #[allow(unused_variables, reason = "a route uses one, a step the other")]
         impl React<$event> for Fulfilment {
             fn source() -> Source<Self> {
                 Source::any()
