@@ -54,6 +54,7 @@ pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, Returne
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
 pub use crate::metadata::Metadata;
 pub use crate::position::Position;
+pub use crate::process::{Done, ProcessManager, Rejection};
 pub use crate::projection::{
     EngineError, OnError, Projection, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
     ProjectionStatus,
@@ -64,8 +65,8 @@ pub use crate::query::{
 };
 pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
-    Aggregate, AggregateId, ColumnType, Command, Event, Query, ReadModel, apply, deadline, handle,
-    handlers, on, projection, query_handler, rejected, step,
+    Aggregate, AggregateId, ColumnType, Command, Event, ProcessManager, Query, ReadModel, apply,
+    deadline, handle, handlers, on, process, projection, query_handler, rejected, step,
 };
 
 #[doc(hidden)]

@@ -469,6 +469,30 @@ pub fn sql_projection(arguments: TokenStream, item: TokenStream) -> TokenStream 
     )
 }
 
+/// Makes a struct or an enum a process manager: the state of what steers several aggregates, and the commands that it sends.
+#[proc_macro_derive(ProcessManager, attributes(process_manager))]
+pub fn process_manager(item: TokenStream) -> TokenStream {
+    derive(
+        item,
+        parse::process_manager::parse,
+        check::process_manager::check,
+        expand::process_manager::expand,
+    )
+}
+
+/// Reads the marked methods of a process manager's impl: what it does on an event, a refusal or a deadline.
+#[proc_macro_attribute]
+pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[process]` belongs on a process manager's `impl`",
+        parse::process::parse,
+        check::process::check,
+        expand::process::expand,
+    )
+}
+
 /// Makes a struct a query: what someone wants to know.
 ///
 /// ```
@@ -557,10 +581,22 @@ pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[handle]` belongs on a method in a `#[handlers]` impl", item)
 }
 
-/// Marks a method that takes an event, in a `#[projection]` impl.
+/// Marks a method that takes an event, in a `#[projection]` or a `#[process]` impl.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[on]` belongs on a method in a `#[projection]` impl", item)
+    mark("`#[on]` belongs on a method in a `#[projection]` or a `#[process]` impl", item)
+}
+
+/// Marks a method that takes the refusal of a command, in a `#[process]` impl.
+#[proc_macro_attribute]
+pub fn rejected(_: TokenStream, item: TokenStream) -> TokenStream {
+    mark("`#[rejected]` belongs on a method in a `#[process]` impl", item)
+}
+
+/// Marks a method that a deadline calls, in a `#[process]` impl.
+#[proc_macro_attribute]
+pub fn deadline(_: TokenStream, item: TokenStream) -> TokenStream {
+    mark("`#[deadline]` belongs on a method in a `#[process]` impl", item)
 }
 
 /// Marks the method that makes the tables, in a `#[sql_projection]` impl.
@@ -573,18 +609,6 @@ pub fn setup(_: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn step(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[step]` is not there yet: sagas come with a later release", item)
-}
-
-/// Will mark a method of a process that a deadline calls.
-#[proc_macro_attribute]
-pub fn deadline(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[deadline]` is not there yet: processes come with a later release", item)
-}
-
-/// Will mark a method of a process that a refused command calls.
-#[proc_macro_attribute]
-pub fn rejected(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[rejected]` is not there yet: processes come with a later release", item)
 }
 
 fn mark(message: &str, item: TokenStream) -> TokenStream {

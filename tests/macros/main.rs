@@ -8,6 +8,7 @@ mod foreign;
 mod hygiene;
 mod ids;
 mod options;
+mod processes;
 mod receivers;
 mod returns;
 mod rows;

@@ -1,6 +1,8 @@
 //! What the macros know of types only: checked in constants, so that a mistake stops the compiler.
 
+use super::message::{Message, contains, same};
 use crate::event::EventName;
+use crate::process::SentCommand;
 
 /// Stops the compiler if the last of the events that `types` names is stored under a name of one before it.
 ///
@@ -103,6 +105,31 @@ const fn alias_of_a_name(with_alias: &str, with_name: &str, name: &str) -> ! {
         .and(with_alias)
         .and("`")
         .panic()
+}
+
+/// Stops the compiler if the last of the commands that `types` names has the name of one before it.
+///
+/// # Panics
+///
+/// Then, while compiling.
+#[track_caller]
+pub const fn assert_new_command(commands: &[SentCommand], types: &[&str]) {
+    let last = types.len() - 1;
+    let mut index = 0;
+    while index < last {
+        if same(commands[index].name, commands[last].name) {
+            Message::new()
+                .and("`")
+                .and(types[index])
+                .and("` and `")
+                .and(types[last])
+                .and("` are both called `")
+                .and(commands[last].name)
+                .and("`; give one of them another `#[command(name = …)]`")
+                .panic()
+        }
+        index += 1;
+    }
 }
 
 /// Stops the compiler if an aggregate ignores a name under which one of its events is read; `types` are the events'.
@@ -314,71 +341,4 @@ pub const fn assert_not_optional(is_option: bool, word: &str) {
             .and("` may read no null, and serde's default may be another than `None`, which the field is where it is absent; add `#[serde(default)]` to the field")
             .panic()
     }
-}
-
-/// A text that is put together while compiling.
-struct Message {
-    bytes: [u8; 1024],
-    length: usize,
-}
-
-impl Message {
-    const fn new() -> Self {
-        Self { bytes: [0; 1024], length: 0 }
-    }
-
-    const fn and(mut self, piece: &str) -> Self {
-        let bytes = piece.as_bytes();
-        // A piece that does not fit is left out whole, so that no letter is cut.
-        if self.length + bytes.len() > self.bytes.len() {
-            return self;
-        }
-        let mut index = 0;
-        while index < bytes.len() {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
-            index += 1;
-        }
-        self
-    }
-
-    const fn and_number(self, number: u32) -> Self {
-        const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-        let front = if number >= 10 { self.and_number(number / 10) } else { self };
-        front.and(DIGITS[(number % 10) as usize])
-    }
-
-    #[track_caller]
-    const fn panic(&self) -> ! {
-        match std::str::from_utf8(self.bytes.split_at(self.length).0) {
-            Ok(message) => panic!("{}", message),
-            Err(_) => panic!("bug in annals: a message is not UTF-8"),
-        }
-    }
-}
-
-const fn contains(names: &[&str], name: &str) -> bool {
-    let mut index = 0;
-    while index < names.len() {
-        if same(names[index], name) {
-            return true;
-        }
-        index += 1;
-    }
-    false
-}
-
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }

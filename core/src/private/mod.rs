@@ -2,18 +2,25 @@
 
 mod assertions;
 mod marks;
+mod message;
 mod optional;
+mod processes;
 mod rows;
 
 pub use inventory;
 pub use serde_json;
 
 pub use self::assertions::{
-    assert_listed_is_read, assert_new_name, assert_not_optional, assert_oldest, assert_previous,
-    assert_readable_from, assert_step, assert_steps,
+    assert_listed_is_read, assert_new_command, assert_new_name, assert_not_optional, assert_oldest,
+    assert_previous, assert_readable_from, assert_step, assert_steps,
 };
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
+pub use self::processes::{
+    AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
+    RejectedReason, Shown, ShownAll, ShownName, StateData, SteeredBy, UpsertedProcess, own_process,
+    own_process_from, route_by_id,
+};
 pub use self::rows::{
     AnyAnswer, AnyKey, ColumnOf, CoveredBy, Covers, FollowedBy, JsonColumn, KeyOfRow, ListedBy,
     NoKeyColumn, OwnStream, QueryData, QueryHandlerContext, RecordedBy, RowContext, UpsertedRow,
@@ -29,8 +36,8 @@ pub use crate::context::{
 };
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::process::{
-    CommandEnum, DeadlineName, IntoCommands, NextStep, Process, ProcessManager, React, Refused,
-    Rejection, SentBy, SentCommand, Start, Step, Steps,
+    CommandEnum, DeadlineMove, DeadlineName, IntoCommands, NextStep, Process, ProcessManager,
+    React, Refused, Rejection, SentBy, SentCommand, Start, Step, Steps,
 };
 pub use crate::projection::{
     BareRow, ChangedInPlace, EventHandler, IntoKeys, IntoRow, On, OnError, Projection, Route,

@@ -18,13 +18,13 @@ use crate::read_model::{
 };
 use crate::recorded_event::RecordedEvent;
 
-/// An event that the aggregate `A` lists: its streams are those that a row without `key` follows.
+/// An event that the aggregate `A` lists: its streams are those that a row, or a process, without `key` follows.
 ///
 /// `#[derive(Aggregate)]` writes it for each event. Where exactly one aggregate lists an event, the compiler finds it.
 #[diagnostic::on_unimplemented(
-    message = "no aggregate lists `{Self}`, so that no row follows its stream",
-    label = "name the row's key: `#[on(key = …)]`",
-    note = "list the event in `#[aggregate(events(…))]`, or say which row it changes: `key = field` or `key = |event| …`"
+    message = "no aggregate lists `{Self}`, so that nothing follows its stream",
+    label = "name the key: `#[on(key = …)]`",
+    note = "list the event in `#[aggregate(events(…))]`, or say where it goes: `key = field` or `key = |event| …`"
 )]
 pub trait RecordedBy<A: Aggregate> {}
 
@@ -60,12 +60,12 @@ impl<K> KeyOfRow<K> for K {
 )]
 pub trait ListedBy<A> {
     /// From where the event is taken.
-    fn source<P: Projection>() -> Source<P>;
+    fn source<P: Subject>() -> Source<P>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<A: Aggregate, E: RecordedBy<A>> ListedBy<A> for E {
-    fn source<P: Projection>() -> Source<P> {
+    fn source<P: Subject>() -> Source<P> {
         Source::of::<A>()
     }
 }
@@ -122,8 +122,8 @@ pub fn own_from<P: Projection, E: ListedBy<A>, A: FollowedBy<P::Key>>() -> OwnSt
     OwnStream::of::<A>()
 }
 
-/// From where a row takes the event `E` that names its key: `from = A`.
-pub fn source_from<P: Projection, E: ListedBy<A>, A>() -> Source<P> {
+/// From where the event `E` is taken that names its key: `from = A`.
+pub fn source_from<P: Subject, E: ListedBy<A>, A>() -> Source<P> {
     E::source()
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-use super::ProcessManager;
 use super::deadline::DeadlineMove;
+use super::{Done, ProcessManager, Step};
 use crate::codec::EncodeError;
 use crate::command::Command;
 
@@ -62,7 +62,7 @@ impl SentCommand {
     label = "not listed in `#[process_manager(sends(…))]` of `{P}`",
     note = "add `{Self}` to `#[process_manager(sends(…))]` on `{P}`"
 )]
-pub trait SentBy<P: ProcessManager>: Sized {
+pub trait SentBy<P: ProcessManager>: Command {
     /// Wraps the command in the process's enum.
     fn into_command(self) -> P::Command;
 }
@@ -71,13 +71,54 @@ pub trait SentBy<P: ProcessManager>: Sized {
 ///
 /// A command that it lists, its enum, a [`DeadlineMove`], `()`, and `Option`, `Vec`, arrays and tuples of those.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a command, or several, that `{P}` sends",
-    label = "not commands of `{P}`",
-    note = "a step sends: a command listed in `#[process_manager(sends(…))]`, the enum of those, a change of a deadline, `()`, and `Option`, `Vec`, arrays and tuples of those; only a step that takes `self`, or begins the process, gives back its state or `Done(…)`"
+    message = "`{Self}` is not among the commands that `{P}` sends",
+    label = "not listed in `#[process_manager(sends(…))]` of `{P}`",
+    note = "a step sends: a command that is listed there, the enum of those, a change of a deadline, `()`, and `Option`, `Vec`, arrays and tuples of those; only a step that takes `self`, or begins the process, gives back its state or `Done(…)`"
 )]
 pub trait IntoCommands<P: ProcessManager> {
     /// Appends the commands and the changes of deadlines, in their order.
     fn extend_into(self, commands: &mut Vec<P::Command>, deadlines: &mut Vec<DeadlineMove>);
+
+    /// The step of a process that lives on.
+    #[doc(hidden)]
+    fn beside(self, state: P) -> Step<P>
+    where
+        Self: Sized,
+    {
+        Step::new(Some(state), self)
+    }
+}
+
+/// What ends the process, beside `&self` or `&mut self`: nothing does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a step with `&self` or `&mut self` cannot end its process",
+    label = "a step that ends its process takes `self`",
+    note = "write `self` in the place of `&self` or `&mut self`, or return the commands without `Done`"
+)]
+pub trait EndsByReference {}
+
+impl<P: ProcessManager, C> IntoCommands<P> for Done<C>
+where
+    Done<C>: EndsByReference,
+{
+    fn extend_into(self, _: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) {}
+}
+
+/// A step that may fail: none does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a step cannot refuse: what it sees has happened",
+    label = "a `Result`",
+    note = "return what the process is then, and what it sends: what went wrong is a state of its own, or a command; a panic parks the process"
+)]
+pub trait MayFail {}
+
+impl<P: ProcessManager, T, E> IntoCommands<P> for Result<T, E>
+where
+    Result<T, E>: MayFail,
+{
+    fn extend_into(self, _: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) {}
 }
 
 impl<P: ProcessManager> IntoCommands<P> for () {

@@ -1,5 +1,6 @@
 //! What a step gives back.
 
+use super::commands::MayFail;
 use super::{DeadlineMove, IntoCommands, ProcessManager};
 
 /// What a step gives back: the state after it, the commands to send, the deadlines to change.
@@ -66,5 +67,14 @@ impl<P: ProcessManager, C: IntoCommands<P>> NextStep<P> for (Option<P>, C) {
 impl<P: ProcessManager, C: IntoCommands<P>> NextStep<P> for Done<C> {
     fn into_step(self) -> Step<P> {
         Step::new(None, self.0)
+    }
+}
+
+impl<P: ProcessManager, T, E> NextStep<P> for Result<T, E>
+where
+    Result<T, E>: MayFail,
+{
+    fn into_step(self) -> Step<P> {
+        Step::new(None, ())
     }
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{ProcessManager, Rejection, SentBy, Step};
 use crate::aggregate::Misfit;
 use crate::codec::DecodeError;
-use crate::command::Command;
 use crate::context::EventContext;
 use crate::event::{Event, EventName};
 use crate::projection::{Route, RowError, Source};
@@ -37,10 +36,16 @@ pub trait React<E: Event>: ProcessManager {
     ///
     /// When the event begins a process that lives, or needs one that does not.
     fn step(state: Option<Self>, event: &E, cx: &EventContext<Self>) -> Result<Step<Self>, Misfit>;
+
+    /// Adds it to the process's steps.
+    #[doc(hidden)]
+    fn listed(steps: Steps<Self>) -> Steps<Self> {
+        steps.on::<E>()
+    }
 }
 
 /// A process that takes the refusal of its command `C`; `#[rejected]` writes it.
-pub trait Refused<C: Command + SentBy<Self>>: ProcessManager {
+pub trait Refused<C: SentBy<Self>>: ProcessManager {
     /// Takes the refusal. What it returns takes the place of the rest of the step's commands.
     ///
     /// # Errors
@@ -52,6 +57,12 @@ pub trait Refused<C: Command + SentBy<Self>>: ProcessManager {
         why: &Rejection,
         cx: &EventContext<Self>,
     ) -> Result<Step<Self>, Misfit>;
+
+    /// Adds it to the process's steps.
+    #[doc(hidden)]
+    fn listed(steps: Steps<Self>) -> Steps<Self> {
+        steps.rejected::<C>()
+    }
 }
 
 /// An event that was read: where it goes, and what it does.
@@ -145,7 +156,7 @@ impl<P: ProcessManager> Steps<P> {
 
     /// Takes the refusal of the command `C`.
     #[must_use]
-    pub fn rejected<C: Command + SentBy<P>>(mut self) -> Self
+    pub fn rejected<C: SentBy<P>>(mut self) -> Self
     where
         P: Refused<C>,
     {

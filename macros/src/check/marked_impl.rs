@@ -47,7 +47,7 @@ fn mend(method: &mut Method) {
     }
     let Some(subject) = &method.subject else { return };
     // Of two marks, the one that what it takes speaks for.
-    if method.second_mark.is_some() && method.mark != Mark::On {
+    if method.second_mark.is_some() && matches!(method.mark, Mark::Apply | Mark::Handle) {
         method.mark = if subject.passing == Passing::Shared { Mark::Apply } else { Mark::Handle };
     }
     let written = subject.ty.to_token_stream();
@@ -103,6 +103,16 @@ fn is_second(method: &Method, before: &[Method], errors: &Errors) -> bool {
         Mark::On => format!(
             "`{written}` is taken by `{name}` already; an event has one `#[on]`, and `key = |event| …` may name several rows"
         ),
+        // #[on] fn confirmed(event: &OrderConfirmed) -> Self { … } #[on] fn again(&mut self, event: &OrderConfirmed) { … }
+        Mark::React => format!(
+            "`{written}` is taken by `{name}` already; an event has one `#[on]`, and `#[on(upsert)]` takes a process that may live"
+        ),
+        // #[rejected] fn not_reserved(self, command: &ReserveStock) … #[rejected] fn no_stock(self, command: &ReserveStock) …
+        Mark::Rejected => format!(
+            "the refusal of `{written}` is taken by `{name}` already; a command has one `#[rejected]`"
+        ),
+        // It takes nothing by which it could be the second.
+        Mark::Deadline => return false,
     };
     errors.on(&subject.written, message);
     true

@@ -17,6 +17,10 @@ pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
             }
             // #[on] #[on(upsert)] fn opened(…)
             Mark::On => "a method has one mark; write all options into one `#[on(…)]`",
+            // #[on] #[rejected] fn reserved(…)
+            Mark::React | Mark::Rejected | Mark::Deadline => {
+                "a method has one mark; write a method for each, and all options into one mark"
+            }
         };
         errors.at(mark, message);
         return false;
@@ -45,6 +49,10 @@ fn check_kind(method: &Method, errors: &Errors) -> bool {
             Mark::On => {
                 "an `#[on]` of a projection cannot be async: its row comes of the event alone, so that a rebuild gives the same"
             }
+            // #[on] async fn confirmed(event: &OrderConfirmed) -> Self
+            Mark::React | Mark::Rejected | Mark::Deadline => {
+                "a step of a process cannot be async: it asks nobody, and what it sends goes out by itself; what reaches outside is a reactor"
+            }
             Mark::Handle => return check_safe(method, errors) && check_generics(method, errors),
         };
         errors.at(span, message);
@@ -65,8 +73,8 @@ fn check_safe(method: &Method, errors: &Errors) -> bool {
 fn check_generics(method: &Method, errors: &Errors) -> bool {
     // #[handle] fn open<C>(command: C) -> AccountOpened
     let Some(generics) = &method.generics else { return true };
-    let subject = method.mark.noun();
-    let message = format!("a method with a mark cannot be generic; write one for each {subject}");
+    let noun = method.mark.noun();
+    let message = format!("a method with a mark cannot be generic; write one for each {noun}");
     errors.on(generics, message);
     false
 }
@@ -114,6 +122,29 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
             errors.on(written, "write `&self`, or none");
             false
         }
+        // #[on] fn reserved(self: Box<Self>, event: &StockReserved) -> Self
+        (Mark::React, Receiver::Typed(written)) => {
+            errors.on(written, "write `&self`, `&mut self`, `self`, or none");
+            false
+        }
+        // #[deadline(name = "too_slow")] fn too_slow(self: Box<Self>) -> Done<()>
+        (Mark::Rejected | Mark::Deadline, Receiver::Typed(written)) => {
+            errors.on(written, "write `&self`, `&mut self` or `self`");
+            false
+        }
+        // #[deadline(name = "too_slow")] fn too_slow() -> Done<()>
+        (Mark::Deadline, Receiver::None) => {
+            let message =
+                "a `#[deadline]` finds a process that lives: write `&self`, `&mut self` or `self`";
+            errors.on(&method.name, message);
+            false
+        }
+        // #[rejected] fn not_reserved(command: &ReserveStock) -> Self
+        (Mark::Rejected, Receiver::None) if method.upsert.is_none() && method.state.is_none() => {
+            let message = "a `#[rejected]` finds the process that sent the command: write `&self`, `&mut self` or `self`";
+            errors.on(&method.name, message);
+            false
+        }
         _ => true,
     }
 }
@@ -159,13 +190,20 @@ fn check_no_upsert(method: &Method, errors: &Errors) -> bool {
 
 fn check_order(method: &Method, errors: &Errors) -> bool {
     let Some(context) = &method.context_first else { return true };
-    // #[handle] fn open(cx: &Context<Self>, command: OpenAccount) -> AccountOpened
-    let message = format!("the context comes last, after the {}", method.mark.noun());
+    let message = match method.mark {
+        // #[rejected] fn not_reserved(self, cx: &EventContext<Self>, command: &ReserveStock, why: &Rejection) -> Done<()>
+        Mark::Rejected => "the context comes last, after the command and `&Rejection`".to_owned(),
+        // #[handle] fn open(cx: &Context<Self>, command: OpenAccount) -> AccountOpened
+        mark => format!("the context comes last, after the {}", mark.noun()),
+    };
     errors.on(context, message);
     false
 }
 
 fn check_subject(method: &Method, errors: &Errors) -> bool {
+    if method.mark == Mark::Deadline {
+        return true;
+    }
     let Some(subject) = &method.subject else {
         // The upsert's own message says it.
         if method.upsert.is_none() && method.state.is_none() {
@@ -173,7 +211,13 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
                 // #[apply] fn opened() -> Self
                 Mark::Apply => "an `#[apply]` takes an event, as in `event: &AccountOpened`",
                 // #[on] fn opened() -> Self
-                Mark::On => "an `#[on]` takes an event, as in `event: &AccountOpened`",
+                Mark::On | Mark::React => {
+                    "an `#[on]` takes an event, as in `event: &AccountOpened`"
+                }
+                // #[rejected] fn not_reserved(self) -> Done<()>
+                Mark::Rejected | Mark::Deadline => {
+                    "a `#[rejected]` takes the command that was refused, as in `command: &ReserveStock`"
+                }
                 // #[handle] fn open() -> AccountOpened
                 Mark::Handle => "a `#[handle]` takes a command, as in `command: OpenAccount`",
             };
@@ -186,12 +230,6 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
     }
     let ty = subject.ty.to_token_stream().to_string().replace(' ', "");
     match (method.mark, subject.passing) {
-        // #[apply] fn opened(event: AccountOpened) -> Self
-        (Mark::Apply | Mark::On, Passing::Value | Passing::Mutable) => {
-            let mark = method.mark.named();
-            errors.on(&subject.written, format!("{mark} looks at its event: write `&{ty}`"));
-            false
-        }
         // #[handle] fn open(command: &OpenAccount) -> AccountOpened
         (Mark::Handle, Passing::Shared | Passing::Mutable) => {
             errors.on(
@@ -200,17 +238,21 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
             );
             false
         }
-        _ => true,
+        (Mark::Handle, Passing::Value) | (_, Passing::Shared) => true,
+        // #[apply] fn opened(event: AccountOpened) -> Self
+        (mark, Passing::Value | Passing::Mutable) => {
+            let (named, noun) = (mark.named(), mark.noun());
+            errors.on(&subject.written, format!("{named} looks at its {noun}: write `&{ty}`"));
+            false
+        }
     }
 }
 
 fn check_surplus(method: &Method, errors: &Errors) -> bool {
     for parameter in &method.surplus {
         // #[apply] fn opened(event: &AccountOpened, cx: &EventContext<Self>, more: u64) -> Self
-        let mark = method.mark;
-        let (named, noun, context) = (mark.named(), mark.noun(), mark.context());
-        let message =
-            format!("unknown parameter; {named} takes its {noun} and, last, `&{context}<Self>`");
+        let (named, takes) = (method.mark.named(), method.mark.takes());
+        let message = format!("unknown parameter; {named} takes {takes}");
         errors.on(parameter, message);
     }
     method.surplus.is_empty()
@@ -230,6 +272,15 @@ fn check_output(method: &Method, errors: &Errors) -> bool {
         // #[on] fn opened(event: &AccountOpened)
         (None, Mark::On, Receiver::None | Receiver::Value(_)) => {
             let message = "an `#[on]` without `&mut self` gives back the row after the event: write `-> Self`";
+            errors.on(&method.name, message);
+            false
+        }
+        // #[on] fn confirmed(event: &OrderConfirmed)
+        (None, mark, Receiver::None | Receiver::Value(_)) if mark.is_step() => {
+            let named = mark.named();
+            let message = format!(
+                "{named} without `&self` or `&mut self` gives back the process after it: write `-> Self`, or `-> Done<()>` where it ends"
+            );
             errors.on(&method.name, message);
             false
         }

@@ -8,12 +8,13 @@ use quote::ToTokens;
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::check::field_names;
+use crate::check::upcast_steps::Gap;
+use crate::check::{field_names, upcast_steps};
 use crate::errors::Errors;
 use crate::model::Event;
 use crate::model::item::Kind;
 use crate::model::serde::Shape;
-use crate::model::upcast::{Mark, Number, Step, steps};
+use crate::model::upcast::{Mark, Number, steps};
 
 /// Gathers mistakes, and knows whether there were any.
 pub(super) struct Report<'a> {
@@ -21,7 +22,15 @@ pub(super) struct Report<'a> {
     found: Cell<bool>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    pub(super) fn new(errors: &'a Errors) -> Self {
+        Self { errors, found: Cell::new(false) }
+    }
+
+    pub(super) fn has_found(&self) -> bool {
+        self.found.get()
+    }
+
     pub(super) fn at(&self, span: Span, message: impl Display) {
         self.found.set(true);
         self.errors.at(span, message);
@@ -39,23 +48,23 @@ pub(crate) fn check(event: &mut Event, errors: &Errors) {
         event.versions_refused = true;
         return;
     }
-    let report = Report { errors, found: Cell::new(false) };
+    let report = Report::new(errors);
     check_previous(event, &report);
-    check_upcasts_alone(event, &report);
+    upcast_steps::check_alone(&event.options.upcasts, &report);
     check_removals_alone(event, &report);
     check_marks_alone(event, &report);
     if !event.versions_refused {
         check_range(event, &report);
         check_steps(event, &report);
-        if !report.found.get() {
+        if !report.has_found() {
             field_names::check(event, &report);
         }
-        if !report.found.get() {
+        if !report.has_found() {
             check_way(event, &report);
             check_readable_from(event, &report);
         }
     }
-    event.versions_refused |= report.found.get();
+    event.versions_refused |= report.has_found();
 }
 
 /// An earlier struct is another struct.
@@ -75,22 +84,6 @@ fn check_previous(event: &mut Event, report: &Report<'_>) {
         );
         report.on(previous, message);
         event.options.previous = None;
-    }
-}
-
-/// What is wrong with an `upcast(…)`, whatever the versions of the event.
-fn check_upcasts_alone(event: &Event, report: &Report<'_>) {
-    for upcast in &event.options.upcasts {
-        match (upcast.from, upcast.mark) {
-            // #[event(version = 2, upcast(from = 0, with = split))]
-            (Some(from), _) if from.value == 0 => report.at(from.span, "versions begin at 1"),
-            // #[event(version = 2, upcast(with = split))]
-            (None, Some(mark)) => report.at(
-                mark,
-                "`upcast` does not say from which version it leads up; write `upcast(from = 1, …)`",
-            ),
-            _ => {}
-        }
     }
 }
 
@@ -237,16 +230,10 @@ fn check_range(event: &Event, report: &Report<'_>) {
     if !range_is_sound {
         return;
     }
+    let noun = "event";
+    upcast_steps::check_range(&options.upcasts, version, noun, report);
     for from in options.upcasts.iter().filter_map(|upcast| upcast.from) {
-        let value = from.value;
-        if value >= version {
-            // #[event(version = 2, upcast(from = 2, with = split))]
-            let message = format_args!(
-                "a step from version {value} leads above the version of the event, {version}; write `version = {}`, or leave the step out",
-                value.saturating_add(1)
-            );
-            report.at(from.span, message);
-        } else if value < oldest && value > 0 {
+        if from.value < oldest && from.value > 0 {
             report.at(from.span, below(oldest));
         }
     }
@@ -272,19 +259,7 @@ fn below(oldest: u32) -> String {
 
 /// Each step is said once.
 fn check_steps(event: &Event, report: &Report<'_>) {
-    let mut known: Vec<u32> = Vec::new();
-    for from in event.options.upcasts.iter().filter_map(|upcast| upcast.from) {
-        let value = from.value;
-        if known.contains(&value) {
-            // #[event(version = 2, upcast(from = 1, with = split), upcast(from = 1, with = join))]
-            let message = format_args!(
-                "the step from version {value} to {} is given twice; leave one out",
-                value.saturating_add(1)
-            );
-            report.at(from.span, message);
-        }
-        known.push(value);
-    }
+    upcast_steps::check_twice(&event.options.upcasts, report);
     for step in steps(event) {
         let changes = !step.removed.is_empty() || !step.marks.is_empty();
         // #[event(version = 2, upcast(from = 1), removed(since = 2, "coupon"))]
@@ -309,34 +284,20 @@ fn check_way(event: &Event, report: &Report<'_>) {
     if event.options.previous.is_some() {
         return;
     }
-    let known = steps(event);
-    let missing = missing(&known, event.oldest(), version.value);
-    let Some(first) = missing.first() else { return };
-    let named: Vec<String> =
-        missing.iter().take(3).map(|from| format!("from version {from} to {}", from + 1)).collect();
-    let all = u64::from(version.value - event.oldest());
-    let more = all - known.len() as u64 - named.len() as u64;
-    let more = match more {
-        0 => String::new(),
-        1 => ", and 1 step more".to_owned(),
-        more => format!(", and {more} steps more"),
+    let known: Vec<u32> = steps(event).iter().map(|step| step.from).collect();
+    let Some(Gap { first, named }) = upcast_steps::gap(&known, event.oldest(), version.value)
+    else {
+        return;
     };
     // #[event(version = 2)] struct Priced { cents: i64 }
     report.at(
         version.span,
         format_args!(
-            "no way up {}{more}: say what changed with `#[event(since = {next}, …)]` on a field, `upcast(from = {first}, with = function)` or `previous = Type`; write `upcast(from = {first})` if nothing has to be done, or `oldest = {version}` if nothing older was ever stored",
-            named.join(", "),
+            "no way up {named}: say what changed with `#[event(since = {next}, …)]` on a field, `upcast(from = {first}, with = function)` or `previous = Type`; write `upcast(from = {first})` if nothing has to be done, or `oldest = {version}` if nothing older was ever stored",
             next = first + 1,
             version = version.value
         ),
     );
-}
-
-/// The first few versions from which no step leads up.
-fn missing(known: &[Step<'_>], oldest: u32, version: u32) -> Vec<u32> {
-    let is_missing = |from: &u32| known.iter().all(|step| step.from != *from);
-    (oldest..version).filter(is_missing).take(3).collect()
 }
 
 /// A reader that leaves out what it does not know can do without what was added, and without nothing else.

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::expand::{assuming, event_enum, registration, token_of};
+use crate::expand::{assuming, event_enum, registration, same_state, token_of};
 use crate::model::Aggregate;
 use crate::model::aggregate::Snapshot;
 
@@ -43,6 +43,7 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
     let definition = event_enum::expand(aggregate);
     let snapshot = options.snapshot.as_ref().map(|snapshot| snapshot_items(aggregate, snapshot));
     let apply = apply_fn(aggregate);
+    let same_state = same_state(annals);
     let recorded = recorded(aggregate);
     let registration = registration(annals, &quote!(AggregateRegistration::of::<#ident>()));
     quote! {
@@ -66,14 +67,7 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
             #snapshot
             #apply
 
-            fn same_state(
-                &self,
-                other: &Self,
-            ) -> ::core::option::Option<::core::primitive::bool> {
-                use #annals::{ProbeEq as _, ProbeNothing as _, ProbeShown as _};
-                let probe = &&#annals::Probe(self, other);
-                probe.compare()
-            }
+            #same_state
         }
 
         #recorded

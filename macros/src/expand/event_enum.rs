@@ -2,11 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::ext::IdentExt;
 use syn::{Ident, Type};
 
-use crate::expand::{impl_at, token_of};
+use crate::expand::listed_enum::ListedEnum;
 use crate::model::Aggregate;
+use crate::model::listing::variants;
 
 /// Expands to:
 ///
@@ -22,7 +22,7 @@ use crate::model::Aggregate;
 /// impl EventOf<Account> for AccountOpened { … }
 /// ```
 ///
-/// What these say of an event, they say through [`stored`].
+/// What these say of an event, they say through [`ListedEnum::stored`].
 pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
     let annals = &aggregate.options.crate_path;
     let name = aggregate.event_enum();
@@ -32,56 +32,45 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
         // Any event will do, so that one mistake stays one error.
         return quote!(#[allow(dead_code)] #vis type #name = #annals::AnyEvent;);
     }
-    let definition = definition(aggregate, &name, &listed);
-    let std_impls = std_impls(aggregate, &name, &listed);
-    let event_enum = event_enum_impl(aggregate, &name, &listed);
-    let conversions = conversions(aggregate, &name);
-    let events = event_impls(aggregate, &name, &listed);
-    quote!(#definition #std_impls #event_enum #conversions #events)
+    let events = ListedEnum {
+        annals,
+        owner: &aggregate.item.ident,
+        vis,
+        name: &name,
+        noun: "event",
+        listed_by: "ListedEvent",
+        member: ("EventOf", "into_event"),
+        listed: &listed,
+    };
+    let definition = definition(&events);
+    let std_impls = events.std_impls(
+        |stored, word| quote_spanned!(Span::mixed_site()=> #stored::show(inside, #word, f)),
+    );
+    let event_enum = event_enum_impl(&events);
+    let conversions = conversions(&events);
+    let members = members(aggregate, &events);
+    quote!(#definition #std_impls #event_enum #conversions #members)
 }
 
-/// The events with their variants; the check has left none without.
+/// The events with their variants.
 pub(crate) fn listed(aggregate: &Aggregate) -> Vec<(&Ident, &Type)> {
-    let listed = aggregate.listed().iter();
-    listed.filter_map(|event| Some((event.variant.as_ref()?, &event.ty))).collect()
-}
-
-/// `<AccountOpened as ListedEvent>`, at the place where the event is listed.
-fn stored(aggregate: &Aggregate, ty: &Type) -> TokenStream {
-    let span = token_of(ty);
-    let annals = aggregate.options.crate_path.at(span);
-    quote_spanned!(span=> <#ty as #annals::ListedEvent>)
+    variants(aggregate.listed())
 }
 
 /// Expands to:
 ///
 /// ```text
-/// pub enum AccountEvent {
-///     AccountOpened(AccountOpened),
-///     MoneyDeposited(MoneyDeposited),
-/// }
+/// pub enum AccountEvent { … }
 /// impl AccountEvent {
 ///     pub fn event_type(&self) -> &'static str { match self { Self::AccountOpened(_) => AccountOpened::STORED.name, … } }
 /// }
 /// ```
-fn definition(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -> TokenStream {
-    let (ident, vis) = (&aggregate.item.ident, &aggregate.item.vis);
-    let (variants, types): (Vec<_>, Vec<_>) = listed.iter().copied().unzip();
-    let stored: Vec<_> = types.iter().map(|ty| stored(aggregate, ty)).collect();
-    let enum_doc = format!("The events of `{}`.", ident.unraw());
-    let variant_docs = variants.iter().map(|variant| format!("`{}`.", variant.unraw()));
+fn definition(events: &ListedEnum<'_>) -> TokenStream {
+    let definition = events.definition();
+    let (name, vis) = (events.name, events.vis);
+    let (variants, stored) = (events.variants(), events.stored());
     quote! {
-        #[doc = #enum_doc]
-        #[allow(
-            deprecated,
-            non_camel_case_types,
-            clippy::enum_variant_names,
-            clippy::large_enum_variant,
-            clippy::module_name_repetitions
-        )]
-        #vis enum #name {
-            #(#[doc = #variant_docs] #variants(#types),)*
-        }
+        #definition
 
         #[allow(dead_code, deprecated)]
         impl #name {
@@ -90,44 +79,6 @@ fn definition(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -
             #vis fn event_type(&self) -> &'static ::core::primitive::str {
                 match self {
                     #(Self::#variants(_) => #stored::STORED.name,)*
-                }
-            }
-        }
-    }
-}
-
-/// Expands to what `#[derive(Debug, Clone)]` would write, which asks of each event what its own derive asks already:
-///
-/// ```text
-/// impl Clone for AccountEvent { … }
-/// impl Debug for AccountEvent { … }
-/// ```
-fn std_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -> TokenStream {
-    let (variants, types): (Vec<_>, Vec<_>) = listed.iter().copied().unzip();
-    let stored: Vec<_> = types.iter().map(|ty| stored(aggregate, ty)).collect();
-    let words = variants.iter().map(|variant| variant.unraw().to_string());
-    quote_spanned! {Span::mixed_site()=>
-        #[automatically_derived]
-        #[allow(deprecated)]
-        impl ::core::clone::Clone for #name {
-            #[inline]
-            fn clone(&self) -> Self {
-                match self {
-                    #(Self::#variants(event) => {
-                        Self::#variants(#stored::copy(event))
-                    })*
-                }
-            }
-        }
-
-        #[automatically_derived]
-        #[allow(deprecated)]
-        impl ::core::fmt::Debug for #name {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                match self {
-                    #(Self::#variants(event) => {
-                        #stored::show(event, #words, f)
-                    })*
                 }
             }
         }
@@ -149,11 +100,10 @@ fn std_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) ->
 ///     fn same_event(&self, other: &Self) -> Option<bool> { … }
 /// }
 /// ```
-fn event_enum_impl(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -> TokenStream {
-    let annals = &aggregate.options.crate_path;
-    let (variants, types): (Vec<_>, Vec<_>) = listed.iter().copied().unzip();
-    let stored: Vec<_> = types.iter().map(|ty| stored(aggregate, ty)).collect();
-    let same_event = same_event_fn(aggregate, &variants);
+fn event_enum_impl(events: &ListedEnum<'_>) -> TokenStream {
+    let (annals, name) = (events.annals, events.name);
+    let (variants, stored) = (events.variants(), events.stored());
+    let same_event = events.same();
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
         #[allow(deprecated)]
@@ -199,61 +149,13 @@ fn event_enum_impl(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type
 /// Expands to:
 ///
 /// ```text
-/// fn same_event(&self, other: &Self) -> Option<bool> {
-///     match (self, other) {
-///         (Self::AccountOpened(a), Self::AccountOpened(b)) => { let probe = &&Probe(a, b); probe.compare() }
-///         …
-///         _ => Some(false),
-///     }
-/// }
-/// ```
-fn same_event_fn(aggregate: &Aggregate, variants: &[&Ident]) -> TokenStream {
-    let annals = &aggregate.options.crate_path;
-    // One variant differs from no other.
-    let differ = (variants.len() > 1).then(|| quote!(_ => ::core::option::Option::Some(false),));
-    quote_spanned! {Span::mixed_site()=>
-        fn same_event(
-            &self,
-            other: &Self,
-        ) -> ::core::option::Option<::core::primitive::bool> {
-            use #annals::{ProbeEq as _, ProbeNothing as _, ProbeShown as _};
-            match (self, other) {
-                #((Self::#variants(a), Self::#variants(b)) => {
-                    let probe = &&#annals::Probe(a, b);
-                    probe.compare()
-                })*
-                #differ
-            }
-        }
-    }
-}
-
-/// Expands to:
-///
-/// ```text
 /// impl<E: EventOf<Account>> From<E> for AccountEvent { … }
 /// impl IntoEvents<Account> for AccountEvent { … }
 /// impl Decision<Account> for AccountEvent { … }
 /// ```
-fn conversions(aggregate: &Aggregate, name: &Ident) -> TokenStream {
-    let annals = &aggregate.options.crate_path;
-    let ident = &aggregate.item.ident;
-    // `__E`: the aggregate itself may be called `E`.
-    // As if the user had written it: of what a derive writes, the compiler would advise against the bound.
-    let span = ident.span();
-    let annals_here = annals.at(span);
-    let from = impl_at(
-        span,
-        &quote_spanned!(span=>
-            <__E: #annals_here::EventOf<#ident>> ::core::convert::From<__E> for #name
-        ),
-        quote! {
-            #[inline]
-            fn from(event: __E) -> Self {
-                #annals::EventOf::<#ident>::into_event(event)
-            }
-        },
-    );
+fn conversions(events: &ListedEnum<'_>) -> TokenStream {
+    let (annals, ident, name) = (events.annals, events.owner, events.name);
+    let from = events.from();
     quote! {
         #from
 
@@ -290,41 +192,10 @@ fn conversions(aggregate: &Aggregate, name: &Ident) -> TokenStream {
 /// const _: () = assert_new_name(<AccountEvent as EventEnum>::EVENTS, &["AccountOpened", "MoneyDeposited"]);
 /// const _: () = assert_listed_is_read(<AccountEvent as EventEnum>::EVENTS, &["AccountOpened", …], "InterestAccrued");
 /// ```
-fn event_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) -> TokenStream {
-    let ident = &aggregate.item.ident;
-    let names: Vec<String> =
-        listed.iter().map(|(variant, _)| variant.unraw().to_string()).collect();
-    let each = listed.iter().enumerate().map(|(index, (variant, ty))| {
-        let span = token_of(ty);
-        let annals = aggregate.options.crate_path.at(span);
-        // The first cannot clash with one before it.
-        let assertion = (index > 0).then(|| {
-            let before = &names[..=index];
-            quote_spanned! {span=>
-                const _: () = #annals::assert_new_name(
-                    <#name as #annals::EventEnum>::EVENTS,
-                    &[#(#before),*],
-                );
-            }
-        });
-        let event_of = impl_at(
-            span,
-            &quote_spanned!(span=> #annals::EventOf<#ident> for #ty),
-            quote! {
-                #[inline]
-                fn into_event(self) -> #name {
-                    #name::#variant(self)
-                }
-            },
-        );
-        quote! {
-            #[automatically_derived]
-            #[allow(deprecated)]
-            #event_of
-
-            #assertion
-        }
-    });
+fn members(aggregate: &Aggregate, events: &ListedEnum<'_>) -> TokenStream {
+    let (name, names) = (events.name, events.words());
+    let members =
+        events.members(("EventEnum", "EVENTS"), "assert_new_name", |_, _| TokenStream::new());
     let ignored = aggregate.options.ignored.iter().map(|ignored| {
         let span = ignored.span();
         let annals = aggregate.options.crate_path.at(span);
@@ -336,5 +207,5 @@ fn event_impls(aggregate: &Aggregate, name: &Ident, listed: &[(&Ident, &Type)]) 
             );
         }
     });
-    quote!(#(#each)* #(#ignored)*)
+    quote!(#members #(#ignored)*)
 }

@@ -28,8 +28,8 @@ pub(crate) fn expand(handlers: &Handlers) -> TokenStream {
     let beside = handlers.block.methods.iter().filter_map(|method| {
         let subject = method.subject.as_ref()?;
         Some(match method.mark {
-            Mark::Apply | Mark::On => apply(&scope, method, &subject.ty),
             Mark::Handle => handle(&scope, method, &subject.ty),
+            _ => apply(&scope, method, &subject.ty),
         })
     });
     quote!(#user_impl #(#beside)*)
@@ -142,7 +142,7 @@ fn handle_body(scope: &Scope<'_>, method: &Method) -> TokenStream {
     let self_ty = &scope.block.self_ty;
     let name = &method.name;
     let call = quote_spanned!(Span::mixed_site()=> <#self_ty>::#name);
-    let cx = scope.context(method, "HandlerContext");
+    let cx = scope.context(method, "HandlerContext").map(|cx| quote!(, #cx));
     let wait = method.asyncness.map(|_| quote!(.await));
     let site = Span::mixed_site();
     let decided = match &method.receiver {

@@ -30,6 +30,26 @@ pub(super) struct Fold {
     pub(super) may_fail: bool,
 }
 
+/// What is written of a method by its receiver.
+pub(super) struct Arms<'a> {
+    /// The error, which has the variants `Exists` and `Missing`.
+    pub(super) misfit: &'static str,
+    /// The trait of the last parameter.
+    pub(super) context: &'static str,
+    /// The trait of the first parameter of an upsert.
+    pub(super) upserted: &'static str,
+    /// The state as an `Option` of its own.
+    pub(super) taken: TokenStream,
+    /// The pattern of a state that is changed in place, and the state as an argument.
+    pub(super) in_place: (TokenStream, TokenStream),
+    /// What the method is given after the state.
+    pub(super) given: &'a [TokenStream],
+    /// What becomes of a call that gives back the next state.
+    pub(super) next: &'a dyn Fn(TokenStream) -> TokenStream,
+    /// What becomes of a call that changes the state in place.
+    pub(super) changed: &'a dyn Fn(TokenStream) -> TokenStream,
+}
+
 impl Scope<'_> {
     /// Expands to one of:
     ///
@@ -40,10 +60,6 @@ impl Scope<'_> {
     /// { *state = Self::restocked(state.take(), event).into_state(); Ok(()) }
     /// ```
     pub(super) fn fold(&self, method: &Method, by: &Fold) -> TokenStream {
-        let annals = self.annals;
-        let name = &method.name;
-        let misfit = format_ident!("{}", by.misfit);
-        let cx = self.context(method, by.context);
         let site = Span::mixed_site();
         let question = by.may_fail.then(|| quote!(?));
         let next = |call: TokenStream| {
@@ -56,24 +72,56 @@ impl Scope<'_> {
             }
         };
         // A return type that is written may still be nothing, under another name.
-        let nothing = |call: TokenStream| {
-            let Some(_) = method.output else { return call };
-            let (nothing, discard) = by.nothing;
-            let discard = self.output_method(method, &format_ident!("{nothing}"), discard);
-            quote_spanned!(site=> #discard(#call) #question)
+        let changed = |call: TokenStream| {
+            let discarded = method.output.is_some().then(|| {
+                let (nothing, discard) = by.nothing;
+                let discard = self.output_method(method, &format_ident!("{nothing}"), discard);
+                quote_spanned!(site=> #discard(#call) #question)
+            });
+            let change = discarded.unwrap_or(call);
+            quote_spanned! {site=>
+                #change;
+                ::core::result::Result::Ok(())
+            }
         };
+        let state = quote_spanned!(site=> state);
+        self.by_receiver(
+            method,
+            &Arms {
+                misfit: by.misfit,
+                context: by.context,
+                upserted: by.upserted,
+                taken: quote_spanned!(site=> state.take()),
+                in_place: (state.clone(), state),
+                given: &[quote_spanned!(site=> event)],
+                next: &next,
+                changed: &changed,
+            },
+        )
+    }
+
+    /// Expands to what its receiver asks of the state, with the call in it.
+    pub(super) fn by_receiver(&self, method: &Method, arms: &Arms<'_>) -> TokenStream {
+        let annals = self.annals;
+        let name = &method.name;
+        let misfit = format_ident!("{}", arms.misfit);
+        let site = Span::mixed_site();
+        let cx = self.context(method, arms.context);
+        let call = |state: Option<TokenStream>| {
+            let arguments = state.iter().chain(arms.given).chain(&cx);
+            quote_spanned!(site=> Self::#name(#(#arguments),*))
+        };
+        let (next, taken) = (arms.next, &arms.taken);
         let missing = quote_spanned! {site=>
             ::core::option::Option::None => ::core::result::Result::Err(#annals::#misfit::Missing),
         };
         match &method.receiver {
             _ if method.upsert.is_some() => {
-                let taken = quote_spanned!(site=> state.take());
-                let upserted = format_ident!("{}", by.upserted);
-                let state = self.state_argument(method, &quote!(#upserted<Self>), &taken);
-                next(quote_spanned!(site=> Self::#name(#state, event #cx)))
+                let upserted = format_ident!("{}", arms.upserted);
+                next(call(self.state_argument(method, &quote!(#upserted<Self>), taken)))
             }
             Receiver::None => {
-                let create = next(quote_spanned!(site=> Self::#name(event #cx)));
+                let create = next(call(None));
                 quote_spanned! {site=>
                     match state {
                         ::core::option::Option::Some(_) => {
@@ -84,22 +132,20 @@ impl Scope<'_> {
                 }
             }
             Receiver::Value(_) => {
-                let change = next(quote_spanned!(site=> Self::#name(old, event #cx)));
+                let change = next(call(Some(quote_spanned!(site=> old))));
                 quote_spanned! {site=>
-                    match state.take() {
+                    match #taken {
                         ::core::option::Option::Some(old) => { #change }
                         #missing
                     }
                 }
             }
             Receiver::Shared(_) | Receiver::Mutable(_) | Receiver::Typed(_) => {
-                let change = nothing(quote_spanned!(site=> Self::#name(state, event #cx)));
+                let (pattern, argument) = &arms.in_place;
+                let change = (arms.changed)(call(Some(argument.clone())));
                 quote_spanned! {site=>
                     match state {
-                        ::core::option::Option::Some(state) => {
-                            #change;
-                            ::core::result::Result::Ok(())
-                        }
+                        ::core::option::Option::Some(#pattern) => { #change }
                         #missing
                     }
                 }
@@ -108,15 +154,15 @@ impl Scope<'_> {
     }
 
     /// The context as an argument, by the trait whose message says what its type has to be; nothing if it is left out.
-    pub(super) fn context(&self, method: &Method, by: &str) -> TokenStream {
-        let Some(ty) = &method.context else { return TokenStream::new() };
+    pub(super) fn context(&self, method: &Method, by: &str) -> Option<TokenStream> {
+        let ty = method.context.as_ref()?;
         let span = token_of(ty);
         let annals = self.annals.at(span);
         let self_ty = &self.block.self_ty;
         let ty = self.without_self(ty);
         let by = format_ident!("{by}");
         let cx = quote_spanned!(Span::mixed_site()=> cx);
-        quote_spanned!(span=> , <#ty as #annals::#by<'_, #self_ty>>::from_context(#cx))
+        Some(quote_spanned!(span=> <#ty as #annals::#by<'_, #self_ty>>::from_context(#cx)))
     }
 
     /// The state as the first argument of an upsert, by the trait whose message says what its type has to be.
@@ -125,12 +171,12 @@ impl Scope<'_> {
         method: &Method,
         by: &TokenStream,
         given: &TokenStream,
-    ) -> TokenStream {
-        let Some(ty) = &method.state else { return TokenStream::new() };
+    ) -> Option<TokenStream> {
+        let ty = method.state.as_ref()?;
         let span = token_of(ty);
         let annals = self.annals.at(span);
         let ty = self.without_self(ty);
-        quote_spanned!(span=> <#ty as #annals::#by>::from_state(#given))
+        Some(quote_spanned!(span=> <#ty as #annals::#by>::from_state(#given)))
     }
 
     /// A type of the user's impl, as it is written where `Self` is another: `Self` becomes the type of the impl.
@@ -139,7 +185,7 @@ impl Scope<'_> {
     }
 
     /// `<Output as Trait>::method`, with the error of an output that does not fit on the return type.
-    fn output_method(
+    pub(super) fn output_method(
         &self,
         method: &Method,
         output_trait: &impl ToTokens,

@@ -7,15 +7,20 @@ pub(crate) mod aggregate;
 pub(crate) mod aggregate_id;
 pub(crate) mod column_type;
 pub(crate) mod command;
+pub(crate) mod command_enum;
 pub(crate) mod event;
 pub(crate) mod event_enum;
 pub(crate) mod handlers;
+pub(crate) mod listed_enum;
 pub(crate) mod mark;
 pub(crate) mod method;
+pub(crate) mod process;
+pub(crate) mod process_manager;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod query_handler;
 pub(crate) mod read_model;
+pub(crate) mod routing;
 pub(crate) mod sql_projection;
 pub(crate) mod upcast;
 
@@ -72,6 +77,24 @@ fn registration(annals: &CratePath, entry: &TokenStream) -> TokenStream {
         const _: () = {
             #annals::inventory::submit! { #annals::#entry }
         };
+    }
+}
+
+/// Expands to the comparison of two states, by their equality or by what is shown of them:
+///
+/// ```text
+/// fn same_state(&self, other: &Self) -> Option<bool> { let probe = &&Probe(self, other); probe.compare() }
+/// ```
+fn same_state(annals: &CratePath) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        fn same_state(
+            &self,
+            other: &Self,
+        ) -> ::core::option::Option<::core::primitive::bool> {
+            use #annals::{ProbeEq as _, ProbeNothing as _, ProbeShown as _};
+            let probe = &&#annals::Probe(self, other);
+            probe.compare()
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use quote::{quote, quote_spanned};
 use syn::{Expr, Lit};
 
 use crate::expand::token_of;
-use crate::model::Event;
-use crate::model::upcast::{Mark, Step, aliases_at, may_be_other_than_none, name_at, steps};
+use crate::model::upcast::{
+    Mark, Step, Upcast, aliases_at, may_be_other_than_none, name_at, steps,
+};
+use crate::model::{CratePath, Event};
 
 /// Expands to what `Event` says of versions:
 ///
@@ -117,17 +119,21 @@ fn upcast_fn(event: &Event) -> Option<TokenStream> {
     })
 }
 
+/// `let json = lift(split_name, json)?;`, unless the step needs nothing.
+pub(super) fn lifted(annals: &CratePath, upcast: &Upcast) -> Option<TokenStream> {
+    let function = upcast.with.as_ref()?;
+    let site = Span::mixed_site();
+    let span = function.path.segments.last().map_or(site, |last| last.ident.span());
+    let annals_here = annals.at(span);
+    let call = quote_spanned!(span=> #annals_here::lift);
+    Some(quote_spanned!(site=> let json = #call(#function, json)?;))
+}
+
 fn arm(event: &Event, step: &Step<'_>) -> TokenStream {
     let annals = &event.options.crate_path;
     let from = step.from;
     let site = Span::mixed_site();
-    let function = step.upcast.and_then(|upcast| upcast.with.as_ref());
-    let lifted = function.map(|function| {
-        let span = function.path.segments.last().map_or(site, |last| last.ident.span());
-        let annals_here = annals.at(span);
-        let call = quote_spanned!(span=> #annals_here::lift);
-        quote_spanned!(site=> let json = #call(#function, json)?;)
-    });
+    let lifted = step.upcast.and_then(|upcast| lifted(annals, upcast));
     if step.removed.is_empty() && step.marks.is_empty() {
         return quote_spanned! {site=>
             #from => {

@@ -1,10 +1,10 @@
 //! `#[derive(Aggregate)]`.
 
 use proc_macro2::Span;
-use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::{Ident, LitInt, LitStr, Type};
 
+use crate::model::listing::{Listed, Listing, enum_name};
 use crate::model::{CratePath, Item};
 
 /// An aggregate, as `#[derive(Aggregate)]` and `#[aggregate(…)]` describe it.
@@ -25,26 +25,12 @@ pub(crate) struct Missing {
 pub(crate) struct Options {
     pub(crate) crate_path: CratePath,
     pub(crate) id: Option<Type>,
-    pub(crate) events: Option<Events>,
+    pub(crate) events: Option<Listing>,
     pub(crate) category: Option<LitStr>,
     pub(crate) services: Option<Type>,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) event_enum: Option<Ident>,
     pub(crate) ignored: Vec<LitStr>,
-}
-
-/// `events(…)`.
-pub(crate) struct Events {
-    /// Where the word `events` stands.
-    pub(crate) word: Span,
-    pub(crate) listed: Vec<ListedEvent>,
-}
-
-/// One entry of `events(…)`: `Type`, `path::Type` or `Type as Variant`.
-pub(crate) struct ListedEvent {
-    pub(crate) ty: Type,
-    /// The variant of the event enum; `None` if the type has no name and none is given.
-    pub(crate) variant: Option<Ident>,
 }
 
 /// `snapshot(…)`.
@@ -65,12 +51,7 @@ pub(crate) struct SnapshotOptions {
 impl Aggregate {
     /// The name of the event enum: as given, or the type's name and `Event`.
     pub(crate) fn event_enum(&self) -> Ident {
-        match &self.options.event_enum {
-            Some(given) => given.clone(),
-            None => {
-                format_ident!("{}Event", self.item.ident.unraw(), span = self.item.ident.span())
-            }
-        }
+        enum_name(self.options.event_enum.as_ref(), &self.item.ident, "Event")
     }
 
     /// The first part of the streams' names: as given, or the type's name in snake case.
@@ -82,7 +63,7 @@ impl Aggregate {
     }
 
     /// The events, none if the list is missing.
-    pub(crate) fn listed(&self) -> &[ListedEvent] {
+    pub(crate) fn listed(&self) -> &[Listed] {
         self.options.events.as_ref().map_or(&[], |events| &events.listed)
     }
 }

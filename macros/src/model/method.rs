@@ -1,7 +1,8 @@
-//! The marked methods of an impl: `#[apply]` and `#[handle]` of `#[handlers]`, `#[on]` of `#[projection]`.
+//! The marked methods of an impl: `#[apply]` and `#[handle]` of `#[handlers]`, `#[on]` of `#[projection]`, `#[on]`, `#[rejected]`
+//! and `#[deadline]` of `#[process]`.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{ExprClosure, Generics, Ident, Member, Type};
+use syn::{Expr, ExprClosure, Generics, Ident, LitStr, Member, Type, Visibility};
 
 use crate::model::marked_impl::Carried;
 
@@ -10,8 +11,12 @@ pub(crate) struct Method {
     pub(crate) mark: Mark,
     pub(crate) upsert: Option<Span>,
     pub(crate) routing: Routing,
+    pub(crate) deadline: Deadline,
+    /// Where the mark stands.
+    pub(crate) mark_span: Span,
     /// Where a second mark on the same method stands.
     pub(crate) second_mark: Option<Span>,
+    pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) carried: Carried,
     pub(crate) asyncness: Option<Span>,
@@ -22,8 +27,10 @@ pub(crate) struct Method {
     pub(crate) state: Option<Type>,
     /// The event or the command.
     pub(crate) subject: Option<Subject>,
+    /// Why the command was refused.
+    pub(crate) reason: Option<Type>,
     pub(crate) context: Option<Type>,
-    /// The context, where it stands before the event or command.
+    /// The context, where it does not come last.
     pub(crate) context_first: Option<TokenStream>,
     /// Parameters after the context.
     pub(crate) surplus: Vec<TokenStream>,
@@ -41,6 +48,20 @@ pub(crate) enum Mark {
     Handle,
     /// Of a projection.
     On,
+    /// Of a process.
+    React,
+    Rejected,
+    Deadline,
+}
+
+/// What stands in the parentheses of `#[deadline]`.
+#[derive(Default)]
+pub(crate) struct Deadline {
+    pub(crate) name: Option<LitStr>,
+    /// How long after the beginning of the process, if it is set then.
+    pub(crate) after: Option<Expr>,
+    /// Whether a name was given that could not be read: nobody should miss it.
+    pub(crate) name_refused: bool,
 }
 
 /// From where an `#[on]` takes its event, and to which rows it goes.
@@ -117,29 +138,35 @@ impl Mark {
         match self {
             Self::Apply => "apply",
             Self::Handle => "handle",
-            Self::On => "on",
+            Self::On | Self::React => "on",
+            Self::Rejected => "rejected",
+            Self::Deadline => "deadline",
         }
     }
 
     /// The mark as messages begin with it: "an `#[apply]`".
     pub(crate) fn named(self) -> String {
-        let article = if self == Self::Handle { "a" } else { "an" };
+        let article = match self {
+            Self::Apply | Self::On | Self::React => "an",
+            Self::Handle | Self::Rejected | Self::Deadline => "a",
+        };
         format!("{article} `#[{}]`", self.word())
     }
 
-    /// What a method with the mark takes.
+    /// What a method with the mark is written for, each once.
     pub(crate) fn noun(self) -> &'static str {
         match self {
-            Self::Apply | Self::On => "event",
-            Self::Handle => "command",
+            Self::Apply | Self::On | Self::React => "event",
+            Self::Handle | Self::Rejected => "command",
+            Self::Deadline => "deadline",
         }
     }
 
     /// How an upsert with the mark takes the state.
     pub(crate) fn upserted(self) -> &'static str {
         match self {
-            Self::Apply | Self::On => "Option<Self>",
             Self::Handle => "Option<&Self>",
+            _ => "Option<Self>",
         }
     }
 
@@ -148,14 +175,32 @@ impl Mark {
         match self {
             Self::Apply | Self::Handle => "state",
             Self::On => "row",
+            Self::React | Self::Rejected | Self::Deadline => "process",
         }
     }
 
     /// The type of its last parameter.
     pub(crate) fn context(self) -> &'static str {
         match self {
-            Self::Apply | Self::On => "EventContext",
             Self::Handle => "Context",
+            _ => "EventContext",
         }
+    }
+
+    /// All that a method with the mark takes: "its event and, last, `&EventContext<Self>`".
+    pub(crate) fn takes(self) -> String {
+        let context = self.context();
+        match self {
+            Self::Rejected => {
+                format!("its command, then `&Rejection` and, last, `&{context}<Self>`")
+            }
+            Self::Deadline => format!("nothing but `&{context}<Self>`"),
+            _ => format!("its {} and, last, `&{context}<Self>`", self.noun()),
+        }
+    }
+
+    /// Whether a method with the mark is a step of a process.
+    pub(crate) fn is_step(self) -> bool {
+        matches!(self, Self::React | Self::Rejected | Self::Deadline)
     }
 }

@@ -1,10 +1,10 @@
 //! `#[derive(Aggregate)]`.
 
-use syn::parse::{Parse, ParseStream};
-use syn::{DeriveInput, Ident, LitStr, Result, Token, Type};
+use syn::{DeriveInput, LitStr, Type};
 
 use crate::errors::Errors;
-use crate::model::aggregate::{Events, ListedEvent, Missing, Options, Snapshot, SnapshotOptions};
+use crate::model::aggregate::{Missing, Options, Snapshot, SnapshotOptions};
+use crate::model::listing::Listing;
 use crate::model::{Aggregate, CratePath};
 use crate::parse::item;
 use crate::parse::options::{Place, Spec, Table};
@@ -22,7 +22,7 @@ const TABLE: Table<Options> = Table {
             "types in parentheses, as in `events(AccountOpened, billing::Issued, shipping::Issued as Sent)`",
             |options, value| {
                 let word = value.name.span();
-                options.events = Some(Events { word, listed: value.list()? });
+                options.events = Some(Listing { word, listed: value.list()? });
                 Ok(())
             },
         ),
@@ -127,27 +127,4 @@ pub(crate) fn parse(input: DeriveInput, errors: &Errors) -> Aggregate {
         events: options.events.is_none() && !refused.may_be("events"),
     };
     Aggregate { item, options, missing }
-}
-
-impl Parse for ListedEvent {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let ty: Type = input.parse()?;
-        let variant = if input.peek(Token![as]) {
-            input.parse::<Token![as]>()?;
-            Some(input.parse()?)
-        } else {
-            last_segment(&ty)
-        };
-        Ok(Self { ty, variant })
-    }
-}
-
-/// `Issued` of `billing::Issued`.
-fn last_segment(ty: &Type) -> Option<Ident> {
-    match ty {
-        // What `$event:ty` of a `macro_rules!` stood for.
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
-        _ => None,
-    }
 }

@@ -5,9 +5,10 @@ use syn::{DeriveInput, LitStr, Token};
 
 use crate::errors::Errors;
 use crate::model::event::Options;
-use crate::model::upcast::{Mark, Number, Removed, Upcast};
+use crate::model::upcast::{Mark, Number, Removed};
 use crate::model::{CratePath, Event};
 use crate::parse::options::{Place, Refused, Spec, Table};
+use crate::parse::upcast::{upcast, version};
 use crate::parse::value::Value;
 use crate::parse::{item, serde};
 
@@ -138,30 +139,6 @@ const TABLE: Table<Options> = Table {
     ],
 };
 
-const UPCAST: Table<Upcast> = Table {
-    attribute: "upcast",
-    options: &[
-        Spec::once(
-            "from",
-            Place::Here,
-            "the version that the step leads up from, as in `from = 1`",
-            |upcast, value| {
-                upcast.from = Some(version(value)?);
-                Ok(())
-            },
-        ),
-        Spec::once(
-            "with",
-            Place::Here,
-            "the path of a function, as in `with = split_name`",
-            |upcast, value| {
-                upcast.with = Some(value.function()?);
-                Ok(())
-            },
-        ),
-    ],
-};
-
 /// The options on which the way from version to version depends.
 const VERSIONS: &[&str] = &[
     "version",
@@ -208,18 +185,6 @@ fn is_void(mark: &Mark, refused: &Refused) -> bool {
     since.is_none()
         && (refused.may_be("since")
             || default.is_none() && renamed_from.is_none() && convert_with.is_none())
-}
-
-fn version(value: &Value<'_>) -> syn::Result<Number> {
-    Number::new(&value.number::<u32>()?)
-}
-
-/// `(from = 1, with = split_name)`; without its `mark` if something in it was refused.
-fn upcast(value: &Value<'_>) -> syn::Result<Upcast> {
-    let (mut upcast, refused): (Upcast, Refused) = value.options_or_refused(&UPCAST)?;
-    let sound = !refused.may_be("from") && !refused.may_be("with");
-    upcast.mark = sound.then(|| value.name.span());
-    Ok(upcast)
 }
 
 /// `(since = 2, "coupon", "voucher")`, in any order.

@@ -9,8 +9,9 @@ use crate::errors::Errors;
 use crate::model::projection::Options;
 use crate::model::sql_projection::{SqlMark, SqlMethod};
 use crate::model::{CratePath, SqlProjection};
+use crate::parse::mark::is_mark;
 use crate::parse::marked_impl::{self, Input, UserMethod, carried};
-use crate::parse::method::{is_mark, read_subject, refers_to};
+use crate::parse::method::{read_subject, refers_to};
 use crate::parse::options::Table;
 use crate::parse::projection::{BATCH, CRATE, NAME, ON_ERROR, VERSION};
 

@@ -1,0 +1,132 @@
+//! From where an `#[on]` takes its event, and to which rows or processes it goes.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ExprClosure, Member, Type};
+
+use crate::expand::method::Scope;
+use crate::expand::read_model::column_constant;
+use crate::expand::{respanned, token_of};
+use crate::model::method::{Each, KeyBy, Method};
+
+/// By which names of annals an event is routed.
+pub(super) struct Routes {
+    /// The function of an event that goes where its own stream says.
+    pub(super) own: &'static str,
+    /// The same with `from`.
+    pub(super) own_from: &'static str,
+    /// The function of `key = field`.
+    pub(super) by_field: &'static str,
+    /// The trait of what `key = |event| …` gives back.
+    pub(super) keys: &'static str,
+}
+
+/// Expands to one of, each with a source of its own:
+///
+/// ```text
+/// (own::<Self, AccountOpened, _>().route)(recorded)
+/// Ok(route_by_field(Clone::clone(&event.owner)))
+/// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
+/// route_each(Self::CUSTOMER, Clone::clone(&event.customer))
+/// ```
+pub(super) fn source_and_route(
+    scope: &Scope<'_>,
+    method: &Method,
+    event: &Type,
+    by: &Routes,
+) -> (TokenStream, TokenStream) {
+    let annals = scope.annals;
+    let routing = &method.routing;
+    let source = match &routing.from {
+        None => quote!(#annals::Source::any()),
+        Some(from) => {
+            let span = token_of(from);
+            let annals = annals.at(span);
+            let event = respanned(event.to_token_stream(), span);
+            quote_spanned!(span=> #annals::source_from::<Self, #event, #from>())
+        }
+    };
+    let route = match (&routing.key, &routing.each) {
+        // What was refused is not missed.
+        _ if routing.refused => quote!(::core::unreachable!()),
+        (Some(key), _) => match &key.by {
+            KeyBy::Fields(fields) => by_fields(scope, fields, by),
+            KeyBy::Closure(closure) => by_closure(scope, closure, event, by),
+        },
+        (None, Some(each)) => by_column(scope, each),
+        (None, None) => return own(scope, method, event, by),
+    };
+    (source, route)
+}
+
+/// What follows the event's own stream.
+fn own(
+    scope: &Scope<'_>,
+    method: &Method,
+    event: &Type,
+    by: &Routes,
+) -> (TokenStream, TokenStream) {
+    // Both name the stream in the same way and at one place: the compiler then says once what is wrong with it.
+    let from = &method.routing.from;
+    let span = token_of(from.as_ref().unwrap_or(event));
+    let annals = scope.annals.at(span);
+    let event = respanned(event.to_token_stream(), span);
+    let own = match from {
+        None => {
+            let own = Ident::new(by.own, span);
+            quote_spanned!(span=> #annals::#own::<Self, #event, _>())
+        }
+        Some(from) => {
+            let own_from = Ident::new(by.own_from, span);
+            quote_spanned!(span=> #annals::#own_from::<Self, #event, #from>())
+        }
+    };
+    let recorded = quote_spanned!(Span::mixed_site()=> recorded);
+    (quote!(#own.source), quote!((#own.route)(#recorded)))
+}
+
+fn by_fields(scope: &Scope<'_>, fields: &[Member], by: &Routes) -> TokenStream {
+    let values = fields.iter().map(value_of);
+    let value = if let [field] = fields { value_of(field) } else { quote!((#(#values),*)) };
+    let span = fields.first().map_or_else(Span::call_site, Spanned::span);
+    let annals = scope.annals.at(span);
+    let key = quote_spanned!(span=> <Self as #annals::Subject>::Key);
+    let by_field = Ident::new(by.by_field, span);
+    quote_spanned! {span=>
+        ::core::result::Result::Ok(#annals::#by_field::<#key>(#value))
+    }
+}
+
+fn by_closure(scope: &Scope<'_>, closure: &ExprClosure, event: &Type, by: &Routes) -> TokenStream {
+    let site = Span::mixed_site();
+    let span = first_span(&closure.body);
+    let annals = scope.annals.at(span);
+    let key = quote_spanned!(span=> <Self as #annals::Subject>::Key);
+    let keys = Ident::new(by.keys, span);
+    let into_route = quote_spanned!(span=> <_ as #annals::#keys<#key>>::into_route);
+    quote_spanned! {site=>
+        let key: fn(&#event) -> _ = #closure;
+        ::core::result::Result::Ok(#into_route(key(event)))
+    }
+}
+
+fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
+    let Each { column, field, .. } = each;
+    let constant = column_constant(column);
+    let value = value_of(field);
+    let span = field.span();
+    let annals = scope.annals.at(span);
+    quote_spanned!(span=> #annals::route_each(Self::#constant, #value))
+}
+
+/// A copy of a field of the event.
+fn value_of(field: &Member) -> TokenStream {
+    let span = field.span();
+    let event = Ident::new("event", Span::mixed_site().located_at(span));
+    quote_spanned!(span=> ::core::clone::Clone::clone(&#event.#field))
+}
+
+fn first_span(tokens: &impl ToTokens) -> Span {
+    tokens.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
+}

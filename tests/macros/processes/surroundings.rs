@@ -1,0 +1,1 @@
+//! Processes in surroundings that break careless output.
