@@ -22,84 +22,62 @@ use crate::report;
 /// as it was, and that events delivered a second time change nothing.
 ///
 /// ```
+/// # use std::time::Duration;
 /// # use annals::prelude::*;
 /// # use serde::{Deserialize, Serialize};
-/// # use annals::process::{CommandEnum, DeadlineMove, IntoCommands, NextStep, Process, ProcessManager, React, Refused, SentBy, SentCommand, Step, Steps};
-/// # use annals::projection::{Route, RowError, Source};
-/// # use annals::{EncodeError, Misfit, RecordedEvent, Subject};
 /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AggregateId)]
 /// # struct GuestId(String);
 /// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-/// # struct GuestInvited { email: String }
+/// # struct GuestInvited;
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct GuestAnswered;
 /// # #[derive(Debug, Aggregate)]
-/// # #[aggregate(id = GuestId, events(GuestInvited))]
+/// # #[aggregate(id = GuestId, events(GuestInvited, GuestAnswered))]
 /// # struct Guest;
 /// # #[handlers]
 /// # impl Guest {
 /// #     #[apply]
 /// #     fn invited(_: &GuestInvited) -> Self { Self }
+/// #     #[apply]
+/// #     fn answered(&mut self, _: &GuestAnswered) {}
 /// # }
 /// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
 /// # struct SendReminder { #[command(id)] guest: GuestId }
-/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-/// # struct Invitation { reminded: bool }
-/// # #[derive(Debug, Clone)]
-/// # enum InvitationCommand { SendReminder(SendReminder) }
-/// # impl CommandEnum for InvitationCommand {
-/// #     const COMMANDS: &'static [SentCommand] = &[SentCommand::of::<SendReminder>()];
-/// #     fn sent(&self) -> &'static SentCommand { &Self::COMMANDS[0] }
-/// #     fn content(&self) -> Result<serde_json::Value, EncodeError> {
-/// #         let Self::SendReminder(command) = self;
-/// #         Ok(serde_json::to_value(command).expect("it is JSON"))
-/// #     }
-/// # }
-/// # impl SentBy<Invitation> for SendReminder {
-/// #     fn into_command(self) -> InvitationCommand { InvitationCommand::SendReminder(self) }
-/// # }
-/// # impl IntoCommands<Invitation> for SendReminder {
-/// #     fn extend_into(self, commands: &mut Vec<InvitationCommand>, _: &mut Vec<DeadlineMove>) {
-/// #         commands.push(self.into_command());
-/// #     }
-/// # }
-/// # impl Subject for Invitation { type Key = GuestId; }
-/// # impl ProcessManager for Invitation {
-/// #     type Id = GuestId;
-/// #     type Command = InvitationCommand;
-/// #     const NAME: &'static str = "invitation";
-/// # }
-/// # impl Process for Invitation {
-/// #     fn steps() -> Steps<Self> {
-/// #         Steps::new().on::<GuestInvited>().deadline("no_answer", Some(Duration::from_hours(24)), |state, cx| {
-/// #             let mut state: Self = state.ok_or(Misfit::Missing)?;
-/// #             state.reminded = true;
-/// #             Ok(Step::new(Some(state), SendReminder { guest: cx.id().clone() }))
-/// #         })
-/// #     }
-/// # }
-/// # impl React<GuestInvited> for Invitation {
-/// #     fn source() -> Source<Self> { Source::any() }
-/// #     fn route(_: &GuestInvited, recorded: &RecordedEvent) -> Result<Route<GuestId>, RowError> {
-/// #         Ok(Route::One(recorded.stream_id.as_str().trim_start_matches("guest-").into()))
-/// #     }
-/// #     fn step(state: Option<Self>, _: &GuestInvited, _: &EventContext<Self>) -> Result<Step<Self>, Misfit> {
-/// #         match state {
-/// #             None => Ok(Self { reminded: false }.into_step()),
-/// #             Some(_) => Err(Misfit::Exists),
-/// #         }
-/// #     }
-/// # }
-/// use std::time::Duration;
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+/// #[process_manager(name = "invitation", id = GuestId, sends(SendReminder))]
+/// struct Invitation {
+///     reminders: u32,
+/// }
+///
+/// #[process]
+/// impl Invitation {
+///     #[on]
+///     fn invited(_: &GuestInvited) -> Self {
+///         Self { reminders: 0 }
+///     }
+///
+///     #[on]
+///     fn answered(self, _: &GuestAnswered) -> Done<()> {
+///         Done(())
+///     }
+///
+///     #[deadline(name = "no_answer", after = Duration::from_hours(24))]
+///     fn no_answer(&mut self, cx: &EventContext<Self>) -> SendReminder {
+///         self.reminders += 1;
+///         SendReminder { guest: cx.id().clone() }
+///     }
+/// }
 ///
 /// use annals_testing::{given_history, recorded};
 ///
-/// given_history([recorded::<Guest>("ada", GuestInvited { email: "ada@example.org".into() })])
+/// given_history([recorded::<Guest>("ada", GuestInvited)])
 ///     .process::<Invitation>()
-///     .when_time_passes(Duration::from_hours(23))
-///     .then_no_commands()
-///     .when_time_passes(Duration::from_hours(1))
+///     .when_time_passes(Duration::from_hours(24))
 ///     .then_commands(SendReminder { guest: "ada".into() })
-///     .then_state(Invitation { reminded: true })
-///     .then_no_deadlines();
+///     .then_state(Invitation { reminders: 1 })
+///     .when(recorded::<Guest>("ada", GuestAnswered))
+///     .then_no_commands()
+///     .then_done();
 /// ```
 pub struct ProcessTest<P: Process> {
     history: History,

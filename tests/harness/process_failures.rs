@@ -6,7 +6,7 @@ use annals_testing::{given_history, recorded, recorded_at};
 
 use crate::failure::failure_of;
 use crate::fulfilment::Fulfilment;
-use crate::probe::{Act, FIRST, Ping, Poked, Poker, Probe};
+use crate::probe::{Act, Ping, Poked, Poker, Probe};
 use crate::processes::{at, confirmed, confirmed_of, declined, ping, poked, reserve, reserved};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -136,7 +136,7 @@ nothing has happened yet: `.when(…)` and the like come first"#,
 fn a_change_of_a_deadline_among_the_expected_commands() {
     check_why(
         || {
-            probe().when(poked("a", Act::Forget)).then_commands((ping(1), FIRST.cancel()));
+            probe().when(poked("a", Act::Forget)).then_commands((ping(1), Probe::FIRST.cancel()));
         },
         "a change of a deadline is no command: look at it by `.then_deadline(…)`",
     );

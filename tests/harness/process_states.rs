@@ -5,7 +5,7 @@ use std::time::Duration;
 use annals_testing::given_history;
 
 use crate::fulfilment::{Fulfilment, Stage};
-use crate::probe::{Act, FIRST};
+use crate::probe::{Act, Probe};
 use crate::process_failures::{both, check, check_why, probe};
 use crate::processes::{at, confirmed, declined, fulfilment, poked, reserved};
 
@@ -35,7 +35,7 @@ fn a_deadline_at_another_instant() {
 fn a_deadline_that_is_not_set() {
     check_why(
         || {
-            probe().then_deadline(FIRST, at("2000-01-01T00:15:01Z"));
+            probe().then_deadline(Probe::FIRST, at("2000-01-01T00:15:01Z"));
         },
         "deadline `first` of process `a` is not set",
     );

@@ -7,7 +7,7 @@ use annals::prelude::*;
 use annals_testing::{given_history, recorded, recorded_at};
 
 use crate::fulfilment::{Fulfilment, Stage};
-use crate::probe::{Act, FIRST, Ping, Poked, Poker, Probe, SECOND};
+use crate::probe::{Act, Ping, Poked, Poker, Probe};
 use crate::shop::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -221,7 +221,7 @@ fn a_refusal_revives_what_would_have_ended() {
         .when_refused(ping(10), "no")
         .then_commands(ping(11))
         .then_not_done()
-        .then_deadline(FIRST, at("2000-01-01T00:01:02Z"));
+        .then_deadline(Probe::FIRST, at("2000-01-01T00:01:02Z"));
 }
 
 #[test]
@@ -229,8 +229,8 @@ fn steps_set_and_cancel_deadlines() {
     given_history([poked("a", Act::Begin)])
         .process::<Probe>()
         .when(poked("a", Act::Wait(MINUTE)))
-        .then_deadline(SECOND, at("2000-01-01T00:00:32Z"))
-        .then_deadline(FIRST, at("2000-01-01T00:01:02Z"))
+        .then_deadline(Probe::SECOND, at("2000-01-01T00:00:32Z"))
+        .then_deadline(Probe::FIRST, at("2000-01-01T00:01:02Z"))
         .when_time_passes(MINUTE)
         .then_commands((ping(2), ping(1)))
         .then_no_deadlines()
