@@ -9,6 +9,7 @@ mod checks;
 mod failure;
 mod fulfilment;
 mod given;
+mod instance;
 mod orders;
 mod probe;
 mod process_failures;
