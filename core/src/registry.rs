@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aggregate::{Aggregate, SnapshotPolicy};
-use crate::bus::{Route, SetupError};
+use crate::bus::{Route, Services, SetupError};
 #[cfg(feature = "schema")]
 use crate::codec::DecodeError;
 use crate::command::HandledBy;
@@ -19,6 +19,7 @@ use crate::process::{AnyProcess, CommandEnum, Process, SentCommand, process};
 use crate::projection::inline::{Inline, inline};
 use crate::projection::{Projection, Projector, TableProjector};
 use crate::query::{HandledQuery, QueryRoute};
+use crate::reactor::{AnyReactor, Reactor, reactor};
 use crate::shape::StateShape;
 #[cfg(feature = "schema")]
 use crate::shape::Traced;
@@ -267,6 +268,40 @@ impl ProcessRegistration {
     }
 }
 
+/// Makes a reactor of the services that were given for it; `None` if there are none.
+type MakeReactor = fn(&Services) -> Option<Arc<dyn AnyReactor>>;
+
+/// A reactor that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ReactorRegistration {
+    /// Its name.
+    pub name: &'static str,
+    /// The name of its Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// Its Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) reactor: MakeReactor,
+}
+
+impl ReactorRegistration {
+    /// All reactors that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a reactor.
+    pub const fn of<R: Reactor>() -> Self {
+        Self {
+            name: R::NAME,
+            type_name: type_name::<R>,
+            type_id: TypeId::of::<R>,
+            reactor: |services| services.of(TypeId::of::<R>()).map(reactor::<R>),
+        }
+    }
+}
+
+inventory::collect!(ReactorRegistration);
 inventory::collect!(ProcessRegistration);
 inventory::collect!(ProjectionRegistration);
 inventory::collect!(QueryRegistration);

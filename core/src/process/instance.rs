@@ -170,7 +170,7 @@ impl Instance {
             step_id: Some(step.id),
             ..Self::new(process, id)
         };
-        let sent = Arc::new(instance.command_metadata(&record.cause, step.id));
+        let sent = Arc::new(instance.command_metadata(&record.cause, record.at, step.id));
         instance.outgoing = record
             .commands
             .into_iter()
@@ -209,6 +209,11 @@ impl Instance {
     /// The deadlines that stand, by their names.
     pub const fn deadlines(&self) -> &BTreeMap<String, Timestamp> {
         &self.deadlines
+    }
+
+    /// The position of the last event that it has seen.
+    pub const fn seen(&self) -> Position {
+        self.seen
     }
 
     /// Whether it waits for the answers of commands.
@@ -404,7 +409,7 @@ impl Instance {
                 None => drop(self.deadlines.remove(moved.name())),
             }
         }
-        let sent = Arc::new(self.command_metadata(&cause, step_id));
+        let sent = Arc::new(self.command_metadata(&cause, at, step_id));
         let name = process.name();
         let commands = stepped.commands.into_iter().enumerate();
         self.outgoing = commands
@@ -415,7 +420,7 @@ impl Instance {
                 metadata: sent.clone(),
             })
             .collect();
-        let append = self.append(cause, step_id, codec)?;
+        let append = self.append(cause, at, step_id, codec)?;
         let outgoing = self.outgoing.iter().map(|command| self.sealed(command, codec));
         let outgoing = outgoing.collect::<Result<Vec<_>, _>>()?;
         let is_done = self.ends && self.outgoing.is_empty();
@@ -428,6 +433,7 @@ impl Instance {
     fn append(
         &self,
         cause: Cause,
+        at: Timestamp,
         step_id: Uuid,
         codec: &dyn PayloadCodec,
     ) -> Result<Append, Fault> {
@@ -438,6 +444,7 @@ impl Instance {
         });
         let record = Record {
             cause,
+            at,
             incarnation: self.incarnation,
             seen: self.seen,
             version: self.version,
@@ -477,7 +484,7 @@ impl Instance {
     }
 
     /// What its commands say of their cause: the event that the step saw; else the step.
-    fn command_metadata(&self, cause: &Cause, step_id: Uuid) -> Metadata {
+    fn command_metadata(&self, cause: &Cause, at: Timestamp, step_id: Uuid) -> Metadata {
         let cause = match cause {
             Cause::Event { id, .. } => *id,
             _ => step_id,
@@ -486,6 +493,7 @@ impl Instance {
             correlation_id: self.metadata.correlation_id.clone(),
             command_causation_id: Some(cause.to_string()),
             user: self.metadata.user.clone(),
+            issued_at: Some(at),
             ..Metadata::default()
         }
     }

@@ -29,6 +29,8 @@ pub(crate) fn category_of(process: &str) -> String {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) cause: Cause,
+    /// The instant of the cause.
+    pub(crate) at: Timestamp,
     /// How often the process has begun.
     pub(crate) incarnation: u64,
     /// The last event that it has seen: it takes each once, in their order.
