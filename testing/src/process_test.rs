@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use annals::process::{CommandEnum, Process, Rejection, RejectionKind, SentBy};
-use annals::registry::CommandRegistration;
-use annals::{DispatchError, StreamId, Timestamp, ToId};
+use annals::{DispatchError, Timestamp, ToId};
 
+use crate::causes::target;
 use crate::history::{History, IntoHistory, START};
 use crate::instances::{Instances, Sent};
 use crate::report;
@@ -174,7 +174,7 @@ impl<P: Process> ProcessTest<P> {
     #[track_caller]
     pub fn when_not_found(self, command: impl SentBy<P>) -> Self {
         self.refuse(command, |sent| {
-            let why = target(sent).map_or_else(
+            let why = target(&sent.name, &sent.content).map_or_else(
                 || format!("the aggregate of command `{}` does not exist", sent.name),
                 |stream_id| DispatchError::<Rejection>::NotFound { stream_id }.to_string(),
             );
@@ -191,7 +191,7 @@ impl<P: Process> ProcessTest<P> {
     #[track_caller]
     pub fn when_already_exists(self, command: impl SentBy<P>) -> Self {
         self.refuse(command, |sent| {
-            let why = target(sent).map_or_else(
+            let why = target(&sent.name, &sent.content).map_or_else(
                 || format!("the aggregate of command `{}` exists already", sent.name),
                 |stream_id| DispatchError::<Rejection>::AlreadyExists { stream_id }.to_string(),
             );
@@ -314,10 +314,4 @@ impl<P: Process> ProcessTest<P> {
     pub(crate) fn fail(&self, why: &str) -> ! {
         panic!("{}\n\n{why}", report::story(self.instances.story()))
     }
-}
-
-/// The stream of the aggregate that a command is for, if the program links its handler.
-fn target(sent: &Sent) -> Option<StreamId> {
-    let handler = CommandRegistration::all().find(|handler| handler.command == sent.name)?;
-    (handler.target)(&sent.content).ok()
 }

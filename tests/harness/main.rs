@@ -18,3 +18,4 @@ mod processes;
 mod sequences;
 mod stored;
 mod then;
+mod tracked;
