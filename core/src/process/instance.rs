@@ -117,13 +117,19 @@ pub struct StepMade {
 impl Instance {
     /// A process of which nothing is known: it never began.
     pub fn new(process: &dyn AnyProcess, id: &str) -> Self {
+        let empty = Self::without_steps(&category_of(process.name()), id);
+        Self { version: process.version(), ..empty }
+    }
+
+    /// What sends commands and keeps no steps: one key of a reactor.
+    pub(crate) fn without_steps(category: &str, id: &str) -> Self {
         Self {
             id: Arc::from(id),
-            stream_id: StreamId::new(&category_of(process.name()), id),
+            stream_id: StreamId::new(category, id),
             stream_version: 0,
             incarnation: 0,
             seen: Position::START,
-            version: process.version(),
+            version: 1,
             state: None,
             ends: false,
             outgoing: VecDeque::new(),
@@ -131,6 +137,18 @@ impl Instance {
             metadata: Arc::default(),
             step_id: None,
         }
+    }
+
+    /// Has it send commands: as they are to be kept.
+    pub(crate) fn sending(
+        mut self,
+        commands: Vec<Outgoing>,
+        codec: &dyn PayloadCodec,
+    ) -> Result<(Self, Vec<OutgoingCommand>), Fault> {
+        let sealed = commands.iter().map(|command| self.sealed(command, codec));
+        let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        self.outgoing = commands.into();
+        Ok((self, sealed))
     }
 
     /// The process after the last step of its stream; `unanswered` tells of each of that step's keys whether its command is

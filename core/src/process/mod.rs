@@ -21,7 +21,7 @@ pub use self::commands::{CommandEnum, IntoCommands, SentBy, SentCommand};
 pub use self::deadline::{DeadlineMove, DeadlineName};
 pub use self::engine::{
     ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessStatus,
-    ProcessesStatus,
+    ProcessesStatus, RunningReactor,
 };
 pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};

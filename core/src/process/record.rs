@@ -28,6 +28,14 @@ pub(crate) fn category_of(process: &str) -> String {
     format!("{CATEGORY}{process}")
 }
 
+/// With which the names of what reactors send begin.
+const REACTORS: &str = "annals/reactor/";
+
+/// The category under which a reactor's commands are kept.
+pub(crate) fn category_of_reactor(reactor: &str) -> String {
+    format!("{REACTORS}{reactor}")
+}
+
 /// A step as its process's stream keeps it: what caused it, the state after it, the commands that it asked for, and the
 /// deadlines that stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::ProcessError;
+use super::kind::Kind;
 use super::owner::Owned;
 use super::worker::{Ended, Worker};
 use crate::position::Position;
@@ -45,6 +46,14 @@ impl Worker {
                 owned.look(&id);
                 self.show_owned(owned);
                 let _ = answer.send(Ok(count));
+                Ok(())
+            }
+            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
+            Asked::DropParked { id, answer }
+                if matches!(self.kind, Kind::Reactor(_))
+                    && owned.checkpoint() < owned.last_parked(&id) =>
+            {
+                owned.later.push(Asked::DropParked { id, answer });
                 Ok(())
             }
             Asked::DropParked { id, answer } => {
