@@ -47,9 +47,10 @@ impl Worker {
     }
 
     pub(super) fn show_owned(&self, owned: &Owned) {
+        let now = self.now();
         self.show(|shown| {
             shown.position = Some(owned.checkpoint());
-            shown.settled = if self.blocked.is_none() { owned.settled() } else { None };
+            shown.settled = if self.blocked.is_none() { owned.settled(now) } else { None };
             shown.waiting = owned.inbox.len();
             if owned.busy.is_empty() {
                 (shown.unsent, shown.oldest_unsent) = (owned.unsent(), owned.oldest_unsent());
