@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::fulfilment::Fulfilment;
 use crate::shop::*;
 
-type Done_ = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -57,7 +57,7 @@ struct Shop {
     tracked: Tracked,
 }
 
-async fn shop(stock: u32) -> Result<Shop, Box<dyn std::error::Error + Send + Sync>> {
+async fn shop(stock: u32) -> Result<Shop, AnyError> {
     let clock = ManualClock::at("2000-01-01T00:00:00Z".parse()?);
     let store = MemoryStore::builder().clock(clock.clone()).build();
     let bus = CommandBus::builder(store)
@@ -77,6 +77,10 @@ async fn shop(stock: u32) -> Result<Shop, Box<dyn std::error::Error + Send + Syn
     Ok(Shop { bus, processes, clock, tracked })
 }
 
+fn check(found: &str, expected: &str) {
+    assert_eq!(found, expected.trim_start(), "\n{found}");
+}
+
 fn place(order: &str, quantity: u32) -> PlaceOrder {
     PlaceOrder { order: order.into(), product: "p-1".into(), quantity }
 }
@@ -86,12 +90,38 @@ fn confirm(order: &str) -> ConfirmOrder {
 }
 
 #[tokio::test]
-async fn a_chain_is_told_to_its_end() -> Done_ {
+async fn a_chain_is_told_to_its_end() -> Result<(), AnyError> {
     let shop = shop(5).await?;
     let tree = shop.tracked.dispatch(place("o-1", 2)).await?;
-    assert_eq!(tree.to_string(), "@1");
+    check(
+        &tree.to_string(),
+        r#"
+PlaceOrder {"order":"o-1","product":"p-1","quantity":2}
+  order-o-1: OrderPlaced {"product":"p-1","quantity":2}
+    patience `o-1` begins
+      sets deadline unconfirmed
+"#,
+    );
     let tree = shop.tracked.dispatch(confirm("o-1")).await?;
-    assert_eq!(tree.to_string(), "@2");
+    check(
+        &tree.to_string(),
+        r#"
+ConfirmOrder {"order":"o-1"}
+  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
+    fulfilment `o-1` begins
+      sets deadline too_slow
+      ReserveStock {"order":"o-1","product":"p-1","quantity":2}
+        stock-p-1: StockReserved {"order":"o-1","quantity":2}
+          fulfilment `o-1`
+            ChargePayment {"order":"o-1"}
+              payment-o-1: PaymentCharged {"order":"o-1"}
+                fulfilment `o-1` ends
+                  ShipOrder {"order":"o-1"}
+                    order-o-1: OrderShipped null
+    patience `o-1`
+      cancels deadline unconfirmed
+"#,
+    );
     assert_eq!(tree.events().len(), 4);
     assert_eq!(tree.commands().len(), 4);
     assert_eq!(tree.refusals().len(), 0);
@@ -102,32 +132,75 @@ async fn a_chain_is_told_to_its_end() -> Done_ {
 }
 
 #[tokio::test]
-async fn refusals_and_what_they_lead_to_are_told() -> Done_ {
+async fn refusals_and_what_they_lead_to_are_told() -> Result<(), AnyError> {
     let shop = shop(1).await?;
     shop.tracked.dispatch(place("o-1", 2)).await?;
     let tree = shop.tracked.dispatch(confirm("o-1")).await?;
-    assert_eq!(tree.to_string(), "@3");
+    check(
+        &tree.to_string(),
+        r#"
+ConfirmOrder {"order":"o-1"}
+  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
+    fulfilment `o-1` begins
+      sets deadline too_slow
+      ReserveStock {"order":"o-1","product":"p-1","quantity":2}
+        refused (rejected): only 1 left
+          fulfilment `o-1` ends
+            CancelOrder {"order":"o-1","reason":"only 1 left"}
+              order-o-1: OrderCancelled {"reason":"only 1 left"}
+                patience `o-1` ends
+                  CancelOrder {"order":"o-1","reason":"again"}
+                    (no events)
+    patience `o-1`
+      cancels deadline unconfirmed
+"#,
+    );
     assert_eq!(tree.refusals().len(), 1);
     shop.processes.shutdown().await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn deadlines_are_told_when_they_have_fired() -> Done_ {
+async fn deadlines_are_told_when_they_have_fired() -> Result<(), AnyError> {
     let shop = shop(1).await?;
     let tree = shop.tracked.dispatch(place("o-1", 2)).await?;
     shop.clock.advance(HOUR);
     let tree = shop.tracked.again(&tree).await?;
-    assert_eq!(tree.to_string(), "@4");
+    check(
+        &tree.to_string(),
+        r#"
+PlaceOrder {"order":"o-1","product":"p-1","quantity":2}
+  order-o-1: OrderPlaced {"product":"p-1","quantity":2}
+    patience `o-1` begins
+      sets deadline unconfirmed
+      patience `o-1`, deadline unconfirmed
+        ShipOrder {"order":"o-1"}
+          refused (rejected): the order does not allow this now: Placed { product: ProductId("p-1"), quantity: 2 }
+            patience `o-1`
+              CancelOrder {"order":"o-1","reason":"not confirmed"}
+                order-o-1: OrderCancelled {"reason":"not confirmed"}
+                  patience `o-1` ends
+                    CancelOrder {"order":"o-1","reason":"again"}
+                      (no events)
+        CancelOrder {"order":"o-1","reason":"not confirmed"}
+          (did not go out)
+"#,
+    );
     shop.processes.shutdown().await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_refused_command_is_a_tree() -> Done_ {
+async fn a_refused_command_is_a_tree() -> Result<(), AnyError> {
     let shop = shop(1).await?;
     let tree = shop.tracked.dispatch(confirm("o-1")).await?;
-    assert_eq!(tree.to_string(), "@5");
+    check(
+        &tree.to_string(),
+        r#"
+ConfirmOrder {"order":"o-1"}
+  refused (not_found): `order-o-1` does not exist
+"#,
+    );
     assert!(
         matches!(&tree.command.outcome, TrackedOutcome::Refused { kind, .. } if kind == "not_found")
     );
@@ -136,13 +209,30 @@ async fn a_refused_command_is_a_tree() -> Done_ {
 }
 
 #[tokio::test]
-async fn what_does_not_settle_shows_what_came_until_then() -> Done_ {
+async fn what_does_not_settle_shows_what_came_until_then() -> Result<(), AnyError> {
     let shop = shop(5).await?;
     // Its payment is charged already, and no step takes that refusal.
     shop.bus.dispatch(ChargePayment { order: "o-1".into() }).await?;
     shop.tracked.dispatch(place("o-1", 2)).await?;
     let error = shop.tracked.dispatch(confirm("o-1")).await.unwrap_err();
-    assert_eq!(error.to_string(), "@6");
+    check(
+        &error.to_string(),
+        r#"
+1 of `fulfilment` wait for a person, the first of them `o-1`: command `ChargePayment` was refused, and no `#[rejected]` takes it: `payment-o-1` exists already; see `parked()` and `retry_parked(…)`
+
+ConfirmOrder {"order":"o-1"}
+  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
+    fulfilment `o-1` begins
+      sets deadline too_slow
+      ReserveStock {"order":"o-1","product":"p-1","quantity":2}
+        stock-p-1: StockReserved {"order":"o-1","quantity":2}
+          fulfilment `o-1`
+            ChargePayment {"order":"o-1"}
+              (no answer yet)
+    patience `o-1`
+      cancels deadline unconfirmed
+"#,
+    );
     shop.processes.shutdown().await?;
     Ok(())
 }

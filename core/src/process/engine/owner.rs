@@ -168,11 +168,6 @@ impl Deadlines {
         }
     }
 
-    /// Those that an instant has reached, whether or not it was found yet that they are due.
-    pub(super) fn until_now(&self, now: Timestamp) -> impl Iterator<Item = &Deadline> {
-        self.set.iter().take_while(move |deadline| deadline.due <= now)
-    }
-
     /// Those that are due, with where the log ended then.
     pub(super) fn due(&self) -> impl Iterator<Item = (&Deadline, Position)> {
         self.ceilings.iter().map(|(deadline, ceiling)| (deadline, *ceiling))
@@ -266,17 +261,14 @@ impl Owned {
     }
 
     /// Up to where all is done that follows from the log; `None` while something is under way.
-    pub(super) fn settled(&self, now: Timestamp) -> Option<Position> {
-        let is_parked = |due: &Deadline| self.parked.contains_key(due.process.id());
+    pub(super) fn settled(&self) -> Option<Position> {
         let is_settled = self.inbox.is_empty()
             && self.busy.is_empty()
             && self.ready.is_empty()
             && self.marks.is_empty()
             && self.decided.is_empty()
             && self.parked.values().all(|parked| !parked.is_retried)
-            && self.deadlines.until >= now
-            && self.deadlines.due().map(|(due, _)| due).all(is_parked)
-            && self.deadlines.until_now(now).all(is_parked);
+            && self.deadlines.due().all(|(due, _)| self.parked.contains_key(due.process.id()));
         is_settled.then(|| self.inbox.read())
     }
 
