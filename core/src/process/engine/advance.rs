@@ -25,6 +25,7 @@ const LOADS: usize = 8;
 impl Worker {
     /// Does one round of steps, and writes them with what is known of commands.
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+        self.know_deadlines(owned).await?;
         let mut plan = std::mem::take(&mut owned.decided);
         let mut ids = owned.ready.take(STEPS);
         // A process takes one thing at a time.
