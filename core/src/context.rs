@@ -188,10 +188,15 @@ impl<R: Reactor> EventContext<R> {
 
     /// A key by which whoever is called can tell that it was called before: the same for each call for this event and this key.
     pub fn idempotency_key(&self) -> String {
-        let hash = Sha256::digest(self.key.as_bytes());
-        let short = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
-        format!("{}/{}/{short:016x}", R::NAME, self.event.id.simple())
+        idempotency_key(R::NAME, self.event.id, &self.key)
     }
+}
+
+/// The key of what a reactor does on one event for one key.
+pub(crate) fn idempotency_key(reactor: &str, event: Uuid, key: &str) -> String {
+    let hash = Sha256::digest(key.as_bytes());
+    let short = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
+    format!("{reactor}/{}/{short:016x}", event.simple())
 }
 
 /// The last parameter of a `#[handle]`.

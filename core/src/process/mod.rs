@@ -21,10 +21,11 @@ pub use self::commands::{CommandEnum, IntoCommands, SentBy, SentCommand};
 pub use self::deadline::{DeadlineMove, DeadlineName};
 pub use self::engine::{
     ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessStatus,
-    ProcessesStatus,
+    ProcessesStatus, RunningReactor,
 };
 pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};
+pub use self::record::{AskedCommand, StepRecord};
 pub use self::rejection::{Rejection, RejectionKind};
 pub use self::step::{Done, NextStep, Step};
 pub use self::steps::{DeadlineStep, EventStep, React, Refused, RefusedStep, Steps};

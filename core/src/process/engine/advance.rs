@@ -4,13 +4,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::kind::Kind;
 use super::owner::{Busy, Owned};
 use super::plan::Planned;
 use super::sender::{Answer, Answered};
 use super::worker::{Ended, IDLE_CHECKPOINT, Worker, ended};
 use crate::metrics;
 use crate::position::Position;
-use crate::process::{Fault, Taken};
+use crate::process::{AnyProcess, Fault, Taken};
 use crate::projection::ParkedEvent;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointChange, Deadline, DeadlineChange, UnitOfWork, WriteError};
@@ -24,6 +25,7 @@ const LOADS: usize = 8;
 impl Worker {
     /// Does one round of steps, and writes them with what is known of commands.
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+        self.know_deadlines(owned).await?;
         let mut plan = std::mem::take(&mut owned.decided);
         let mut ids = owned.ready.take(STEPS);
         // A process takes one thing at a time.
@@ -34,11 +36,20 @@ impl Worker {
             if owned.parked.contains_key(id) {
                 plan.extend(self.of_parked(owned, id).await?);
             } else {
-                plan.extend(self.next_step(owned, id));
+                match self.kind.clone() {
+                    Kind::Process(process) => plan.extend(self.next_step(owned, &*process, id)),
+                    Kind::Reactor(reactor) => {
+                        if let Some(event) = owned.inbox.next(id).cloned() {
+                            self.call(owned, &reactor, id, event);
+                        }
+                    }
+                }
             }
         }
-        for (id, deadline) in due {
-            plan.extend(self.deadline(owned, &id, &deadline));
+        if let Kind::Process(process) = self.kind.clone() {
+            for (id, deadline) in due {
+                plan.extend(self.deadline(owned, &*process, &id, &deadline));
+            }
         }
         if plan.is_empty() && owned.marks.is_empty() {
             return self.keep_checkpoint(owned).await;
@@ -72,6 +83,9 @@ impl Worker {
         ids: impl Iterator<Item = &String>,
     ) -> Result<(), Ended> {
         let mut missing = Vec::new();
+        if matches!(self.kind, Kind::Reactor(_)) {
+            return Ok(());
+        }
         for id in ids {
             let is_stuck = owned.parked.get(id).is_some_and(|parked| parked.stuck.is_some());
             if !is_stuck && !owned.idle.contains(id) {
@@ -91,10 +105,10 @@ impl Worker {
     }
 
     /// The next step of a process; what it passes over, it passes over at once.
-    fn next_step(&self, owned: &mut Owned, id: &str) -> Option<Planned> {
+    fn next_step(&self, owned: &mut Owned, process: &dyn AnyProcess, id: &str) -> Option<Planned> {
         let instance = owned.idle.pop(id)?;
         while let Some(event) = owned.inbox.next(id).cloned() {
-            let step = instance.event(&*self.process, &event, self.events.codec(), Uuid::now_v7());
+            let step = instance.event(process, &event, self.events.codec(), Uuid::now_v7());
             match step {
                 Ok(Taken::Made(made)) => {
                     owned.inbox.done(id);
@@ -120,7 +134,13 @@ impl Worker {
     }
 
     /// Fires a deadline.
-    fn deadline(&self, owned: &mut Owned, id: &str, deadline: &Deadline) -> Option<Planned> {
+    fn deadline(
+        &self,
+        owned: &mut Owned,
+        process: &dyn AnyProcess,
+        id: &str,
+        deadline: &Deadline,
+    ) -> Option<Planned> {
         let instance = owned.idle.pop(id)?;
         let planned = Planned::new(id);
         // It was moved, and what is known of it here is old.
@@ -132,7 +152,7 @@ impl Worker {
             return None;
         }
         let (codec, name) = (self.events.codec(), &*deadline.name);
-        match instance.deadline(&*self.process, name, codec, Uuid::now_v7()) {
+        match instance.deadline(process, name, codec, Uuid::now_v7()) {
             Ok(Taken::Made(made)) => {
                 Some(Planned { fired: Some(name.to_owned()), ..planned.made(*made) })
             }
@@ -183,7 +203,15 @@ impl Worker {
         let Some(Busy { instance, .. }) = owned.busy.remove(&id) else { return };
         let (codec, now) = (self.events.codec(), self.now());
         let step = match (&why, fault) {
-            (Some(why), _) => instance.refused(&*self.process, why, now, codec, Uuid::now_v7()),
+            (Some(why), _) => match &self.kind {
+                Kind::Process(process) => {
+                    instance.refused(&**process, why, now, codec, Uuid::now_v7())
+                }
+                Kind::Reactor(_) => {
+                    let command = instance.outgoing()[0].name.clone();
+                    Err(Fault::Refused { command, why: why.to_string() })
+                }
+            },
             (None, Some(fault)) => Err(fault),
             (None, None) => return,
         };

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::ProcessError;
+use super::kind::Kind;
 use super::owner::Owned;
 use super::worker::{Ended, Worker};
 use crate::position::Position;
@@ -17,6 +18,8 @@ pub(super) enum Asked {
     DropParked { id: String, answer: Answer<u64> },
     Skip { position: Position, answer: Answer<()> },
     Resume { answer: Answer<()> },
+    /// To look at the clock, which may have been set.
+    Look { answer: Answer<()> },
 }
 
 impl Asked {
@@ -26,7 +29,7 @@ impl Asked {
             Self::RetryParked { answer, .. } | Self::DropParked { answer, .. } => {
                 let _ = answer.send(Err(error()));
             }
-            Self::Skip { answer, .. } | Self::Resume { answer } => {
+            Self::Skip { answer, .. } | Self::Resume { answer } | Self::Look { answer } => {
                 let _ = answer.send(Err(error()));
             }
         }
@@ -47,6 +50,14 @@ impl Worker {
                 let _ = answer.send(Ok(count));
                 Ok(())
             }
+            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
+            Asked::DropParked { id, answer }
+                if matches!(self.kind, Kind::Reactor(_))
+                    && owned.checkpoint() < owned.last_parked(&id) =>
+            {
+                owned.later.push(Asked::DropParked { id, answer });
+                Ok(())
+            }
             Asked::DropParked { id, answer } => {
                 let dropped = self.drop_parked(owned, &id).await;
                 let told = match &dropped {
@@ -58,6 +69,11 @@ impl Worker {
                 };
                 let _ = answer.send(told);
                 dropped.map(drop)
+            }
+            Asked::Look { answer } => {
+                self.show_owned(owned);
+                let _ = answer.send(Ok(()));
+                Ok(())
             }
             Asked::Skip { position, answer } => {
                 let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);

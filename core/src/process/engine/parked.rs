@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::kind::Kind;
 use super::listed::is_mark;
 use super::owner::Owned;
 use super::plan::Planned;
@@ -122,12 +123,19 @@ impl Worker {
                 }
             });
         }
-        let filter = self.process.filter();
+        let filter = self.kind.filter();
         let events = read_parked(&*self.events, filter, std::slice::from_ref(&first)).await?;
         let Some(event) = events.into_iter().next() else {
             let (process, position) = (self.name(), first.position.get());
             tracing::warn!(process, id, position, "a parked event is not taken any more");
             return Ok(planned);
+        };
+        let process = match self.kind.clone() {
+            Kind::Process(process) => process,
+            Kind::Reactor(reactor) => {
+                self.call(owned, &reactor, id, event);
+                return Ok(Planned::new(id));
+            }
         };
         let instance = match owned.idle.pop(id) {
             Some(instance) => Ok(instance),
@@ -143,7 +151,7 @@ impl Worker {
             }
         };
         let codec = self.events.codec();
-        Ok(match instance.event(&*self.process, &event, codec, Uuid::now_v7()) {
+        Ok(match instance.event(&*process, &event, codec, Uuid::now_v7()) {
             Ok(Taken::Made(made)) => {
                 let made = planned.made(*made);
                 Planned { took: Some(event), ..made }
@@ -173,9 +181,14 @@ impl Worker {
             Err(fault) => return Err(Ended::Failed(StoreError::invalid(chain(&fault)))),
         };
         let codec = self.events.codec();
-        let dropped = instance.dropped(&*self.process, last, self.now(), codec, Uuid::now_v7());
         let count = events.len() as u64;
         let planned = Planned { unparks: events, ..Planned::new(id) };
+        let Kind::Process(process) = self.kind.clone() else {
+            let answered = instance.outgoing().iter().map(|command| command.key.clone()).collect();
+            self.write(owned, vec![Planned { answered, ..planned }]).await?;
+            return Ok(count);
+        };
+        let dropped = instance.dropped(&*process, last, self.now(), codec, Uuid::now_v7());
         let planned = match dropped {
             Ok(Taken::Made(made)) => planned.made(*made),
             Ok(Taken::Skipped) => planned.unchanged(instance),

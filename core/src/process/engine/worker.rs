@@ -8,18 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::builder::Settings;
+use super::kind::Kind;
 use super::owner::Owned;
 use super::reading::{Barrier, Page, joined};
-use super::sender::Sender;
+use super::sender::{Sender, Told};
 use super::shown::Shown;
 use crate::bus::CommandBus;
 use crate::position::Position;
-use crate::process::record::category_of;
-use crate::process::{AnyProcess, Start};
+use crate::process::Start;
 use crate::projection::{Failures, Next, ProjectionState, chain};
-use crate::store::{
-    CheckpointChange, CheckpointId, EventStore, StoreError, UnitOfWorkStore, WriteError,
-};
+use crate::store::{CheckpointChange, EventStore, StoreError, UnitOfWorkStore, WriteError};
 use crate::subscription::SubscriptionError;
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 use crate::timestamp::Timestamp;
@@ -34,7 +32,7 @@ pub(super) const IDLE_CHECKPOINT: Duration = Duration::from_millis(250);
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 pub(super) struct Worker {
-    pub(super) process: Arc<dyn AnyProcess>,
+    pub(super) kind: Kind,
     pub(super) category: String,
     pub(super) bus: CommandBus,
     pub(super) events: Arc<dyn EventStore>,
@@ -82,14 +80,9 @@ pub(super) fn ended(error: WriteError) -> Ended {
     }
 }
 
-/// The reader of a process's events.
-pub(super) fn reader_of(process: &dyn AnyProcess) -> CheckpointId {
-    CheckpointId { name: category_of(process.name()), version: 1, shard: 0 }
-}
-
 impl Worker {
     pub(super) fn name(&self) -> &'static str {
-        self.process.name()
+        self.kind.name()
     }
 
     pub(super) fn store(&self) -> Result<&dyn UnitOfWorkStore, StoreError> {
@@ -108,11 +101,11 @@ impl Worker {
     ///
     /// It is done before the engine has started: what is dispatched then, the process sees.
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
-        let (store, reader) = (self.store()?, reader_of(&*self.process));
+        let (store, reader) = (self.store()?, self.kind.reader());
         if store.checkpoint(&reader).await?.is_some() {
             return Ok(());
         }
-        let position = match self.process.start() {
+        let position = match self.kind.start() {
             Start::Head => self.events.head().await?,
             Start::Beginning => Position::START,
         };
@@ -228,7 +221,7 @@ impl Worker {
 
     /// Takes the lease, and goes on with what the store keeps.
     async fn hold(&self) -> Result<Owned, Ended> {
-        let reader = reader_of(&*self.process);
+        let reader = self.kind.reader();
         let claim = Claim {
             events: self.events.clone(),
             checkpoints: Checkpoints::Beside(self.events.clone()),
@@ -265,6 +258,11 @@ impl Worker {
             if let Err(ended) = self.advance(owned).await {
                 return ended;
             }
+            for ask in std::mem::take(&mut owned.later) {
+                if let Err(ended) = self.answer(owned, ask).await {
+                    return ended;
+                }
+            }
             self.show_owned(owned);
             if self.measure(owned).await.is_err() {
                 tracing::debug!(process = self.name(), "the store did not tell the log's end");
@@ -282,10 +280,10 @@ impl Worker {
                 biased;
                 () = self.stop.cancelled() => Ok(()),
                 lost = owned.lease.lost() => Err(lost.into()),
-                Some(answered) = owned.answers.recv() => {
-                    self.answered(owned, answered);
-                    while let Ok(answered) = owned.answers.try_recv() {
-                        self.answered(owned, answered);
+                Some(told) = owned.answers.recv() => {
+                    self.told(owned, told);
+                    while let Ok(told) = owned.answers.try_recv() {
+                        self.told(owned, told);
                     }
                     Ok(())
                 }
@@ -310,6 +308,13 @@ impl Worker {
         }
     }
 
+    fn told(&mut self, owned: &mut Owned, told: Told) {
+        match told {
+            Told::Answered(answered) => self.answered(owned, answered),
+            Told::Called(called) => self.called(owned, called),
+        }
+    }
+
     /// How long nothing is to be done if nothing comes.
     fn pause(&self, owned: &Owned, is_asking: bool) -> Duration {
         let mut pause = self.settings.polling;
@@ -329,8 +334,8 @@ impl Worker {
         let under_way = owned.busy.values_mut().map(|busy| &mut busy.sending);
         let all = futures::future::join_all(under_way);
         let is_late = tokio::time::timeout(LAST_ANSWERS, all).await.is_err();
-        while let Ok(answered) = owned.answers.try_recv() {
-            self.answered(owned, answered);
+        while let Ok(told) = owned.answers.try_recv() {
+            self.told(owned, told);
         }
         if is_late {
             let process = self.name();
