@@ -45,7 +45,7 @@ async fn a_shutdown_waits_for_the_command_on_its_way(scene: Scene<impl Store>) {
     let engine = scene.started().await;
     scene.begin("a", "1", act().held("one").works("two")).await;
     scene.tell("a", "2", act().works("three")).await;
-    scene.has_seen("a", "began 1").await;
+    scene.passes.waits("one").await;
     let passes = scene.passes.clone();
     let (ended, ()) = tokio::join!(engine.shutdown(), async {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,7 +1,5 @@
 //! What a person gives up: it is recorded, never taken again, and what was good goes on.
 
-use annals::prelude::*;
-
 use crate::scene::{Scene, Store, act, json_of, parked, settled};
 use crate::script::{How, Script, mend};
 use crate::works::Works;
@@ -88,7 +86,9 @@ async fn what_is_on_its_way_when_the_rest_is_dropped_is_done(scene: Scene<impl S
     settled(&engine).await;
     assert_eq!(scene.saw("a").await, ["began 1", "told 2", "told 4"]);
     assert_eq!(scene.worked().await, ["two", "then"]);
-    assert_eq!(crate::scene::status(&engine).await.unsent, 0);
+    let status = crate::scene::status(&engine).await;
+    assert_eq!(status.unsent, 0);
+    assert!(status.last_error.unwrap().contains("the step is broken"), "nothing else went wrong");
     let waiting = scene.store.outgoing("annals/process/script", 0, 10).await.unwrap();
     assert_eq!(waiting, []);
     engine.shutdown().await.unwrap();

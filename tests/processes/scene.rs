@@ -77,7 +77,9 @@ impl<S: Store> Scene<S> {
     }
 
     pub async fn started(&self) -> ProcessEngine {
-        self.engine().start().await.expect("the store is there")
+        let engine = self.engine().start().await.expect("the store is there");
+        until(async || status(&engine).await.owner.is_some()).await;
+        engine
     }
 
     pub async fn signal(&self, kind: Kind, to: &[&str], note: &str, act: Act) -> Receipt {

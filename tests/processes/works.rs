@@ -97,25 +97,39 @@ pub struct NoWork(pub String);
 
 /// What lets works pass.
 #[derive(Debug, Clone)]
-pub struct Passes(Arc<watch::Sender<BTreeSet<String>>>);
+pub struct Passes {
+    open: Arc<watch::Sender<BTreeSet<String>>>,
+    waiting: Arc<watch::Sender<BTreeSet<String>>>,
+}
 
 impl Passes {
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
+        let none = || Arc::new(watch::Sender::new(BTreeSet::new()));
+        Self { open: none(), waiting: none() }
     }
 
     pub fn pass(&self, note: &str) {
-        self.0.send_modify(|open| drop(open.insert(note.to_owned())));
+        self.open.send_modify(|open| drop(open.insert(note.to_owned())));
+    }
+
+    /// Waits until a work waits to be let pass.
+    pub async fn waits(&self, note: &str) {
+        has(&self.waiting, note).await;
     }
 
     fn is_open(&self, note: &str) -> bool {
-        self.0.borrow().contains(note)
+        self.open.borrow().contains(note)
     }
 
     async fn opened(&self, note: &str) {
-        let mut open = self.0.subscribe();
-        open.wait_for(|open| open.contains(note)).await.expect("the test lives");
+        self.waiting.send_modify(|waiting| drop(waiting.insert(note.to_owned())));
+        has(&self.open, note).await;
     }
+}
+
+async fn has(notes: &watch::Sender<BTreeSet<String>>, note: &str) {
+    let mut notes = notes.subscribe();
+    notes.wait_for(|notes| notes.contains(note)).await.expect("the test lives");
 }
 
 #[derive(Debug, Clone, Aggregate)]
