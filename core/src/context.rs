@@ -1,13 +1,16 @@
 //! What handlers and folds are told beside the command or the event.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
 use crate::metadata::Metadata;
 use crate::position::Position;
+use crate::reactor::Reactor;
 use crate::recorded_event::RecordedEvent;
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
@@ -88,12 +91,14 @@ pub struct EventContext<S: Subject> {
     event: RecordedEvent,
     /// Whether anybody asked for what only the store knows.
     asked_store: AtomicBool,
+    /// Of a reactor.
+    services: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<S: Subject> EventContext<S> {
     /// Makes a context for one event of one subject.
     pub fn new(key: S::Key, event: RecordedEvent) -> Self {
-        Self { key, event, asked_store: AtomicBool::new(false) }
+        Self { key, event, asked_store: AtomicBool::new(false), services: None }
     }
 
     /// Goes on to the next event of the same subject.
@@ -156,6 +161,42 @@ impl<S: Subject> EventContext<S> {
     pub fn metadata(&self) -> &Metadata {
         &self.event.metadata
     }
+}
+
+impl<R: Reactor> EventContext<R> {
+    /// Gives the reactor what its calls may use.
+    pub(crate) fn with_services(mut self, services: Arc<dyn Any + Send + Sync>) -> Self {
+        self.services = Some(services);
+        self
+    }
+
+    /// What the reactor may use, as it was given to the engine.
+    ///
+    /// # Panics
+    ///
+    /// If the context was not made by an engine or a harness, and the services are not `()`.
+    pub fn services(&self) -> &R::Services {
+        static NOTHING: () = ();
+        let services: &(dyn Any + Send + Sync) = match &self.services {
+            Some(services) => &**services,
+            None => &NOTHING,
+        };
+        services
+            .downcast_ref()
+            .expect("the context has no services: an engine or a harness makes it")
+    }
+
+    /// A key by which whoever is called can tell that it was called before: the same for each call for this event and this key.
+    pub fn idempotency_key(&self) -> String {
+        idempotency_key(R::NAME, self.event.id, &self.key)
+    }
+}
+
+/// The key of what a reactor does on one event for one key.
+pub(crate) fn idempotency_key(reactor: &str, event: Uuid, key: &str) -> String {
+    let hash = Sha256::digest(key.as_bytes());
+    let short = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
+    format!("{reactor}/{}/{short:016x}", event.simple())
 }
 
 /// The last parameter of a `#[handle]`.

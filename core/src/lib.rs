@@ -24,6 +24,7 @@ pub mod private;
 pub mod process;
 pub mod projection;
 pub mod query;
+pub mod reactor;
 pub mod read_model;
 pub mod receipt;
 pub mod recorded_event;
@@ -54,7 +55,9 @@ pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, Returne
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
 pub use crate::metadata::Metadata;
 pub use crate::position::Position;
-pub use crate::process::{Done, ProcessManager, Rejection};
+pub use crate::process::{
+    Done, Process, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessManager, Rejection,
+};
 pub use crate::projection::{
     EngineError, OnError, Projection, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
     ProjectionStatus,
@@ -63,6 +66,7 @@ pub use crate::query::{
     HandledQuery, Query, QueryBus, QueryCall, QueryContext, QueryError, QueryInterceptor,
     QueryOutcome,
 };
+pub use crate::reactor::Reactor;
 pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
     Aggregate, AggregateId, ColumnType, Command, Event, ProcessManager, Query, ReadModel, apply,

@@ -20,6 +20,15 @@
 //! | `annals_projection_lag_seconds` | gauge | `projection` | how old what its rows say is, at most; 0 at the log's end |
 //! | `annals_projection_parked` | gauge | `projection` | events that are parked |
 //! | `annals_projection_stops_total` | counter | `projection` | times that a projection stopped |
+//! | `annals_process_begun_total` | counter | `process` | processes that began |
+//! | `annals_process_done_total` | counter | `process` | processes that are done |
+//! | `annals_process_skipped_total` | counter | `process` | events for processes that never began, or are done |
+//! | `annals_process_parked_total` | counter | `process` | times that a process had to wait for a person |
+//! | `annals_process_commands_total` | counter | `process`, `command`, `outcome` | commands that were sent, by how they were answered |
+//! | `annals_process_deadlines_total` | counter | `process`, `deadline` | deadlines that fired |
+//! | `annals_process_lag_positions` | gauge | `process` | positions between what a process manager has passed and the log's end |
+//! | `annals_process_oldest_unsent_seconds` | gauge | `process` | age of the oldest command that is not answered; 0 without any |
+//! | `annals_process_parked` | gauge | `process` | processes that wait for a person |
 //! | `annals_subscription_lag_positions` | gauge | `subscription` | positions between the durable checkpoint and the log's end |
 //!
 //! | Label | Values |
@@ -28,6 +37,9 @@
 //! | `aggregate` | the category of the aggregate |
 //! | `outcome` of a command | `done`, `rejected`, `refused`, `not_found`, `already_exists`, `conflict`, `invalid`, `unknown_outcome`, `fault` |
 //! | `outcome` of a snapshot | `hit`; `miss` where there is none; `unusable` where it counts as none |
+//! | `outcome` of a process's command | `done`, `rejected`, `refused`, `not_found`, `already_exists`, `failed` |
+//! | `process` | the name of the process manager |
+//! | `deadline` | the name of the deadline |
 //! | `projection` | the name of the projection |
 //! | `subscription` | the durable name; a subscription without one measures nothing |
 //!
@@ -79,6 +91,24 @@ names! {
     PROJECTION_PARKED = "annals_projection_parked";
     /// Times that a projection stopped.
     PROJECTION_STOPS = "annals_projection_stops_total";
+    /// Counts processes that began.
+    PROCESS_BEGUN = "annals_process_begun_total";
+    /// Counts processes that are done.
+    PROCESS_DONE = "annals_process_done_total";
+    /// Counts events for processes that never began, or are done.
+    PROCESS_SKIPPED = "annals_process_skipped_total";
+    /// Counts the times that a process had to wait for a person.
+    PROCESS_PARKS = "annals_process_parked_total";
+    /// Counts commands that processes sent, by how they were answered.
+    PROCESS_COMMANDS = "annals_process_commands_total";
+    /// Counts deadlines that fired.
+    PROCESS_DEADLINES = "annals_process_deadlines_total";
+    /// Positions between what a process manager has passed and the log's end.
+    PROCESS_LAG_POSITIONS = "annals_process_lag_positions";
+    /// Age of the oldest command that is not answered.
+    PROCESS_OLDEST_UNSENT_SECONDS = "annals_process_oldest_unsent_seconds";
+    /// Processes that wait for a person.
+    PROCESS_PARKED = "annals_process_parked";
     /// How long a load took.
     REPLAY_SECONDS = "annals_replay_seconds";
     /// Counts loads that looked for a snapshot, by what they found.
@@ -188,4 +218,37 @@ pub(crate) fn projection_lag(name: &str, positions: u64, time: Duration, parked:
 
 pub(crate) fn projection_stopped(name: &str) {
     ::metrics::counter!(PROJECTION_STOPS, "projection" => name.to_owned()).increment(1);
+}
+
+pub(crate) fn process_begun(name: &'static str) {
+    ::metrics::counter!(PROCESS_BEGUN, "process" => name).increment(1);
+}
+
+pub(crate) fn process_done(name: &'static str) {
+    ::metrics::counter!(PROCESS_DONE, "process" => name).increment(1);
+}
+
+pub(crate) fn process_skipped(name: &'static str) {
+    ::metrics::counter!(PROCESS_SKIPPED, "process" => name).increment(1);
+}
+
+pub(crate) fn process_parked(name: &'static str) {
+    ::metrics::counter!(PROCESS_PARKS, "process" => name).increment(1);
+}
+
+pub(crate) fn process_command(name: &str, command: &str, outcome: &'static str) {
+    let (name, command) = (name.to_owned(), command.to_owned());
+    ::metrics::counter!(PROCESS_COMMANDS, "process" => name, "command" => command, "outcome" => outcome)
+        .increment(1);
+}
+
+pub(crate) fn process_deadline(name: &'static str, deadline: &str) {
+    ::metrics::counter!(PROCESS_DEADLINES, "process" => name, "deadline" => deadline.to_owned())
+        .increment(1);
+}
+
+pub(crate) fn process_lag(name: &'static str, positions: u64, oldest: Duration, parked: usize) {
+    ::metrics::gauge!(PROCESS_LAG_POSITIONS, "process" => name).set(as_f64(positions));
+    ::metrics::gauge!(PROCESS_OLDEST_UNSENT_SECONDS, "process" => name).set(oldest.as_secs_f64());
+    ::metrics::gauge!(PROCESS_PARKED, "process" => name).set(as_f64(parked as u64));
 }

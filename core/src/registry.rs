@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aggregate::{Aggregate, SnapshotPolicy};
-use crate::bus::{Route, SetupError};
+use crate::bus::{Route, Services, SetupError};
 #[cfg(feature = "schema")]
 use crate::codec::DecodeError;
 use crate::command::HandledBy;
@@ -19,9 +19,12 @@ use crate::process::{AnyProcess, CommandEnum, Process, SentCommand, process};
 use crate::projection::inline::{Inline, inline};
 use crate::projection::{Projection, Projector, TableProjector};
 use crate::query::{HandledQuery, QueryRoute};
+use crate::reactor::{AnyReactor, Reactor, reactor};
 use crate::shape::StateShape;
 #[cfg(feature = "schema")]
 use crate::shape::Traced;
+#[cfg(feature = "schema")]
+use crate::stream::StreamId;
 #[cfg(feature = "schema")]
 use crate::upcast::{Stored, UpcastError};
 
@@ -127,6 +130,9 @@ pub struct CommandRegistration {
     /// Reads the command, and says only whether it can be read.
     #[cfg(feature = "schema")]
     pub read: fn(&Value) -> Result<(), DecodeError>,
+    /// Finds the stream of the aggregate that the command is for.
+    #[cfg(feature = "schema")]
+    pub target: fn(&Value) -> Result<StreamId, DecodeError>,
     pub(crate) route: Route,
 }
 
@@ -148,6 +154,8 @@ impl CommandRegistration {
             trace: schema::trace_command::<C>,
             #[cfg(feature = "schema")]
             read: schema::read_command::<C>,
+            #[cfg(feature = "schema")]
+            target: schema::target::<A, C>,
             route: Route::of::<A, C>(),
         }
     }
@@ -260,6 +268,40 @@ impl ProcessRegistration {
     }
 }
 
+/// Makes a reactor of the services that were given for it; `None` if there are none.
+type MakeReactor = fn(&Services) -> Option<Arc<dyn AnyReactor>>;
+
+/// A reactor that the program links.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ReactorRegistration {
+    /// Its name.
+    pub name: &'static str,
+    /// The name of its Rust type, with its path.
+    pub type_name: fn() -> &'static str,
+    /// Its Rust type.
+    pub type_id: fn() -> TypeId,
+    pub(crate) reactor: MakeReactor,
+}
+
+impl ReactorRegistration {
+    /// All reactors that the program links, in any order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Makes the entry of a reactor.
+    pub const fn of<R: Reactor>() -> Self {
+        Self {
+            name: R::NAME,
+            type_name: type_name::<R>,
+            type_id: TypeId::of::<R>,
+            reactor: |services| services.of(TypeId::of::<R>()).map(reactor::<R>),
+        }
+    }
+}
+
+inventory::collect!(ReactorRegistration);
 inventory::collect!(ProcessRegistration);
 inventory::collect!(ProjectionRegistration);
 inventory::collect!(QueryRegistration);
@@ -272,10 +314,12 @@ inventory::collect!(CommandRegistration);
 mod schema {
     use serde_json::Value;
 
+    use crate::aggregate::Aggregate;
     use crate::codec::DecodeError;
-    use crate::command::Command;
+    use crate::command::{Command, HandledBy};
     use crate::event::Event;
     use crate::shape::Traced;
+    use crate::stream::StreamId;
     use crate::upcast::Stored;
 
     pub(super) fn trace_event<E: Event>() -> Traced {
@@ -301,6 +345,14 @@ mod schema {
     pub(super) fn read_command<C: Command>(content: &Value) -> Result<(), DecodeError> {
         C::deserialize(content)
             .map(drop)
+            .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
+    }
+
+    pub(super) fn target<A: Aggregate, C: HandledBy<A>>(
+        content: &Value,
+    ) -> Result<StreamId, DecodeError> {
+        C::deserialize(content)
+            .map(|command| StreamId::of::<A>(command.target()))
             .map_err(|error: serde_json::Error| DecodeError::content(C::NAME, &error))
     }
 }

@@ -114,8 +114,10 @@ CREATE TABLE {schema}.checkpoints (
     CONSTRAINT checkpoints_reader PRIMARY KEY (name, version, shard)
 );
 
+-- What is to go out, in its order, until it is answered.
 CREATE TABLE {schema}.outgoing (
     number   bigint GENERATED ALWAYS AS IDENTITY,
+    category text   NOT NULL COLLATE "C",
     process  text   NOT NULL COLLATE "C",
     key      text   NOT NULL COLLATE "C",
     command  text   NOT NULL COLLATE "C",
@@ -125,14 +127,17 @@ CREATE TABLE {schema}.outgoing (
     CONSTRAINT outgoing_key UNIQUE (key)
 );
 
+CREATE INDEX outgoing_category ON {schema}.outgoing (category, number);
+
 CREATE TABLE {schema}.deadlines (
-    due     timestamptz NOT NULL,
-    process text        NOT NULL COLLATE "C",
-    name    text        NOT NULL COLLATE "C",
+    due      timestamptz NOT NULL,
+    category text        NOT NULL COLLATE "C",
+    process  text        NOT NULL COLLATE "C",
+    name     text        NOT NULL COLLATE "C",
     CONSTRAINT deadlines_process_name PRIMARY KEY (process, name)
 );
 
-CREATE INDEX deadlines_due ON {schema}.deadlines (due);
+CREATE INDEX deadlines_due ON {schema}.deadlines (category, due, process, name);
 
 -- Appends to several streams, all or none: gives back where each stream ended before it and what the events were given,
 -- or no row if a stream is not at the version that is expected of it.

@@ -10,7 +10,7 @@ use annals::{
     Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
     OutgoingCommand, Page, Payload, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
     ReadStream, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, StreamHead,
-    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
+    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
@@ -44,6 +44,10 @@ impl EventStore for PostgresStore {
 
     async fn head(&self) -> Result<Position, StoreError> {
         Ok(self.inner.wake.ceiling(self.database()).await?.readable)
+    }
+
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.inner.wake.barrier(self.database()).await
     }
 
     async fn find_key(
@@ -325,11 +329,23 @@ impl ReadModelStore for PostgresStore {
 
 #[async_trait]
 impl ProcessStore for PostgresStore {
-    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
+    async fn outgoing(
+        &self,
+        category: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<WaitingCommand>, StoreError> {
         let doing = "read outgoing commands";
         let found = self
             .database()
-            .fetch_all(doing, || self.database().statements.outgoing().bind(bounded(limit as u64)))
+            .fetch_all(doing, || {
+                self.database()
+                    .statements
+                    .outgoing()
+                    .bind(category)
+                    .bind(bounded(after))
+                    .bind(bounded(limit as u64))
+            })
             .await?;
         let commands: Result<Vec<_>, sqlx::Error> = found
             .iter()
@@ -337,13 +353,14 @@ impl ProcessStore for PostgresStore {
                 let metadata: &str = row.try_get(4)?;
                 let metadata = serde_json::from_str(metadata)
                     .map_err(|error| sqlx::Error::Decode(error.into()))?;
-                Ok(OutgoingCommand {
+                let command = OutgoingCommand {
                     process: StreamId::from_name(row.try_get::<&str, _>(0)?),
                     key: row.try_get(1)?,
                     command: row.try_get(2)?,
                     data: Payload::new(row.try_get::<&str, _>(3)?),
                     metadata: std::sync::Arc::new(metadata),
-                })
+                };
+                Ok(WaitingCommand { number: unsigned(row.try_get(5)?), command })
             })
             .collect();
         commands.map_err(|error| store_error(doing, error))
@@ -351,7 +368,9 @@ impl ProcessStore for PostgresStore {
 
     async fn due_deadlines(
         &self,
+        category: &str,
         at: Timestamp,
+        after: Option<&Deadline>,
         limit: usize,
     ) -> Result<Vec<Deadline>, StoreError> {
         let doing = "read due deadlines";
@@ -361,7 +380,11 @@ impl ProcessStore for PostgresStore {
                 self.database()
                     .statements
                     .deadlines_due()
+                    .bind(category)
                     .bind(Instant(at))
+                    .bind(after.map(|after| Instant(after.due)))
+                    .bind(after.map(|after| after.process.as_str()))
+                    .bind(after.map(|after| after.name.as_str()))
                     .bind(bounded(limit as u64))
             })
             .await?;

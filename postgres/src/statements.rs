@@ -100,6 +100,7 @@ macro_rules! statements {
 
 statements! {
     append
+    barrier
     ceiling
     checkpoint
     checkpoint_move

@@ -1,8 +1,10 @@
 //! Units of work: events, rows, checkpoints and what processes have to do, in one transaction.
 
+use std::collections::HashMap;
+
 use annals::{
     Append, CheckpointChange, Deadline, DeadlineChange, OutgoingCommand, Receipt, StoreError,
-    UnitOfWork, WriteError,
+    StreamId, Timestamp, UnitOfWork, WriteError,
 };
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -203,6 +205,7 @@ async fn change_outgoing(
     let metadata: Result<Vec<String>, _> =
         commands.iter().map(|command| serde_json::to_string(&*command.metadata)).collect();
     let metadata = metadata.map_err(unwritable)?;
+    let categories: Vec<&str> = commands.iter().map(|command| command.process.category()).collect();
     let processes: Vec<&str> = commands.iter().map(|command| command.process.as_str()).collect();
     let keys: Vec<&str> = commands.iter().map(|command| &*command.key).collect();
     let names: Vec<&str> = commands.iter().map(|command| &*command.command).collect();
@@ -210,6 +213,7 @@ async fn change_outgoing(
     let add = database
         .statements
         .outgoing_add()
+        .bind(&categories)
         .bind(&processes)
         .bind(&keys)
         .bind(&names)
@@ -224,19 +228,48 @@ async fn change_deadlines(
     connection: &mut PgConnection,
     changes: &[DeadlineChange],
 ) -> Result<(), sqlx::Error> {
+    // What is said of a deadline last holds.
+    let mut last: HashMap<(&str, &str), Option<Timestamp>> = HashMap::new();
     for change in changes {
-        let query = match change {
-            DeadlineChange::Set(Deadline { process, name, due }) => database
-                .statements
-                .deadline_set()
-                .bind(process.as_str())
-                .bind(name)
-                .bind(Instant(*due)),
-            DeadlineChange::Cancel { process, name } => {
-                database.statements.deadline_cancel().bind(process.as_str()).bind(name)
+        match change {
+            DeadlineChange::Set(Deadline { process, name, due }) => {
+                last.insert((process.as_str(), name), Some(*due));
             }
-        };
-        query.execute(&mut *connection).await?;
+            DeadlineChange::Cancel { process, name } => {
+                last.insert((process.as_str(), name), None);
+            }
+        }
+    }
+    let (mut set, mut gone) = (Vec::new(), Vec::new());
+    for ((process, name), due) in last {
+        match due {
+            Some(due) => set.push((process, name, Instant(due))),
+            None => gone.push((process, name)),
+        }
+    }
+    if !gone.is_empty() {
+        // One order for all, so that two units that meet wait for, but do not block, each other.
+        gone.sort_unstable();
+        let (processes, names): (Vec<&str>, Vec<&str>) = gone.into_iter().unzip();
+        let cancel = database.statements.deadline_cancel().bind(&processes).bind(&names);
+        cancel.execute(&mut *connection).await?;
+    }
+    if !set.is_empty() {
+        set.sort_unstable_by_key(|(process, name, _)| (*process, *name));
+        let categories: Vec<StreamId> =
+            set.iter().map(|(process, ..)| StreamId::from_name(*process)).collect();
+        let categories: Vec<&str> = categories.iter().map(StreamId::category).collect();
+        let processes: Vec<&str> = set.iter().map(|(process, ..)| *process).collect();
+        let names: Vec<&str> = set.iter().map(|(_, name, _)| *name).collect();
+        let due: Vec<Instant> = set.into_iter().map(|(_, _, due)| due).collect();
+        let set = database
+            .statements
+            .deadline_set()
+            .bind(&categories)
+            .bind(&processes)
+            .bind(&names)
+            .bind(&due);
+        set.execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ const RECONNECT: Duration = Duration::from_millis(250);
 /// How soon a reader looks again while an append that is under way holds it back; each time it waits longer.
 const HELD_BACK: Duration = Duration::from_millis(2);
 
+const LONGEST_HELD_BACK: Duration = Duration::from_millis(100);
+
 /// The shortest time between two messages.
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(2);
 
@@ -99,6 +101,21 @@ impl Wake {
         }
         let before = self.readable.fetch_max(asked.readable.get(), Ordering::AcqRel);
         Ok(Ceiling { readable: asked.readable.max(Position::from(before)), ..asked })
+    }
+
+    /// Waits until the appends that are under way have ended, and tells up to where the log can be read then.
+    ///
+    /// The lock of an append that was under way is at most the last position that was drawn then. One that came later is above,
+    /// as soon as anything has been drawn.
+    pub(crate) async fn barrier(&self, database: &Database) -> Result<Position, StoreError> {
+        let (drawn, mut lowest) = under_way(database).await?;
+        let mut pause = HELD_BACK;
+        while lowest.is_some_and(|lowest| lowest <= drawn) {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_HELD_BACK);
+            lowest = under_way(database).await?.1;
+        }
+        Ok(self.ceiling(database).await?.readable)
     }
 
     /// The highest position up to which the log was found readable.
@@ -226,5 +243,17 @@ async fn listen_once(wake: &Weak<Wake>, database: &Database) -> Result<(), sqlx:
             // The connection was lost, and `try_recv` makes a new one.
             tracing::debug!("the listener for new events lost its connection");
         }
+    }
+}
+
+/// The last position that was drawn, and the lowest lock of the appends that are under way.
+async fn under_way(database: &Database) -> Result<(i64, Option<i64>), StoreError> {
+    let doing = "look for appends that are under way";
+    let row = database.fetch_all(doing, || database.statements.barrier()).await?;
+    let row = row.first().ok_or_else(|| StoreError::other(format!("{doing}: no answer")))?;
+    let found = (row.try_get(0), row.try_get(1));
+    match found {
+        (Ok(drawn), Ok(lowest)) => Ok((drawn, lowest)),
+        (Err(error), _) | (_, Err(error)) => Err(store_error(doing, error)),
     }
 }

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use annals::process::Process;
 use annals::{
     Aggregate, EventEnum, EventOf, NewEvent, Payload, Position, Projection, RecordedEvent,
     StreamHead, StreamId, Timestamp, ToId,
 };
 use uuid::Uuid;
 
+use crate::process_test::ProcessTest;
 use crate::project::ProjectionTest;
 
 /// 2000-01-01T00:00:00Z, the instant before the first event.
-const START: Timestamp = Timestamp::from_micros(946_684_800_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_micros(946_684_800_000_000);
 
 /// An event of an aggregate, as a store would have recorded it.
 ///
@@ -114,6 +116,16 @@ impl History {
     #[track_caller]
     pub fn project<P: Projection>(self) -> ProjectionTest<P> {
         ProjectionTest::new(self)
+    }
+
+    /// Tests a process on it: what it sends, and which deadlines it sets.
+    ///
+    /// # Panics
+    ///
+    /// If a step of it cannot be done, or does not do the same again.
+    #[track_caller]
+    pub fn process<P: Process>(self) -> ProcessTest<P> {
+        ProcessTest::new(self)
     }
 
     /// The events in the order of the log.

@@ -9,6 +9,10 @@ mod commands;
 pub mod conformance;
 mod given;
 mod history;
+mod instances;
+mod outcome;
+mod process_test;
+mod process_then;
 mod project;
 mod project_on;
 mod property;
@@ -24,6 +28,7 @@ pub use crate::given::{
     Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing, given_stored,
 };
 pub use crate::history::{History, IntoHistory, given_history, recorded, recorded_at};
+pub use crate::process_test::ProcessTest;
 pub use crate::project::ProjectionTest;
 pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};

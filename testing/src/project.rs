@@ -206,8 +206,7 @@ fn key_of<P: Projection>(key: &P::Key) -> RowKey {
 }
 
 fn line(word: &str, event: &RecordedEvent) -> String {
-    let RecordedEvent { stream_id, event_type, data, .. } = event;
-    format!("{word}  {stream_id}: {event_type} {}", data.as_str())
+    format!("{word}  {}", report::recorded(event))
 }
 
 fn keys(projected: &Projected) -> String {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use annals::{Command, EventEnum};
+use annals::{Command, EventEnum, RecordedEvent};
 use anstyle::{AnsiColor, Style};
+use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use crate::scenario::json_of;
@@ -25,6 +26,21 @@ pub(crate) fn event<E: EventEnum>(event: &E) -> String {
     format!("{} {}", event.event_type(), json_of(event))
 }
 
+/// A recorded event as one line: its stream, its stored name and its JSON.
+pub(crate) fn recorded(event: &RecordedEvent) -> String {
+    let RecordedEvent { stream_id, event_type, data, .. } = event;
+    format!("{stream_id}: {event_type} {}", data.as_str())
+}
+
+/// Commands as many lines, so that a difference shows field by field.
+pub(crate) fn commands<'a>(commands: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
+    let text = commands.into_iter().fold(String::new(), |mut text, (name, content)| {
+        let _ = writeln!(text, "{name} {content:#}");
+        text
+    });
+    if text.is_empty() { "(no commands)\n".to_owned() } else { text }
+}
+
 /// Events as many lines, so that a difference shows field by field.
 pub(crate) fn events<E: EventEnum>(events: &[E]) -> String {
     if events.is_empty() {
@@ -34,6 +50,14 @@ pub(crate) fn events<E: EventEnum>(events: &[E]) -> String {
         let _ = writeln!(text, "{} {:#}", event.event_type(), json_of(event));
         text
     })
+}
+
+/// JSON as many lines.
+pub(crate) fn pretty(json: &str) -> String {
+    match serde_json::from_str::<Value>(json) {
+        Ok(value) => format!("{value:#}"),
+        Err(_) => json.to_owned(),
+    }
 }
 
 /// What was given and done, a line each.

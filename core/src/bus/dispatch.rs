@@ -87,6 +87,15 @@ impl<E> Dispatch<E> {
         self
     }
 
+    /// Sends the command for a process, reactor or saga, under a key that does not expire.
+    pub(crate) fn of_process(mut self, process: &str, key: &str, metadata: &Metadata) -> Self {
+        self.options.key = Some((key.to_owned(), Some(KeyOwner::Process)));
+        self.options.origin = Some(Origin::Process { name: process.to_owned() });
+        self.options.issued_at = metadata.issued_at;
+        self.options.metadata = metadata.clone();
+        self
+    }
+
     /// Has the command decided only on this version of its stream, 0 standing for a stream without events: any other is a
     /// conflict, and is not retried.
     pub fn expect_version(mut self, version: u64) -> Self {

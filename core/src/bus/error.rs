@@ -246,6 +246,35 @@ impl SetupError {
         Self { message }
     }
 
+    pub(crate) fn process_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice =
+            "a name is unique in a program; give one another `#[process_manager(name = \"…\")]`";
+        Self::clash("the name of process manager", name, one, other, advice)
+    }
+
+    pub(crate) fn reactor_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice = "a name is unique in a program; give one another `#[reactor(name = \"…\")]`";
+        Self::clash("the name of reactor", name, one, other, advice)
+    }
+
+    pub(crate) fn missing_reactor_services(reactor: &str) -> Self {
+        let short = reactor.rsplit("::").next().unwrap_or(reactor);
+        Self {
+            message: format!(
+                "reactor `{reactor}` has no services: give them by `ProcessEngine::builder(…).services::<{short}>(…)`"
+            ),
+        }
+    }
+
+    pub(crate) fn process_category(name: &str, reason: &str) -> Self {
+        Self { message: format!("process manager `{name}` cannot have this name: {reason}") }
+    }
+
+    pub(crate) fn process_store() -> Self {
+        let message = "the bus's store keeps events only, and processes need one that keeps their commands, deadlines and checkpoints with them";
+        Self { message: message.to_owned() }
+    }
+
     pub(crate) fn table_name(table: &str, [one, other]: [&String; 2]) -> Self {
         let message = format!(
             "the projections `{one}` and `{other}` write the table `{table}`; give one read model another `#[read_model(table = \"…\")]`"

@@ -30,9 +30,10 @@ pub use self::interceptor::{CommandCall, Failure, Interceptor, Origin, Outcome, 
 pub use self::retry::RetryPolicy;
 use self::routes::Routes;
 pub(crate) use self::routes::{Route, check_events, nearest, sorted};
+pub(crate) use self::services::Services;
 use crate::aggregate::Aggregate;
 use crate::command::{HandledBy, HandlerError};
-use crate::store::Stores;
+use crate::store::{EventStore, Stores};
 
 /// Dispatches commands to the aggregates that handle them. Clones are the same bus.
 ///
@@ -149,6 +150,11 @@ impl CommandBus {
     /// When the program as a whole is wrong, as [`new`](Self::new) says.
     pub fn command_names(&self) -> Result<Vec<&'static str>, SetupError> {
         Ok(self.routes()?.names())
+    }
+
+    /// The store of its events.
+    pub(crate) fn events(&self) -> Arc<dyn EventStore> {
+        self.inner.stores.events.clone()
     }
 
     fn inline(&self) -> Result<&InlineProjections, SetupError> {

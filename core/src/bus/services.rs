@@ -7,16 +7,25 @@ use std::sync::Arc;
 use crate::aggregate::Aggregate;
 
 #[derive(Default)]
-pub(super) struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub(crate) struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 impl Services {
     pub(super) fn insert<A: Aggregate>(&mut self, services: Arc<A::Services>) {
-        self.0.insert(TypeId::of::<A>(), services);
+        self.insert_for(TypeId::of::<A>(), services);
+    }
+
+    pub(crate) fn insert_for(&mut self, of: TypeId, services: Arc<dyn Any + Send + Sync>) {
+        self.0.insert(of, services);
     }
 
     /// The services of an aggregate; one whose services are `()` needs none given.
     pub(super) fn get<A: Aggregate>(&self) -> Option<Arc<A::Services>> {
-        if let Some(given) = self.0.get(&TypeId::of::<A>()) {
+        self.of(TypeId::of::<A>())
+    }
+
+    /// The same of whatever has services.
+    pub(crate) fn of<S: Send + Sync + 'static>(&self, of: TypeId) -> Option<Arc<S>> {
+        if let Some(given) = self.0.get(&of) {
             return given.clone().downcast().ok();
         }
         let nothing: Arc<dyn Any + Send + Sync> = Arc::new(());

@@ -11,9 +11,9 @@ use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use crate::receipt::Receipt;
 use crate::store::{
-    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
-    OutgoingCommand, Page, ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange,
-    SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage, Page,
+    ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange, SnapshotStore, StoreError,
+    StoredSnapshot, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
 };
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -233,25 +233,39 @@ impl ReadModelStore for MemoryStore {
 
 #[async_trait]
 impl ProcessStore for MemoryStore {
-    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
-        Ok(self.read().outgoing.values().take(limit).cloned().collect())
+    async fn outgoing(
+        &self,
+        category: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<WaitingCommand>, StoreError> {
+        let state = self.read();
+        let waiting = state.outgoing.range(after.saturating_add(1)..);
+        let of_category = waiting.filter(|(_, command)| command.process.category() == category);
+        Ok(of_category
+            .take(limit)
+            .map(|(&number, command)| WaitingCommand { number, command: command.clone() })
+            .collect())
     }
 
     async fn due_deadlines(
         &self,
+        category: &str,
         at: Timestamp,
+        after: Option<&Deadline>,
         limit: usize,
     ) -> Result<Vec<Deadline>, StoreError> {
         let state = self.read();
         let mut due: Vec<Deadline> = (state.deadlines.iter())
-            .filter(|(_, due)| **due <= at)
+            .filter(|((process, _), due)| **due <= at && process.category() == category)
             .map(|((process, name), due)| Deadline {
+                due: *due,
                 process: process.clone(),
                 name: name.clone(),
-                due: *due,
             })
+            .filter(|deadline| after.is_none_or(|after| deadline > after))
             .collect();
-        due.sort_by(|a, b| (a.due, &a.process, &a.name).cmp(&(b.due, &b.process, &b.name)));
+        due.sort();
         due.truncate(limit);
         Ok(due)
     }

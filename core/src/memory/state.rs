@@ -31,7 +31,7 @@ pub(super) struct State {
     outgoing_by_key: HashMap<String, u64>,
     pub(super) deadlines: HashMap<(StreamId, String), Timestamp>,
     leases: HashMap<CheckpointId, Lease>,
-    next_outgoing: u64,
+    last_outgoing: u64,
 }
 
 /// A checkpoint, and the epoch under which it was moved there.
@@ -196,9 +196,9 @@ impl State {
         }
         for command in commands {
             if let Entry::Vacant(free) = self.outgoing_by_key.entry(command.key.clone()) {
-                free.insert(self.next_outgoing);
-                self.outgoing.insert(self.next_outgoing, command);
-                self.next_outgoing += 1;
+                self.last_outgoing += 1;
+                free.insert(self.last_outgoing);
+                self.outgoing.insert(self.last_outgoing, command);
             }
         }
     }

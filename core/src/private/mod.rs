@@ -44,6 +44,7 @@ pub use crate::projection::{
     RowError, Source,
 };
 pub use crate::query::{Answer, HandledQuery, Query, QueryContext};
+pub use crate::reactor::{CallOn, Reacted, Reaction, Reactor};
 pub use crate::read_model::{
     Column, ColumnError, ColumnKind, ColumnType, Index, IntoColumn, KeyColumn, ModelKey, ReadModel,
     Row, Table, TableColumn, Test, Value,
@@ -51,7 +52,7 @@ pub use crate::read_model::{
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{
     AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
-    ProjectionRegistration, QueryRegistration,
+    ProjectionRegistration, QueryRegistration, ReactorRegistration,
 };
 
 pub use crate::shape::StateShape;

@@ -47,6 +47,12 @@ impl DeadlineName {
     }
 }
 
+impl AsRef<str> for DeadlineName {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
 /// What a step does with a deadline: it stands among the commands that the step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "a deadline changes only if the step returns the change"]

@@ -117,13 +117,19 @@ pub struct StepMade {
 impl Instance {
     /// A process of which nothing is known: it never began.
     pub fn new(process: &dyn AnyProcess, id: &str) -> Self {
+        let empty = Self::without_steps(&category_of(process.name()), id);
+        Self { version: process.version(), ..empty }
+    }
+
+    /// What sends commands and keeps no steps: one key of a reactor.
+    pub(crate) fn without_steps(category: &str, id: &str) -> Self {
         Self {
             id: Arc::from(id),
-            stream_id: StreamId::new(&category_of(process.name()), id),
+            stream_id: StreamId::new(category, id),
             stream_version: 0,
             incarnation: 0,
             seen: Position::START,
-            version: process.version(),
+            version: 1,
             state: None,
             ends: false,
             outgoing: VecDeque::new(),
@@ -131,6 +137,18 @@ impl Instance {
             metadata: Arc::default(),
             step_id: None,
         }
+    }
+
+    /// Has it send commands: as they are to be kept.
+    pub(crate) fn sending(
+        mut self,
+        commands: Vec<Outgoing>,
+        codec: &dyn PayloadCodec,
+    ) -> Result<(Self, Vec<OutgoingCommand>), Fault> {
+        let sealed = commands.iter().map(|command| self.sealed(command, codec));
+        let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        self.outgoing = commands.into();
+        Ok((self, sealed))
     }
 
     /// The process after the last step of its stream; `unanswered` tells of each of that step's keys whether its command is
@@ -170,7 +188,7 @@ impl Instance {
             step_id: Some(step.id),
             ..Self::new(process, id)
         };
-        let sent = Arc::new(instance.command_metadata(&record.cause, step.id));
+        let sent = Arc::new(instance.command_metadata(&record.cause, record.at, step.id));
         instance.outgoing = record
             .commands
             .into_iter()
@@ -209,6 +227,11 @@ impl Instance {
     /// The deadlines that stand, by their names.
     pub const fn deadlines(&self) -> &BTreeMap<String, Timestamp> {
         &self.deadlines
+    }
+
+    /// The position of the last event that it has seen.
+    pub const fn seen(&self) -> Position {
+        self.seen
     }
 
     /// Whether it waits for the answers of commands.
@@ -334,7 +357,9 @@ impl Instance {
     ) -> Result<Taken, Fault> {
         let mut after = self.clone();
         after.seen = after.seen.max(up_to);
+        // The state is not touched, and so stays of the version that wrote it.
         let stepped = Stepped {
+            version: self.version,
             state: if self.ends { None } else { self.state.clone() },
             commands: Vec::new(),
             deadlines: Vec::new(),
@@ -389,7 +414,7 @@ impl Instance {
         self.ends = stepped.state.is_none();
         if let Some(state) = stepped.state {
             self.state = Some(state);
-            self.version = process.version();
+            self.version = stepped.version;
             if begins {
                 let set = process.deadlines().into_iter();
                 self.deadlines
@@ -402,7 +427,7 @@ impl Instance {
                 None => drop(self.deadlines.remove(moved.name())),
             }
         }
-        let sent = Arc::new(self.command_metadata(&cause, step_id));
+        let sent = Arc::new(self.command_metadata(&cause, at, step_id));
         let name = process.name();
         let commands = stepped.commands.into_iter().enumerate();
         self.outgoing = commands
@@ -413,7 +438,7 @@ impl Instance {
                 metadata: sent.clone(),
             })
             .collect();
-        let append = self.append(cause, step_id, codec)?;
+        let append = self.append(cause, at, step_id, codec)?;
         let outgoing = self.outgoing.iter().map(|command| self.sealed(command, codec));
         let outgoing = outgoing.collect::<Result<Vec<_>, _>>()?;
         let is_done = self.ends && self.outgoing.is_empty();
@@ -426,6 +451,7 @@ impl Instance {
     fn append(
         &self,
         cause: Cause,
+        at: Timestamp,
         step_id: Uuid,
         codec: &dyn PayloadCodec,
     ) -> Result<Append, Fault> {
@@ -436,6 +462,7 @@ impl Instance {
         });
         let record = Record {
             cause,
+            at,
             incarnation: self.incarnation,
             seen: self.seen,
             version: self.version,
@@ -475,7 +502,7 @@ impl Instance {
     }
 
     /// What its commands say of their cause: the event that the step saw; else the step.
-    fn command_metadata(&self, cause: &Cause, step_id: Uuid) -> Metadata {
+    fn command_metadata(&self, cause: &Cause, at: Timestamp, step_id: Uuid) -> Metadata {
         let cause = match cause {
             Cause::Event { id, .. } => *id,
             _ => step_id,
@@ -484,6 +511,7 @@ impl Instance {
             correlation_id: self.metadata.correlation_id.clone(),
             command_causation_id: Some(cause.to_string()),
             user: self.metadata.user.clone(),
+            issued_at: Some(at),
             ..Metadata::default()
         }
     }

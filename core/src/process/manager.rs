@@ -28,6 +28,8 @@ pub(crate) enum Input<'a> {
 
 /// What a step gives back, without its types.
 pub(crate) struct Stepped {
+    /// The version of the state.
+    pub(crate) version: u32,
     pub(crate) state: Option<Arc<RawValue>>,
     pub(crate) commands: Vec<(&'static str, Value)>,
     pub(crate) deadlines: Vec<DeadlineMove>,
@@ -46,6 +48,9 @@ pub trait AnyProcess: fmt::Debug + Send + Sync + 'static {
 
     /// The events that it takes.
     fn filter(&self) -> EventFilter;
+
+    /// Whether one of its steps takes an event.
+    fn takes(&self, event: &RecordedEvent) -> bool;
 
     /// The commands that it sends.
     fn commands(&self) -> &'static [SentCommand];
@@ -145,6 +150,10 @@ impl<P: Process> AnyProcess for Typed<P> {
         EventFilter::all().event_types(names)
     }
 
+    fn takes(&self, event: &RecordedEvent) -> bool {
+        self.steps.events.iter().any(|step| step.takes(event))
+    }
+
     fn commands(&self) -> &'static [SentCommand] {
         P::Command::COMMANDS
     }
@@ -201,7 +210,8 @@ impl<P: Process> AnyProcess for Typed<P> {
             Ok((command.name(), content))
         });
         let commands: Result<Vec<_>, Fault> = commands.collect();
-        Ok(Some(Stepped { state, commands: commands?, deadlines: step.deadlines }))
+        let (version, deadlines) = (P::VERSION, step.deadlines);
+        Ok(Some(Stepped { version, state, commands: commands?, deadlines }))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod commands;
 mod deadline;
+mod engine;
 mod instance;
 mod manager;
 mod record;
@@ -18,6 +19,10 @@ mod steps;
 
 pub use self::commands::{CommandEnum, IntoCommands, SentBy, SentCommand};
 pub use self::deadline::{DeadlineMove, DeadlineName};
+pub use self::engine::{
+    ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessStatus,
+    ProcessesStatus, RunningReactor,
+};
 pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};
 pub use self::rejection::{Rejection, RejectionKind};

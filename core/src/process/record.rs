@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -25,10 +25,20 @@ pub(crate) fn category_of(process: &str) -> String {
     format!("{CATEGORY}{process}")
 }
 
+/// With which the names of what reactors send begin.
+const REACTORS: &str = "annals/reactor/";
+
+/// The category under which a reactor's commands are kept.
+pub(crate) fn category_of_reactor(reactor: &str) -> String {
+    format!("{REACTORS}{reactor}")
+}
+
 /// A step: what caused it, the state after it, the commands that it asked for, and the deadlines that stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) cause: Cause,
+    /// The instant of the cause.
+    pub(crate) at: Timestamp,
     /// How often the process has begun.
     pub(crate) incarnation: u64,
     /// The last event that it has seen: it takes each once, in their order.
@@ -36,11 +46,18 @@ pub(crate) struct Record {
     /// The version of the state.
     pub(crate) version: u32,
     /// The state after the step; where the process ends with it, the state before it.
+    ///
+    /// A state that is `null` as JSON, as of a unit struct, is one: only what is not there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) state: Option<Arc<RawValue>>,
     /// Whether the process ends with it, as soon as its commands are accepted.
     pub(crate) ends: bool,
     pub(crate) commands: Vec<Asked>,
     pub(crate) deadlines: BTreeMap<String, Timestamp>,
+}
+
+fn present<'de, D: Deserializer<'de>>(state: D) -> Result<Option<Arc<RawValue>>, D::Error> {
+    Arc::deserialize(state).map(Some)
 }
 
 /// A command that a step asked for.

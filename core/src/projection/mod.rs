@@ -21,6 +21,7 @@ pub use self::engine::{
     EngineError, Level, Live, Named, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
     ProjectionStatus, Status, Thresholds,
 };
+pub(crate) use self::engine::{Failures, Next, read_parked};
 #[doc(hidden)]
 pub use self::fold::message_of;
 pub(crate) use self::fold::read;

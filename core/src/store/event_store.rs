@@ -72,6 +72,18 @@ pub trait EventStore: Send + Sync + 'static {
     /// When the store cannot be read.
     async fn head(&self) -> Result<Position, StoreError>;
 
+    /// Waits until all appends that had begun when it was called are readable or gone, and tells where the log then ends:
+    /// every event that was recorded before the call is at or below that.
+    ///
+    /// A store whose appends are readable as soon as they have an instant need not wait.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.head().await
+    }
+
     /// Looks an idempotency key up on a stream. A key that has expired is none.
     ///
     /// # Errors
@@ -133,6 +145,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     async fn head(&self) -> Result<Position, StoreError> {
         (**self).head().await
+    }
+
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        (**self).barrier().await
     }
 
     async fn find_key(

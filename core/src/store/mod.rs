@@ -17,7 +17,7 @@ mod unit_of_work;
 pub use append::{Append, ContentHash, KeyClaim, KeyEntry, KeyOwner, NewEvent};
 pub use error::{Conflict, StoreError, WriteError};
 pub use event_store::{EventStore, EventStoreExt};
-pub use process_store::{Deadline, DeadlineChange, OutgoingCommand, ProcessStore};
+pub use process_store::{Deadline, DeadlineChange, OutgoingCommand, ProcessStore, WaitingCommand};
 pub use read::{Direction, EventFilter, LogPage, Page, ReadAll, ReadStream};
 pub use read_model_store::{CheckpointChange, CheckpointId, Fence, ReadModelStore, RowChange};
 pub use snapshot_store::{SnapshotStore, StoredSnapshot};

@@ -13,34 +13,53 @@ use crate::timestamp::Timestamp;
 /// Keeps outgoing commands and deadlines. They are written by a [`UnitOfWork`](super::UnitOfWork).
 #[async_trait]
 pub trait ProcessStore: Send + Sync + 'static {
-    /// Reads the commands that wait to go out, oldest first.
+    /// Reads the commands of the streams of a category that wait to go out, oldest first: those whose number is above
+    /// `after`, where 0 is below all.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError>;
+    async fn outgoing(
+        &self,
+        category: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<WaitingCommand>, StoreError>;
 
-    /// Reads the deadlines that are due at an instant, the earliest first.
+    /// Reads the deadlines of the streams of a category that are due at an instant, in the order of [`Deadline`]: those
+    /// after `after`, if it is given.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn due_deadlines(&self, at: Timestamp, limit: usize)
-    -> Result<Vec<Deadline>, StoreError>;
+    async fn due_deadlines(
+        &self,
+        category: &str,
+        at: Timestamp,
+        after: Option<&Deadline>,
+        limit: usize,
+    ) -> Result<Vec<Deadline>, StoreError>;
 }
 
 #[async_trait]
 impl<S: ProcessStore + ?Sized> ProcessStore for Arc<S> {
-    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
-        (**self).outgoing(limit).await
+    async fn outgoing(
+        &self,
+        category: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<WaitingCommand>, StoreError> {
+        (**self).outgoing(category, after, limit).await
     }
 
     async fn due_deadlines(
         &self,
+        category: &str,
         at: Timestamp,
+        after: Option<&Deadline>,
         limit: usize,
     ) -> Result<Vec<Deadline>, StoreError> {
-        (**self).due_deadlines(at, limit).await
+        (**self).due_deadlines(category, at, after, limit).await
     }
 }
 
@@ -59,15 +78,24 @@ pub struct OutgoingCommand {
     pub metadata: Arc<Metadata>,
 }
 
-/// An instant at which a process wants to be woken.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A command that waits to go out, as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingCommand {
+    /// Its place among all that wait, from 1: what came later is above.
+    pub number: u64,
+    /// The command.
+    pub command: OutgoingCommand,
+}
+
+/// An instant at which a process wants to be woken. Ordered by the instant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Deadline {
+    /// When it is due.
+    pub due: Timestamp,
     /// The stream of the process.
     pub process: StreamId,
     /// The name of the deadline.
     pub name: String,
-    /// When it is due.
-    pub due: Timestamp,
 }
 
 /// What becomes of one deadline.

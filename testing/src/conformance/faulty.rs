@@ -32,10 +32,10 @@ use std::time::Duration;
 use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use annals::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use annals::{
-    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
-    OutgoingCommand, Page, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
-    ReadStream, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, StreamHead,
-    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage, Page,
+    PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange,
+    SnapshotStore, StoreError, StoredSnapshot, StreamHead, StreamId, Timestamp, UnitOfWork,
+    UnitOfWorkStore, WaitingCommand, WriteError,
 };
 use async_trait::async_trait;
 
@@ -224,6 +224,10 @@ impl<S: EventStore, F: Fault<S>> EventStore for Faulty<S, F> {
         self.store.head().await
     }
 
+    async fn barrier(&self) -> Result<Position, StoreError> {
+        self.store.barrier().await
+    }
+
     async fn find_key(
         &self,
         stream_id: &StreamId,
@@ -367,16 +371,23 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
 
 #[async_trait]
 impl<S: ProcessStore, F: Fault<S>> ProcessStore for Faulty<S, F> {
-    async fn outgoing(&self, limit: usize) -> Result<Vec<OutgoingCommand>, StoreError> {
-        self.store.outgoing(limit).await
+    async fn outgoing(
+        &self,
+        category: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<WaitingCommand>, StoreError> {
+        self.store.outgoing(category, after, limit).await
     }
 
     async fn due_deadlines(
         &self,
+        category: &str,
         at: Timestamp,
+        after: Option<&Deadline>,
         limit: usize,
     ) -> Result<Vec<Deadline>, StoreError> {
-        self.store.due_deadlines(at, limit).await
+        self.store.due_deadlines(category, at, after, limit).await
     }
 }
 

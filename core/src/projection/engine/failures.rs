@@ -14,13 +14,13 @@ const MOST: u32 = 5;
 const SOUND: Duration = Duration::from_mins(1);
 
 /// Failures in a row.
-pub(super) struct Failures {
+pub(crate) struct Failures {
     backoff: Backoff,
     count: u32,
 }
 
 /// What is to be done after a failure.
-pub(super) enum Next {
+pub(crate) enum Next {
     Again(Duration),
     Stop,
 }
@@ -33,7 +33,7 @@ impl Default for Failures {
 
 impl Failures {
     /// Takes one more in.
-    pub(super) fn next(&mut self, error: &StoreError) -> Next {
+    pub(crate) fn next(&mut self, error: &StoreError) -> Next {
         self.count = if error.is_unavailable() { 0 } else { self.count + 1 };
         if self.count > MOST || error.is_invalid() {
             Next::Stop
@@ -45,7 +45,7 @@ impl Failures {
 
 impl Owned {
     /// Whether anything was done since it began, so that a failure is the first in a row.
-    pub(super) fn has_gone_on(&self, kept: Option<Position>, began: Instant) -> bool {
+    pub(crate) fn has_gone_on(&self, kept: Option<Position>, began: Instant) -> bool {
         self.kept > kept || began.elapsed() > SOUND
     }
 }

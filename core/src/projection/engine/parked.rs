@@ -6,7 +6,7 @@ use super::worker::{Ended, Owned, Worker};
 use crate::position::Position;
 use crate::projection::{BatchError, ParkedEvent};
 use crate::recorded_event::RecordedEvent;
-use crate::store::{CheckpointChange, ReadAll, RowChange};
+use crate::store::{CheckpointChange, EventFilter, EventStore, ReadAll, RowChange, StoreError};
 
 /// How tries of a parked event are counted.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ impl Worker {
             Tries::Counted => first.attempts,
             Tries::Anew => 0,
         };
-        let events = self.read_parked(&parked).await?;
+        let events = read_parked(&*self.events, self.projector.filter(), &parked).await?;
         let mut rest = &events[..];
         let mut count = events.len();
         while !rest.is_empty() {
@@ -83,30 +83,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Reads parked events from the log.
-    pub(super) async fn read_parked(
-        &self,
-        parked: &[ParkedEvent],
-    ) -> Result<Vec<RecordedEvent>, Ended> {
-        let mut found: Vec<RecordedEvent> = Vec::with_capacity(parked.len());
-        let wanted: HashSet<Position> = parked.iter().map(|event| event.position).collect();
-        let mut streams: Vec<_> = parked.iter().map(|event| event.stream_id.clone()).collect();
-        streams.sort_unstable();
-        streams.dedup();
-        let (Some(first), Some(last)) = (parked.first(), parked.last()) else { return Ok(found) };
-        let filter = self.projector.filter().streams(streams);
-        let before = Position::from(first.position.get().saturating_sub(1));
-        let mut next = Some(ReadAll::after(before).filter(filter));
-        while let Some(read) = next {
-            let page = self.events.log_page(&read).await?;
-            found.extend(
-                page.events.iter().filter(|event| wanted.contains(&event.position)).cloned(),
-            );
-            next = read.following(&page)?.filter(|read| read.after < last.position);
-        }
-        Ok(found)
-    }
-
     /// Gives up the parked events of a key.
     pub(super) async fn drop_parked(&mut self, owned: &mut Owned, key: &str) -> Result<u64, Ended> {
         let of_key = owned.parked.iter().filter(|event| event.key == key);
@@ -130,4 +106,27 @@ impl Worker {
         owned.waiting = waiting(&owned.parked);
         Ok(count)
     }
+}
+
+/// Reads parked events from the log; `filter` is that of their reader.
+pub(crate) async fn read_parked(
+    events: &dyn EventStore,
+    filter: EventFilter,
+    parked: &[ParkedEvent],
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    let mut found: Vec<RecordedEvent> = Vec::with_capacity(parked.len());
+    let wanted: HashSet<Position> = parked.iter().map(|event| event.position).collect();
+    let mut streams: Vec<_> = parked.iter().map(|event| event.stream_id.clone()).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    let (Some(first), Some(last)) = (parked.first(), parked.last()) else { return Ok(found) };
+    let filter = filter.streams(streams);
+    let before = Position::from(first.position.get().saturating_sub(1));
+    let mut next = Some(ReadAll::after(before).filter(filter));
+    while let Some(read) = next {
+        let page = events.log_page(&read).await?;
+        found.extend(page.events.iter().filter(|event| wanted.contains(&event.position)).cloned());
+        next = read.following(&page)?.filter(|read| read.after < last.position);
+    }
+    Ok(found)
 }

@@ -125,7 +125,7 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    pub(super) fn level(self, state: ProjectionState, behind: Duration) -> Level {
+    pub(crate) fn level(self, state: ProjectionState, behind: Duration) -> Level {
         if state == ProjectionState::Stopped || behind >= self.critical {
             Level::Critical
         } else if behind >= self.warning || state == ProjectionState::Retrying {

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    append, changed, claim, conflict, ensure_invalid, ensure_numbers, ensure_untouched, event,
-    events_of, key_used, log_of, of_several_releases, store_one, stream,
+    CATEGORY, append, changed, claim, conflict, ensure_invalid, ensure_numbers, ensure_untouched,
+    event, events_of, key_used, log_of, of_several_releases, store_one, stream,
 };
 
 const COLUMNS: &[TableColumn] = &[
@@ -235,12 +235,18 @@ pub(super) async fn outgoing_commands_wait_until_answered<S: UnitOfWorkStore>(st
     }
     let keys: Vec<String> = (1..=5).map(|number| format!("command-{number}")).collect();
     ensure_eq!(outgoing(&store).await?, keys, "the commands that wait");
-    ensure_eq!(store.outgoing(2).await?.len(), 2, "the first two of the commands that wait");
-    let waiting = store.outgoing(1).await?;
-    let said: Value = serde_json::from_str(waiting[0].data.as_str())?;
+    let two = store.outgoing(CATEGORY, 0, 2).await?;
+    ensure_eq!(two.len(), 2, "the first two of the commands that wait");
+    let waiting = &two[0].command;
+    let said: Value = serde_json::from_str(waiting.data.as_str())?;
     ensure_eq!(said, json!({ "number": 1 }), "what a command says");
-    let expected = OutgoingCommand { data: waiting[0].data.clone(), ..command(1) };
-    ensure_eq!(waiting[0], expected, "a command that waits");
+    let expected = OutgoingCommand { data: waiting.data.clone(), ..command(1) };
+    ensure_eq!(*waiting, expected, "a command that waits");
+    let rest = store.outgoing(CATEGORY, two[1].number, 100).await?;
+    let rest: Vec<&str> = rest.iter().map(|waiting| &*waiting.command.key).collect();
+    ensure_eq!(rest, ["command-3", "command-4", "command-5"], "the commands after the second");
+    let others = store.outgoing("another category", 0, 100).await?;
+    ensure_eq!(others, [], "the commands of another category");
 
     let answered =
         UnitOfWork::new().answered("command-1").answered("command-3").answered("unknown");
@@ -272,14 +278,18 @@ pub(super) async fn deadlines_are_due_in_order<S: UnitOfWorkStore>(store: S) -> 
         .deadline(cancel("was never set"));
     store.commit(work).await?;
     ensure_eq!(due(&store).await?, ["early", "on time"], "the deadlines due at an instant");
-    let all = store.due_deadlines(Timestamp::MAX, 10).await?;
+    let all = store.due_deadlines(CATEGORY, Timestamp::MAX, None, 10).await?;
     let names: Vec<&str> = all.iter().map(|deadline| &*deadline.name).collect();
     ensure_eq!(names, ["early", "on time", "late", "moved"], "all deadlines");
     let instants: Vec<Timestamp> = all.iter().map(|deadline| deadline.due).collect();
     let expected = [DUE - micro, DUE, DUE + micro, DUE + micro + micro];
     ensure_eq!(instants, expected, "the instants at which they are due");
-    let first = store.due_deadlines(Timestamp::MAX, 1).await?;
+    let first = store.due_deadlines(CATEGORY, Timestamp::MAX, None, 1).await?;
     ensure_eq!(first, all[..1], "the first of all deadlines");
+    let rest = store.due_deadlines(CATEGORY, Timestamp::MAX, Some(&all[1]), 10).await?;
+    ensure_eq!(rest, all[2..], "the deadlines after the second");
+    let others = store.due_deadlines("another category", Timestamp::MAX, None, 10).await?;
+    ensure_eq!(others, [], "the deadlines of another category");
     Ok(())
 }
 
@@ -401,11 +411,11 @@ async fn ensure_done<S: UnitOfWorkStore>(store: &S, fence: &Fence, number: u64) 
 }
 
 async fn outgoing(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let waiting = store.outgoing(100).await?;
-    Ok(waiting.into_iter().map(|command| command.key).collect())
+    let waiting = store.outgoing(CATEGORY, 0, 100).await?;
+    Ok(waiting.into_iter().map(|waiting| waiting.command.key).collect())
 }
 
 async fn due(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let due = store.due_deadlines(DUE, 100).await?;
+    let due = store.due_deadlines(CATEGORY, DUE, None, 100).await?;
     Ok(due.into_iter().map(|deadline| deadline.name).collect())
 }

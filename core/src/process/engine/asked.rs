@@ -1,0 +1,93 @@
+//! What a worker is asked.
+
+use tokio::sync::oneshot;
+
+use super::ProcessError;
+use super::kind::Kind;
+use super::owner::Owned;
+use super::worker::{Ended, Worker};
+use crate::position::Position;
+use crate::store::StoreError;
+
+/// Where an answer goes.
+type Answer<T> = oneshot::Sender<Result<T, ProcessError>>;
+
+/// What a worker is asked.
+pub(super) enum Asked {
+    RetryParked { id: String, answer: Answer<u64> },
+    DropParked { id: String, answer: Answer<u64> },
+    Skip { position: Position, answer: Answer<()> },
+    Resume { answer: Answer<()> },
+}
+
+impl Asked {
+    /// Answers that it cannot be done. Whoever asked may be gone.
+    pub(super) fn refuse(self, error: impl FnOnce() -> ProcessError) {
+        match self {
+            Self::RetryParked { answer, .. } | Self::DropParked { answer, .. } => {
+                let _ = answer.send(Err(error()));
+            }
+            Self::Skip { answer, .. } | Self::Resume { answer } => {
+                let _ = answer.send(Err(error()));
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Does what is asked of the owner.
+    pub(super) async fn answer(&mut self, owned: &mut Owned, ask: Asked) -> Result<(), Ended> {
+        match ask {
+            Asked::RetryParked { id, answer } => {
+                let count = owned.parked.get_mut(&id).map_or(0, |parked| {
+                    parked.is_retried = true;
+                    parked.events.len() as u64
+                });
+                owned.look(&id);
+                self.show_owned(owned);
+                let _ = answer.send(Ok(count));
+                Ok(())
+            }
+            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
+            Asked::DropParked { id, answer }
+                if matches!(self.kind, Kind::Reactor(_))
+                    && owned.checkpoint() < owned.last_parked(&id) =>
+            {
+                owned.later.push(Asked::DropParked { id, answer });
+                Ok(())
+            }
+            Asked::DropParked { id, answer } => {
+                let dropped = self.drop_parked(owned, &id).await;
+                let told = match &dropped {
+                    Ok(count) => Ok(*count),
+                    Err(Ended::Failed(error)) => {
+                        Err(StoreError::other(crate::projection::chain(error)).into())
+                    }
+                    Err(_) => Err(ProcessError::NotOwner { process: self.name() }),
+                };
+                let _ = answer.send(told);
+                dropped.map(drop)
+            }
+            Asked::Skip { position, answer } => {
+                let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);
+                let told = if is_there {
+                    self.goes_on(owned, Some(position));
+                    let (process, position) = (self.name(), position.get());
+                    tracing::warn!(process, position, "an event was skipped by hand");
+                    Ok(())
+                } else {
+                    Err(ProcessError::NothingToSkip { process: self.name(), position })
+                };
+                let _ = answer.send(told);
+                Ok(())
+            }
+            Asked::Resume { answer } => {
+                if self.blocked.is_some() {
+                    self.goes_on(owned, None);
+                }
+                let _ = answer.send(Ok(()));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What a worker has while it is the owner: the processes that are at work, and what waits for them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use lru::LruCache;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::asked::Asked;
+use super::inbox::Inbox;
+use super::plan::Planned;
+use super::sender::{Sender, Told};
+use crate::position::Position;
+use crate::process::{Instance, Outgoing};
+use crate::projection::ParkedEvent;
+use crate::recorded_event::RecordedEvent;
+use crate::store::{CheckpointId, Deadline, DeadlineChange};
+use crate::subscription::lease::Lease;
+use crate::timestamp::Timestamp;
+
+/// How many processes that wait for nothing stay in memory.
+const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
+pub(super) struct Owned {
+    pub(super) lease: Lease,
+    pub(super) reader: CheckpointId,
+    pub(super) inbox: Inbox,
+    /// The checkpoint as it is kept.
+    pub(super) kept: Position,
+    pub(super) kept_at: Instant,
+    pub(super) is_at_end: bool,
+    pub(super) sender: Sender,
+    pub(super) answers: mpsc::UnboundedReceiver<Told>,
+    /// Those that wait for answers.
+    pub(super) busy: HashMap<String, Busy>,
+    /// Those that wait for nothing.
+    pub(super) idle: LruCache<String, Instance>,
+    /// Those that have something to take, in the order in which it came.
+    pub(super) ready: Ready,
+    /// Those that wait for a person.
+    pub(super) parked: HashMap<String, Parked>,
+    /// What has been answered, and is still in the store.
+    pub(super) marks: Marks,
+    pub(super) deadlines: Deadlines,
+    /// What has been decided, and is still to be written.
+    pub(super) decided: Vec<Planned>,
+    /// What was asked, and can only be done once more of the log is.
+    pub(super) later: Vec<Asked>,
+    pub(super) measured_at: Option<Instant>,
+}
+
+/// A process that waits for the answers of its commands.
+pub(super) struct Busy {
+    pub(super) instance: Instance,
+    /// Dropped, it is sent no more.
+    pub(super) sending: AbortOnDropHandle<()>,
+    /// The event on which a reactor is called; then no command is on its way yet.
+    pub(super) called: Option<RecordedEvent>,
+}
+
+/// A process that waits for a person.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    /// What waits, in the order of the log; the first is what failed.
+    pub(super) events: VecDeque<ParkedEvent>,
+    /// Whether the first is tried again.
+    pub(super) is_retried: bool,
+    /// The process with the commands that failed, if those did.
+    pub(super) stuck: Option<Instance>,
+}
+
+/// Processes that have something to take, each once, in the order in which it came.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    queue: VecDeque<String>,
+    known: HashSet<String>,
+}
+
+impl Ready {
+    fn push(&mut self, id: &str) {
+        if self.known.insert(id.to_owned()) {
+            self.queue.push_back(id.to_owned());
+        }
+    }
+
+    /// Takes out the first, as many as this at most.
+    pub(super) fn take(&mut self, most: usize) -> Vec<String> {
+        let count = most.min(self.queue.len());
+        let ids: Vec<String> = self.queue.drain(..count).collect();
+        for id in &ids {
+            self.known.remove(id);
+        }
+        ids
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+/// What is to be written with the next unit, as it concerns nothing that is still to be decided.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    pub(super) answered: Vec<String>,
+    pub(super) deadlines: Vec<DeadlineChange>,
+}
+
+impl Marks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.answered.is_empty() && self.deadlines.is_empty()
+    }
+}
+
+/// The deadlines that are due within some time.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    /// Up to when the store's are known.
+    pub(super) until: Timestamp,
+    set: BTreeSet<Deadline>,
+    by_name: BTreeMap<(String, String), Timestamp>,
+    /// Where the log ended when it was found that a deadline is due.
+    ceilings: BTreeMap<Deadline, Position>,
+}
+
+impl Deadlines {
+    pub(super) fn insert(&mut self, deadline: Deadline) {
+        let key = (deadline.process.to_string(), deadline.name.clone());
+        if let Some(due) = self.by_name.insert(key, deadline.due)
+            && due != deadline.due
+        {
+            self.forget(&Deadline { due, ..deadline.clone() });
+        }
+        self.set.insert(deadline);
+    }
+
+    pub(super) fn change(&mut self, change: &DeadlineChange) {
+        match change {
+            DeadlineChange::Set(deadline) if deadline.due <= self.until => {
+                self.insert(deadline.clone());
+            }
+            DeadlineChange::Set(Deadline { process, name, .. })
+            | DeadlineChange::Cancel { process, name } => {
+                let due = self.by_name.remove(&(process.to_string(), name.clone()));
+                if let Some(due) = due {
+                    self.forget(&Deadline { due, process: process.clone(), name: name.clone() });
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, deadline: &Deadline) {
+        self.set.remove(deadline);
+        self.ceilings.remove(deadline);
+    }
+
+    /// The instant of the earliest that is not known to be due yet.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let waiting = self.set.iter().find(|deadline| !self.ceilings.contains_key(deadline));
+        waiting.map(|deadline| deadline.due)
+    }
+
+    /// Notes where the log ended when those due at an instant were found.
+    pub(super) fn are_due(&mut self, at: Timestamp, ceiling: Position) {
+        for deadline in self.set.iter().take_while(|deadline| deadline.due <= at) {
+            self.ceilings.entry(deadline.clone()).or_insert(ceiling);
+        }
+    }
+
+    /// Those that are due, with where the log ended then.
+    pub(super) fn due(&self) -> impl Iterator<Item = (&Deadline, Position)> {
+        self.ceilings.iter().map(|(deadline, ceiling)| (deadline, *ceiling))
+    }
+}
+
+impl Owned {
+    pub(super) fn new(
+        lease: Lease,
+        reader: CheckpointId,
+        kept: Position,
+        sender: Sender,
+        answers: mpsc::UnboundedReceiver<Told>,
+    ) -> Self {
+        Self {
+            lease,
+            reader,
+            inbox: Inbox::new(kept),
+            kept,
+            kept_at: Instant::now(),
+            is_at_end: false,
+            sender,
+            answers,
+            busy: HashMap::new(),
+            idle: LruCache::new(KEPT),
+            ready: Ready::default(),
+            parked: HashMap::new(),
+            marks: Marks::default(),
+            deadlines: Deadlines::default(),
+            decided: Vec::new(),
+            later: Vec::new(),
+            measured_at: None,
+        }
+    }
+
+    /// Where the checkpoint may be: it never moves back.
+    pub(super) fn checkpoint(&self) -> Position {
+        self.inbox.low_water().max(self.kept)
+    }
+
+    /// Takes in what is parked, as it is kept.
+    pub(super) fn parked(&mut self, parked: Vec<ParkedEvent>) {
+        for event in parked {
+            let of_key = self.parked.entry(event.key.clone()).or_default();
+            of_key.events.push_back(event);
+        }
+        // What failed was mended, and the owner before went on with the rest.
+        for (id, of_key) in &mut self.parked {
+            if of_key.events.front().is_some_and(|first| first.error.is_empty()) {
+                of_key.is_retried = true;
+                self.ready.push(id);
+            }
+        }
+    }
+
+    /// Has a process looked at, if it has something to take.
+    pub(super) fn look(&mut self, id: &str) {
+        let is_free = !self.busy.contains_key(id);
+        let is_retried = self.parked.get(id).is_some_and(|parked| parked.is_retried);
+        if is_free && (is_retried || self.inbox.next(id).is_some()) {
+            self.ready.push(id);
+        }
+    }
+
+    /// Goes on with a process after its step.
+    pub(super) fn goes_on(&mut self, instance: Instance) {
+        let id = instance.id().to_owned();
+        if instance.is_busy() {
+            let commands: Vec<Outgoing> = instance.outgoing().iter().cloned().collect();
+            let sending = self.sender.send(&id, commands);
+            self.busy.insert(id, Busy { instance, sending, called: None });
+        } else {
+            self.idle.put(id.clone(), instance);
+            self.look(&id);
+        }
+    }
+
+    /// The age of the oldest command that is not answered.
+    pub(super) fn oldest_unsent(&self) -> Option<Timestamp> {
+        let busy = self.busy.values().map(|busy| &busy.instance);
+        let stuck = self.parked.values().filter_map(|parked| parked.stuck.as_ref());
+        let first = |instance: &Instance| instance.outgoing().front()?.metadata.issued_at;
+        busy.chain(stuck).filter_map(first).min()
+    }
+
+    /// How many commands are not answered.
+    pub(super) fn unsent(&self) -> usize {
+        let busy = self.busy.values().map(|busy| &busy.instance);
+        let stuck = self.parked.values().filter_map(|parked| parked.stuck.as_ref());
+        busy.chain(stuck).map(|instance| instance.outgoing().len()).sum()
+    }
+
+    /// Up to where all is done that follows from the log; `None` while something is under way.
+    pub(super) fn settled(&self) -> Option<Position> {
+        let is_settled = self.inbox.is_empty()
+            && self.busy.is_empty()
+            && self.ready.is_empty()
+            && self.marks.is_empty()
+            && self.decided.is_empty()
+            && self.parked.values().all(|parked| !parked.is_retried)
+            && self.deadlines.due().all(|(due, _)| self.parked.contains_key(due.process.id()));
+        is_settled.then(|| self.inbox.read())
+    }
+
+    /// The position of the last event that waits for a person with this one.
+    pub(super) fn last_parked(&self, id: &str) -> Position {
+        let parked = self.parked.get(id).and_then(|parked| parked.events.back());
+        parked.map_or(Position::START, |event| event.position)
+    }
+
+    /// Changes what is known to be parked.
+    pub(super) fn repark(&mut self, id: &str, unparks: &[ParkedEvent], parks: Vec<ParkedEvent>) {
+        let parked = self.parked.entry(id.to_owned()).or_default();
+        parked.events.retain(|event| unparks.iter().all(|gone| gone.position != event.position));
+        for event in parks {
+            if !event.error.is_empty() {
+                parked.is_retried = false;
+            }
+            let place = parked.events.partition_point(|other| other.position < event.position);
+            parked.events.insert(place, event);
+        }
+        if parked.events.is_empty() {
+            self.parked.remove(id);
+        }
+    }
+
+    /// Goes on with a process whose commands were on their way.
+    pub(super) fn recovered(&mut self, instance: Instance) {
+        match self.parked.get_mut(instance.id()) {
+            Some(parked) => parked.stuck = Some(instance),
+            None => self.goes_on(instance),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Processes that wait for a person: why, and how they go on.
+
+use uuid::Uuid;
+
+use super::kind::Kind;
+use super::listed::is_mark;
+use super::owner::Owned;
+use super::plan::Planned;
+use super::worker::{Ended, Worker};
+use crate::metrics;
+use crate::process::{Fault, Instance, Taken};
+use crate::projection::{ParkedEvent, chain, read_parked};
+use crate::recorded_event::RecordedEvent;
+use crate::store::StoreError;
+
+impl Worker {
+    /// Parks an event: with why its step failed, or behind another.
+    pub(super) fn parked_event(
+        &self,
+        owned: &Owned,
+        id: &str,
+        event: &RecordedEvent,
+        fault: Option<&Fault>,
+    ) -> ParkedEvent {
+        let parked = ParkedEvent {
+            reader: owned.reader.clone(),
+            key: id.to_owned(),
+            position: event.position,
+            stream_id: event.stream_id.clone(),
+            event_type: event.event_type.clone().into_owned(),
+            error: fault.map_or_else(String::new, |fault| chain(fault)),
+            attempts: u32::from(fault.is_some()),
+            parked_at: self.now(),
+            retry_at: None,
+        };
+        if fault.is_some() {
+            self.tell_parked(&parked);
+        }
+        parked
+    }
+
+    /// What stands for a command or a deadline that failed.
+    pub(super) fn mark(
+        &self,
+        owned: &Owned,
+        instance: &Instance,
+        mark: String,
+        fault: &Fault,
+    ) -> ParkedEvent {
+        let parked = ParkedEvent {
+            reader: owned.reader.clone(),
+            key: instance.id().to_owned(),
+            position: instance.seen(),
+            stream_id: instance.stream_id().clone(),
+            event_type: mark,
+            error: chain(fault),
+            attempts: 1,
+            parked_at: self.now(),
+            retry_at: None,
+        };
+        self.tell_parked(&parked);
+        parked
+    }
+
+    pub(super) fn tell_parked(&self, parked: &ParkedEvent) {
+        metrics::process_parked(self.name());
+        let ParkedEvent { key, event_type, position, error, .. } = parked;
+        tracing::error!(
+            process = self.name(),
+            id = key,
+            event_type,
+            position = position.get(),
+            error,
+            "a step failed, and its process waits"
+        );
+        let text = format!("process `{key}`: {event_type} at position {position}: {error}");
+        self.show(|shown| shown.last_error = Some(text));
+    }
+
+    /// What becomes of a process that waits: what came meanwhile waits, too, and what is tried again is.
+    pub(super) async fn of_parked(
+        &self,
+        owned: &mut Owned,
+        id: &str,
+    ) -> Result<Option<Planned>, Ended> {
+        let behind = self.parks_behind(owned, id);
+        let first = match owned.parked.get(id) {
+            Some(parked) if parked.is_retried => parked.events.front().cloned(),
+            _ => None,
+        };
+        let mut planned = match first {
+            Some(first) => self.retry(owned, id, first).await?,
+            None if behind.is_empty() => return Ok(None),
+            None => Planned::new(id),
+        };
+        planned.parks.extend(behind);
+        Ok(Some(planned))
+    }
+
+    /// Tries again what a process waits with.
+    async fn retry(
+        &self,
+        owned: &mut Owned,
+        id: &str,
+        first: ParkedEvent,
+    ) -> Result<Planned, Ended> {
+        let planned = Planned { unparks: vec![first.clone()], ..Planned::new(id) };
+        if is_mark(&first) {
+            // Its commands are still to go out, its deadline still to fire.
+            let stuck = owned.parked.get_mut(id).and_then(|parked| parked.stuck.take());
+            if let Some(instance) = stuck {
+                return Ok(planned.unchanged(instance));
+            }
+            owned.idle.pop(id);
+            let waiting = self.waiting_commands(self.store()?).await?;
+            return Ok(match self.load(id, waiting.get(id)).await?.1 {
+                Ok(instance) => planned.unchanged(instance),
+                Err(fault) => {
+                    let ParkedEvent { attempts, .. } = first;
+                    let parks =
+                        vec![ParkedEvent { error: chain(&fault), attempts: attempts + 1, ..first }];
+                    Planned { parks, ..Planned::new(id) }
+                }
+            });
+        }
+        let filter = self.kind.filter();
+        let events = read_parked(&*self.events, filter, std::slice::from_ref(&first)).await?;
+        let Some(event) = events.into_iter().next() else {
+            let (process, position) = (self.name(), first.position.get());
+            tracing::warn!(process, id, position, "a parked event is not taken any more");
+            return Ok(planned);
+        };
+        let process = match self.kind.clone() {
+            Kind::Process(process) => process,
+            Kind::Reactor(reactor) => {
+                self.call(owned, &reactor, id, event);
+                return Ok(Planned::new(id));
+            }
+        };
+        let instance = match owned.idle.pop(id) {
+            Some(instance) => Ok(instance),
+            None => self.load(id, None).await?.1,
+        };
+        let instance = match instance {
+            Ok(instance) => instance,
+            Err(fault) => {
+                let ParkedEvent { attempts, .. } = first;
+                let parks =
+                    vec![ParkedEvent { error: chain(&fault), attempts: attempts + 1, ..first }];
+                return Ok(Planned { parks, ..Planned::new(id) });
+            }
+        };
+        let codec = self.events.codec();
+        Ok(match instance.event(&*process, &event, codec, Uuid::now_v7()) {
+            Ok(Taken::Made(made)) => {
+                let made = planned.made(*made);
+                Planned { took: Some(event), ..made }
+            }
+            Ok(Taken::Skipped) => planned.unchanged(instance),
+            Err(fault) => {
+                let parked = self.parked_event(owned, id, &event, Some(&fault));
+                let ParkedEvent { attempts, parked_at, .. } = first;
+                let parked = ParkedEvent { attempts: attempts + 1, parked_at, ..parked };
+                Planned { parks: vec![parked], ..planned.unchanged(instance) }
+            }
+        })
+    }
+
+    /// Gives up what a process waits with; tells how much it was.
+    pub(super) async fn drop_parked(&self, owned: &mut Owned, id: &str) -> Result<u64, Ended> {
+        let Some(parked) = owned.parked.get_mut(id) else { return Ok(0) };
+        let events: Vec<ParkedEvent> = parked.events.iter().cloned().collect();
+        let last = events.iter().map(|event| event.position).max().unwrap_or_default();
+        let stuck = parked.stuck.take();
+        let instance = match (stuck, owned.idle.pop(id)) {
+            (Some(instance), _) | (None, Some(instance)) => Ok(instance),
+            (None, None) => self.load(id, None).await?.1,
+        };
+        let instance = match instance {
+            Ok(instance) => instance,
+            Err(fault) => return Err(Ended::Failed(StoreError::invalid(chain(&fault)))),
+        };
+        let codec = self.events.codec();
+        let count = events.len() as u64;
+        let planned = Planned { unparks: events, ..Planned::new(id) };
+        let Kind::Process(process) = self.kind.clone() else {
+            let answered = instance.outgoing().iter().map(|command| command.key.clone()).collect();
+            self.write(owned, vec![Planned { answered, ..planned }]).await?;
+            return Ok(count);
+        };
+        let dropped = instance.dropped(&*process, last, self.now(), codec, Uuid::now_v7());
+        let planned = match dropped {
+            Ok(Taken::Made(made)) => planned.made(*made),
+            Ok(Taken::Skipped) => planned.unchanged(instance),
+            Err(fault) => return Err(Ended::Failed(StoreError::other(chain(&fault)))),
+        };
+        tracing::warn!(process = self.name(), id, count, "what was parked was dropped by hand");
+        self.write(owned, vec![planned]).await?;
+        Ok(count)
+    }
+
+    /// Parks what cannot be written.
+    pub(super) async fn park_unwritable(
+        &self,
+        owned: &mut Owned,
+        planned: Planned,
+        error: &StoreError,
+    ) -> Result<(), Ended> {
+        let Planned { id, took, .. } = planned;
+        let fault = Fault::Failed(chain(error));
+        let Some(event) = took else {
+            return Err(Ended::Failed(StoreError::invalid(chain(&fault))));
+        };
+        let parks = vec![self.parked_event(owned, &id, &event, Some(&fault))];
+        let planned = Planned { parks, ..Planned::new(&id) };
+        let kept = owned.kept;
+        self.commit(owned, std::slice::from_ref(&planned), kept)
+            .await
+            .map_err(super::worker::ended)?;
+        self.apply(owned, planned);
+        Ok(())
+    }
+}

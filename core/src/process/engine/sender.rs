@@ -1,0 +1,151 @@
+//! The commands of one process on their way: in their order, each until it is answered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::bus::{CommandBus, DispatchError, DomainError, RetryPolicy};
+use crate::metrics;
+use crate::process::{Fault, Outgoing, Rejection};
+use crate::projection::{chain, message_of};
+use crate::reactor::ReactorCommand;
+use crate::repository::LoadError;
+use crate::subscription::retry::Backoff;
+
+/// What became of the command that was to go out next.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Accepted,
+    Refused(Rejection),
+    /// It could not be done, and trying again would not help.
+    Failed(String),
+}
+
+/// What an owner is told of what is on its way.
+#[derive(Debug)]
+pub(super) enum Told {
+    Answered(Answered),
+    Called(Called),
+}
+
+/// What came of a reactor's call for one key.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) id: String,
+    pub(super) result: Result<Vec<ReactorCommand>, Fault>,
+}
+
+/// The answer to one command of one process.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) answer: Answer,
+}
+
+/// What sends commands.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub(super) bus: CommandBus,
+    /// The name of the process, for interceptors.
+    pub(super) process: Arc<str>,
+    /// How many commands are on their way at once.
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) retry: RetryPolicy,
+    pub(super) stop: CancellationToken,
+    pub(super) answers: mpsc::UnboundedSender<Told>,
+}
+
+impl Sender {
+    /// Sends commands one after the other, until one is not accepted.
+    ///
+    /// Told to stop, it ends after the command that is on its way. Dropped, it leaves a command done or not done: sent again
+    /// under its key, it is done once.
+    pub(super) fn send(&self, id: &str, commands: Vec<Outgoing>) -> AbortOnDropHandle<()> {
+        let (sender, id) = (self.clone(), id.to_owned());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            for command in commands {
+                let Some(answer) = sender.answer(&command).await else { return };
+                let is_accepted = matches!(answer, Answer::Accepted);
+                let answered = Answered { id: id.clone(), key: command.key, answer };
+                if sender.answers.send(Told::Answered(answered)).is_err() || !is_accepted {
+                    return;
+                }
+            }
+        }))
+    }
+
+    /// Sends a command until it is answered; `None` if it is told to stop.
+    async fn answer(&self, command: &Outgoing) -> Option<Answer> {
+        let (mut backoff, mut failures) = (Backoff::new(), 0);
+        loop {
+            let turn = tokio::select! {
+                () = self.stop.cancelled() => return None,
+                turn = self.turns.acquire() => turn.ok()?,
+            };
+            let sent = self
+                .bus
+                .dispatch_json(command.name.clone(), command.content.clone())
+                .of_process(&self.process, &command.key, &command.metadata);
+            // A bus that panics is a handler that does.
+            let answered = AssertUnwindSafe(async { sent.await }).catch_unwind().await;
+            drop(turn);
+            let (reason, pause) = match answered {
+                Ok(Ok(_)) => {
+                    metrics::process_command(&self.process, &command.name, "done");
+                    return Some(Answer::Accepted);
+                }
+                Ok(Err(error)) => match Rejection::of(error) {
+                    Ok(why) => {
+                        let kind = why.kind().as_str();
+                        metrics::process_command(&self.process, &command.name, kind);
+                        return Some(Answer::Refused(why));
+                    }
+                    Err(error) if passes_by_itself(&error) => {
+                        (chain(&error), Some(backoff.next_pause()))
+                    }
+                    Err(error) if fails_again(&error) => (chain(&error), None),
+                    Err(error) => {
+                        failures += 1;
+                        (chain(&error), self.retry.pause_before(failures))
+                    }
+                },
+                Err(panic) => {
+                    failures += 1;
+                    let reason = format!("panicked: {}", message_of(&*panic));
+                    (reason, self.retry.pause_before(failures))
+                }
+            };
+            let Some(pause) = pause else {
+                metrics::process_command(&self.process, &command.name, "failed");
+                return Some(Answer::Failed(reason));
+            };
+            let (process, name) = (&*self.process, &*command.name);
+            tracing::warn!(process, command = name, reason, ?pause, "a command is sent again");
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Whether it is an outage, a conflict or an unknown outcome: the command is sent again for as long as that lasts.
+fn passes_by_itself(error: &DispatchError<DomainError>) -> bool {
+    match error {
+        DispatchError::Conflict(_) | DispatchError::UnknownOutcome { .. } => true,
+        DispatchError::Store(error) | DispatchError::Load(LoadError::Store(error)) => {
+            error.is_unavailable()
+        }
+        _ => false,
+    }
+}
+
+/// Whether sending it again gives the same.
+fn fails_again(error: &DispatchError<DomainError>) -> bool {
+    error.is_invalid() || matches!(error, DispatchError::Setup(_))
+}

@@ -1,0 +1,351 @@
+//! Tests of processes: what has happened, and what they send because of it.
+
+use std::error::Error;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use annals::process::{CommandEnum, Process, Rejection, RejectionKind, SentBy};
+use annals::registry::CommandRegistration;
+use annals::{DispatchError, StreamId, Timestamp, ToId};
+
+use crate::history::{History, IntoHistory, START};
+use crate::instances::{Instances, Sent};
+use crate::report;
+
+/// A process under test: its steps are run as the engine runs them, without an engine and without a store.
+///
+/// A `when…` has processes take something, and each `then_…` looks at what came of the last one. Several processes may be in
+/// play; [`of`](Self::of) looks at one. Commands count as accepted as soon as their process takes something else, or time
+/// passes, unless [`when_rejected`](Self::when_rejected) and the like name one of them. The clock stands at the last event.
+///
+/// Without being asked, each test checks that a step done again does the same, that the process reads back from its stream
+/// as it was, and that events delivered a second time change nothing.
+///
+/// ```
+/// # use annals::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # use annals::process::{CommandEnum, DeadlineMove, IntoCommands, NextStep, Process, ProcessManager, React, Refused, SentBy, SentCommand, Step, Steps};
+/// # use annals::projection::{Route, RowError, Source};
+/// # use annals::{EncodeError, Misfit, RecordedEvent, Subject};
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AggregateId)]
+/// # struct GuestId(String);
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct GuestInvited { email: String }
+/// # #[derive(Debug, Aggregate)]
+/// # #[aggregate(id = GuestId, events(GuestInvited))]
+/// # struct Guest;
+/// # #[handlers]
+/// # impl Guest {
+/// #     #[apply]
+/// #     fn invited(_: &GuestInvited) -> Self { Self }
+/// # }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// # struct SendReminder { #[command(id)] guest: GuestId }
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// # struct Invitation { reminded: bool }
+/// # #[derive(Debug, Clone)]
+/// # enum InvitationCommand { SendReminder(SendReminder) }
+/// # impl CommandEnum for InvitationCommand {
+/// #     const COMMANDS: &'static [SentCommand] = &[SentCommand::of::<SendReminder>()];
+/// #     fn sent(&self) -> &'static SentCommand { &Self::COMMANDS[0] }
+/// #     fn content(&self) -> Result<serde_json::Value, EncodeError> {
+/// #         let Self::SendReminder(command) = self;
+/// #         Ok(serde_json::to_value(command).expect("it is JSON"))
+/// #     }
+/// # }
+/// # impl SentBy<Invitation> for SendReminder {
+/// #     fn into_command(self) -> InvitationCommand { InvitationCommand::SendReminder(self) }
+/// # }
+/// # impl IntoCommands<Invitation> for SendReminder {
+/// #     fn extend_into(self, commands: &mut Vec<InvitationCommand>, _: &mut Vec<DeadlineMove>) {
+/// #         commands.push(self.into_command());
+/// #     }
+/// # }
+/// # impl Subject for Invitation { type Key = GuestId; }
+/// # impl ProcessManager for Invitation {
+/// #     type Id = GuestId;
+/// #     type Command = InvitationCommand;
+/// #     const NAME: &'static str = "invitation";
+/// # }
+/// # impl Process for Invitation {
+/// #     fn steps() -> Steps<Self> {
+/// #         Steps::new().on::<GuestInvited>().deadline("no_answer", Some(Duration::from_hours(24)), |state, cx| {
+/// #             let mut state: Self = state.ok_or(Misfit::Missing)?;
+/// #             state.reminded = true;
+/// #             Ok(Step::new(Some(state), SendReminder { guest: cx.id().clone() }))
+/// #         })
+/// #     }
+/// # }
+/// # impl React<GuestInvited> for Invitation {
+/// #     fn source() -> Source<Self> { Source::any() }
+/// #     fn route(_: &GuestInvited, recorded: &RecordedEvent) -> Result<Route<GuestId>, RowError> {
+/// #         Ok(Route::One(recorded.stream_id.as_str().trim_start_matches("guest-").into()))
+/// #     }
+/// #     fn step(state: Option<Self>, _: &GuestInvited, _: &EventContext<Self>) -> Result<Step<Self>, Misfit> {
+/// #         match state {
+/// #             None => Ok(Self { reminded: false }.into_step()),
+/// #             Some(_) => Err(Misfit::Exists),
+/// #         }
+/// #     }
+/// # }
+/// use std::time::Duration;
+///
+/// use annals_testing::{given_history, recorded};
+///
+/// given_history([recorded::<Guest>("ada", GuestInvited { email: "ada@example.org".into() })])
+///     .process::<Invitation>()
+///     .when_time_passes(Duration::from_hours(23))
+///     .then_no_commands()
+///     .when_time_passes(Duration::from_hours(1))
+///     .then_commands(SendReminder { guest: "ada".into() })
+///     .then_state(Invitation { reminded: true })
+///     .then_no_deadlines();
+/// ```
+pub struct ProcessTest<P: Process> {
+    history: History,
+    pub(crate) instances: Instances,
+    /// Whether a `when…` was there yet.
+    pub(crate) began: bool,
+    /// The process that expectations look at, if it is one.
+    pub(crate) of: Option<String>,
+    /// The processes that are parked, as the test expects.
+    pub(crate) parked: Vec<String>,
+    /// The instant up to which all is past.
+    passed: Timestamp,
+    types: PhantomData<fn() -> P>,
+}
+
+impl<P: Process> ProcessTest<P> {
+    #[track_caller]
+    pub(crate) fn new(history: History) -> Self {
+        let mut test = Self {
+            history,
+            instances: Instances::new::<P>(),
+            began: false,
+            of: None,
+            parked: Vec::new(),
+            passed: Timestamp::MIN,
+            types: PhantomData,
+        };
+        for event in test.history.events() {
+            let delivered = test.instances.deliver("given", event);
+            test.ensure(delivered);
+            test.ensure_going();
+        }
+        test
+    }
+
+    /// Has the next event happen, or several: one, an array or a `Vec`.
+    ///
+    /// # Panics
+    ///
+    /// If no step takes one of them, or what holds of every step does not.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when(mut self, events: impl IntoHistory) -> Self {
+        self.begin();
+        for mut event in events.into_history() {
+            if event.recorded_at == Timestamp::MIN {
+                event.recorded_at = self.now() + Duration::from_secs(1);
+            }
+            if event.recorded_at < self.passed {
+                self.fail(&format!(
+                    "an event recorded at {}, but it is {} already: {}",
+                    event.recorded_at,
+                    self.passed,
+                    report::recorded(&event)
+                ));
+            }
+            if !self.instances.process().takes(&event) {
+                self.fail(&self.not_taken(&report::recorded(&event)));
+            }
+            self.history.extend([event]);
+            if let Some(event) = self.history.events().last() {
+                let delivered = self.instances.deliver("when ", event);
+                self.ensure(delivered);
+            }
+        }
+        self.end()
+    }
+
+    /// Has a command refused by its aggregate, with the domain's error.
+    ///
+    /// It is a command of its process's last step: those before it count as accepted, those after it do not go out.
+    ///
+    /// # Panics
+    ///
+    /// If no such command is on its way.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when_rejected(
+        self,
+        command: impl SentBy<P>,
+        error: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        self.refuse(command, |_| Rejection::domain(error))
+    }
+
+    /// Has a command refused since its aggregate does not exist.
+    ///
+    /// # Panics
+    ///
+    /// As [`when_rejected`](Self::when_rejected).
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when_not_found(self, command: impl SentBy<P>) -> Self {
+        self.refuse(command, |sent| {
+            let why = target(sent).map_or_else(
+                || format!("the aggregate of command `{}` does not exist", sent.name),
+                |stream_id| DispatchError::<Rejection>::NotFound { stream_id }.to_string(),
+            );
+            Rejection::new(RejectionKind::NotFound, why)
+        })
+    }
+
+    /// Has a command refused since its aggregate exists already.
+    ///
+    /// # Panics
+    ///
+    /// As [`when_rejected`](Self::when_rejected).
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when_already_exists(self, command: impl SentBy<P>) -> Self {
+        self.refuse(command, |sent| {
+            let why = target(sent).map_or_else(
+                || format!("the aggregate of command `{}` exists already", sent.name),
+                |stream_id| DispatchError::<Rejection>::AlreadyExists { stream_id }.to_string(),
+            );
+            Rejection::new(RejectionKind::AlreadyExists, why)
+        })
+    }
+
+    /// Has a command refused by an interceptor.
+    ///
+    /// # Panics
+    ///
+    /// As [`when_rejected`](Self::when_rejected).
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when_refused(self, command: impl SentBy<P>, message: &str) -> Self {
+        self.refuse(command, |_| Rejection::new(RejectionKind::Refused, message))
+    }
+
+    /// Has time pass, and the deadlines fire that are due by then, in the order of their instants.
+    ///
+    /// # Panics
+    ///
+    /// If what holds of every step does not.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn when_time_passes(mut self, time: Duration) -> Self {
+        self.begin();
+        self.passed = self.now() + time;
+        self.instances.tell(format!("when   {time:?} pass, until {}", self.passed));
+        let passed = self.instances.pass_until(self.passed);
+        self.ensure(passed);
+        self.end()
+    }
+
+    /// Has what follows look at one process only, up to the next `when…`; a refusal is then of one of its commands.
+    ///
+    /// # Panics
+    ///
+    /// If the text is no id.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    #[track_caller]
+    pub fn of(mut self, id: &(impl ToId<P::Id> + ?Sized)) -> Self {
+        match id.to_id() {
+            Ok(id) => self.of = Some(id.to_string()),
+            Err(error) => panic!("of: {error}"),
+        }
+        self
+    }
+
+    #[track_caller]
+    fn refuse(mut self, command: impl SentBy<P>, why: impl FnOnce(&Sent) -> Rejection) -> Self {
+        let of = self.of.take();
+        self.begin();
+        let sent = self.sent(&command.into_command());
+        let refused = self.instances.refuse(of.as_deref(), &sent, &why(&sent));
+        self.ensure(refused);
+        self.end()
+    }
+
+    /// Begins a `when…`.
+    #[track_caller]
+    fn begin(&mut self) {
+        self.of = None;
+        self.ensure_going();
+        self.instances.begin();
+        self.began = true;
+    }
+
+    /// Ends a `when…`.
+    #[track_caller]
+    fn end(self) -> Self {
+        let delivered = self.instances.deliver_again(self.history.events());
+        self.ensure(delivered);
+        self
+    }
+
+    fn now(&self) -> Timestamp {
+        self.instances.now().max(START)
+    }
+
+    /// A command as it is compared.
+    #[track_caller]
+    pub(crate) fn sent(&self, command: &P::Command) -> Sent {
+        let name = command.name().to_owned();
+        match command.content() {
+            Ok(content) => Sent { name, content },
+            Err(error) => self.fail(&report::in_words(&error)),
+        }
+    }
+
+    fn not_taken(&self, event: &str) -> String {
+        let taken = self.instances.process().filter().event_types.unwrap_or_default();
+        format!(
+            "no `#[on]` of `{}` takes the event: {event}\n\nit takes {}",
+            P::NAME,
+            taken.join(", ")
+        )
+    }
+
+    /// Fails if a process is parked and the test does not expect it.
+    #[track_caller]
+    pub(crate) fn ensure_going(&self) {
+        for (id, known) in self.instances.known() {
+            if let Some(why) = &known.parked
+                && self.is_of(id)
+                && !self.parked.contains(id)
+            {
+                self.fail(&format!(
+                    "process `{id}` is parked: {why}\n\nexpect that by `.then_parked(…)`"
+                ));
+            }
+        }
+    }
+
+    /// Whether expectations look at a process.
+    pub(crate) fn is_of(&self, id: &str) -> bool {
+        self.of.as_deref().is_none_or(|of| of == id)
+    }
+
+    #[track_caller]
+    fn ensure(&self, done: Result<(), String>) {
+        if let Err(why) = done {
+            self.fail(&why);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn fail(&self, why: &str) -> ! {
+        panic!("{}\n\n{why}", report::story(self.instances.story()))
+    }
+}
+
+/// The stream of the aggregate that a command is for, if the program links its handler.
+fn target(sent: &Sent) -> Option<StreamId> {
+    let handler = CommandRegistration::all().find(|handler| handler.command == sent.name)?;
+    (handler.target)(&sent.content).ok()
+}
