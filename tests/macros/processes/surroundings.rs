@@ -110,7 +110,7 @@ fn items_in_functions_and_raw_identifiers() {
     }
 
     let begun = r#Match { r#type: 7 };
-    let recorded = recorded::<Agency>("1", Founded);
+    let recorded = recorded::<Agency>("1", AgencyFounded);
     let route = <r#impl as React<r#Match>>::route(&begun, &recorded);
     assert_eq!(route.unwrap(), Route::One(7));
     let cx = EventContext::new(7, recorded);
@@ -120,7 +120,7 @@ fn items_in_functions_and_raw_identifiers() {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-struct Founded;
+struct AgencyFounded;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct ToursSold {
@@ -135,13 +135,13 @@ struct ToursMoved {
 }
 
 #[derive(Aggregate)]
-#[aggregate(id = u64, events(Founded, ToursSold, ToursMoved))]
+#[aggregate(id = u64, events(AgencyFounded, ToursSold, ToursMoved))]
 struct Agency;
 
 #[handlers]
 impl Agency {
     #[apply]
-    fn founded(_: &Founded) -> Self {
+    fn founded(_: &AgencyFounded) -> Self {
         Self
     }
 
@@ -154,13 +154,13 @@ impl Agency {
 
 /// Lists one of them, too.
 #[derive(Aggregate)]
-#[aggregate(id = u64, events(Founded))]
+#[aggregate(id = u64, events(AgencyFounded))]
 struct Branch;
 
 #[handlers]
 impl Branch {
     #[apply]
-    fn founded(_: &Founded) -> Self {
+    fn founded(_: &AgencyFounded) -> Self {
         Self
     }
 }
@@ -222,7 +222,7 @@ macro_rules! process {
 
             /// Looks, and sends.
             #[on(from = Branch)]
-            fn founded(&self, _: &Founded, cx: &EventContext<Self>) -> Sent {
+            fn founded(&self, _: &AgencyFounded, cx: &EventContext<Self>) -> Sent {
                 match self {
                     Self::Sold { seats } if *seats > 50 => {
                         vec![BookBus(*cx.id()).into(), BookGuide(*cx.id()).into()]
@@ -296,8 +296,12 @@ fn an_event_goes_to_each_process_that_it_names() {
     assert_eq!(routed::<Tour>(&sold(&[4, 5, 4], 2)), ["4", "5"]);
     assert_eq!(routed::<Tour>(&moved(&[4, 5], 1)), ["4"]);
     assert_eq!(routed::<Tour>(&moved(&[], 1)), [""; 0]);
-    assert_eq!(routed::<Tour>(&recorded::<Branch>("4", Founded)), ["4"]);
-    assert_eq!(routed::<Tour>(&recorded::<Agency>("4", Founded)), [""; 0], "of another aggregate");
+    assert_eq!(routed::<Tour>(&recorded::<Branch>("4", AgencyFounded)), ["4"]);
+    assert_eq!(
+        routed::<Tour>(&recorded::<Agency>("4", AgencyFounded)),
+        [""; 0],
+        "of another aggregate"
+    );
 }
 
 #[test]
@@ -305,13 +309,13 @@ fn every_receiver_sends_in_every_way() {
     let mut run = Run::of::<Tour>("4").when(sold(&[4], 2)).when(sold(&[4], 50));
     assert_eq!(run.sent, [("BookBus".to_owned(), json!(4))]);
     assert_eq!(run.state(), Some(Tour::Sold { seats: 52 }));
-    let mut run = run.when(recorded::<Branch>("4", Founded));
+    let mut run = run.when(recorded::<Branch>("4", AgencyFounded));
     assert_eq!(run.names(), ["BookBus", "BookGuide"]);
     assert_eq!(run.state(), Some(Tour::Sold { seats: 52 }), "a look changes nothing");
 
     let bus = Rejection::domain(std::fmt::Error);
     let run = Run::of::<Tour>("4").when(sold(&[4], 60)).when_rejected(&bus);
-    let mut run = run.when(recorded::<Branch>("4", Founded));
+    let mut run = run.when(recorded::<Branch>("4", AgencyFounded));
     run.accept_one();
     let mut run = run.when_rejected(&Rejection::new(RejectionKind::Refused, "all ill"));
     assert_eq!(run.state(), Some(Tour::Over));
