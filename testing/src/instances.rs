@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, same_state};
 use crate::report;
 
 /// So many deadlines fire one after the other before they are taken to have no end.
-const ENDLESS: usize = 10_000;
+const ENDLESS: usize = 1_000;
 
 /// A command that was sent: its name, and what it says.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +129,8 @@ impl Instances {
         Ok(())
     }
 
-    /// Has a command refused that is on its way. Those before it count as accepted.
+    /// Has a command refused that is on its way: one of `of`, if several processes have sent it. Those before it count as
+    /// accepted.
     pub(crate) fn refuse(
         &mut self,
         of: Option<&str>,
@@ -138,15 +139,22 @@ impl Instances {
     ) -> Result<(), String> {
         let line = format!("when   refused {}: {why}", command.in_words());
         self.story.push(line);
-        let mut senders = self.known.iter().filter(|(id, known)| {
-            of.is_none_or(|of| of == **id) && known.outgoing().any(|sent| sent == *command)
-        });
-        let Some((id, _)) = senders.next() else { return Err(self.never_sent(of, command)) };
-        if let Some((other, _)) = senders.next() {
-            return Err(format!(
-                "processes `{id}` and `{other}` both sent the command: say which is meant by `.of(…)`"
-            ));
-        }
+        let sent = |known: &Known| known.outgoing().any(|sent| sent == *command);
+        let senders = self.known.iter().filter(|(_, known)| sent(known));
+        let senders: Vec<&String> = senders.map(|(id, _)| id).collect();
+        let id = match &*senders {
+            [] => return Err(self.never_sent(command)),
+            [id] => *id,
+            several => {
+                several.iter().find(|id| of.is_some_and(|of| of == **id)).ok_or_else(|| {
+                    let ids: Vec<_> = several.iter().map(|id| format!("`{id}`")).collect();
+                    let ids = ids.join(", ");
+                    format!(
+                        "several processes sent the command, {ids}: say which is meant by `.of(…)`"
+                    )
+                })?
+            }
+        };
         let id = id.clone();
         if let Some(known) = self.known.get_mut(&id) {
             while known.outgoing().next().is_some_and(|next| next != *command) {
@@ -179,6 +187,7 @@ impl Instances {
 
     /// Fires the deadlines that are due, in the order of their instants.
     fn fire(&mut self, is_due: impl Fn(Timestamp) -> bool) -> Result<(), String> {
+        let told = self.story.len();
         for _ in 0..ENDLESS {
             let going = self.known.iter().filter(|(_, known)| known.parked.is_none());
             let set = going.flat_map(|(id, known)| {
@@ -191,7 +200,10 @@ impl Instances {
             self.now = self.now.max(due);
             self.take(&id, Input::Deadline(&name))?;
         }
-        Err(format!("deadlines fire without an end: {ENDLESS} one after the other"))
+        // Of all that fired, the first few lines tell enough.
+        self.story.truncate(told + 3);
+        self.story.push("…".to_owned());
+        Err(format!("deadlines fire without an end: {ENDLESS} of them, one after the other"))
     }
 
     fn route(&self, event: &RecordedEvent) -> Result<Vec<String>, String> {
@@ -335,10 +347,10 @@ impl Instances {
         ))
     }
 
-    fn never_sent(&self, of: Option<&str>, command: &Sent) -> String {
+    fn never_sent(&self, command: &Sent) -> String {
         let mut text = String::new();
         let mut accepted = false;
-        for (id, known) in self.known.iter().filter(|(id, _)| of.is_none_or(|of| of == **id)) {
+        for (id, known) in &self.known {
             accepted |= known.sent.contains(command);
             for sent in known.outgoing() {
                 let _ = write!(text, "\n  `{id}`: {}", sent.in_words());

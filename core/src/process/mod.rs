@@ -25,6 +25,7 @@ pub use self::engine::{
 };
 pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};
+pub use self::record::{AskedCommand, StepRecord};
 pub use self::rejection::{Rejection, RejectionKind};
 pub use self::step::{Done, NextStep, Step};
 pub use self::steps::{DeadlineStep, EventStep, React, Refused, RefusedStep, Steps};

@@ -25,10 +25,10 @@ pub(super) struct Routes {
 /// Expands to one of, each with a source of its own:
 ///
 /// ```text
-/// (own::<Self, AccountOpened, _>().route)(recorded)
+/// (row_without_key::<Self, AccountOpened, _>().route)(recorded)
 /// Ok(route_by_field(Clone::clone(&event.owner)))
 /// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
-/// route_each(Self::CUSTOMER, Clone::clone(&event.customer))
+/// route_each::<Self, _>(&Self::CUSTOMER, Clone::clone(&event.customer))
 /// ```
 pub(super) fn source_and_route(
     scope: &Scope<'_>,
@@ -117,7 +117,8 @@ fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let value = value_of(field);
     let span = field.span();
     let annals = scope.annals.at(span);
-    quote_spanned!(span=> #annals::route_each(Self::#constant, #value))
+    let column = quote_spanned!(column.span()=> &Self::#constant);
+    quote_spanned!(span=> #annals::route_each::<Self, _>(#column, #value))
 }
 
 /// A copy of a field of the event.

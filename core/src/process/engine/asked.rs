@@ -18,6 +18,8 @@ pub(super) enum Asked {
     DropParked { id: String, answer: Answer<u64> },
     Skip { position: Position, answer: Answer<()> },
     Resume { answer: Answer<()> },
+    /// To look at the clock, which may have been set.
+    Look { answer: Answer<()> },
 }
 
 impl Asked {
@@ -27,7 +29,7 @@ impl Asked {
             Self::RetryParked { answer, .. } | Self::DropParked { answer, .. } => {
                 let _ = answer.send(Err(error()));
             }
-            Self::Skip { answer, .. } | Self::Resume { answer } => {
+            Self::Skip { answer, .. } | Self::Resume { answer } | Self::Look { answer } => {
                 let _ = answer.send(Err(error()));
             }
         }
@@ -67,6 +69,11 @@ impl Worker {
                 };
                 let _ = answer.send(told);
                 dropped.map(drop)
+            }
+            Asked::Look { answer } => {
+                self.show_owned(owned);
+                let _ = answer.send(Ok(()));
+                Ok(())
             }
             Asked::Skip { position, answer } => {
                 let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);

@@ -167,6 +167,8 @@ impl ProcessEngine {
     /// Waits until a process manager has done all that follows from the log up to a position.
     async fn settled(&self, worker: &Handle, head: Position) -> Result<(), ProcessError> {
         let process = worker.kind.name();
+        // Since it looked last, the clock may have been set. Who is not the owner has no deadlines to look for.
+        let _ = worker.ask(|answer| Asked::Look { answer }).await;
         let mut shown = worker.shown.clone();
         loop {
             let (settled, is_owner) = {
