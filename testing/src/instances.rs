@@ -168,15 +168,18 @@ impl Instances {
     pub(crate) fn deliver_again(&self, history: &[RecordedEvent]) -> Result<(), String> {
         for event in history.iter().filter(|event| self.process.takes(event)) {
             for id in self.route(event)? {
-                let Some(known) = self.known.get(&id).filter(|known| known.parked.is_none()) else {
+                let known = self.known.get(&id);
+                if known.is_some_and(|known| known.parked.is_some()) {
                     continue;
-                };
-                if !matches!(
-                    self.run(&known.instance, Input::Event(event), Uuid::nil()),
-                    Ok(Taken::Skipped)
-                ) {
+                }
+                let instance = known.map_or_else(
+                    || Instance::new(&*self.process, &id),
+                    |known| known.instance.clone(),
+                );
+                let taken = self.run(&instance, Input::Event(event), Uuid::nil());
+                if !matches!(taken, Ok(Taken::Skipped)) {
                     return Err(format!(
-                        "process `{id}` takes an event a second time: {}",
+                        "process `{id}` takes an event that is delivered a second time: {}",
                         report::recorded(event)
                     ));
                 }
@@ -206,11 +209,22 @@ impl Instances {
         Err(format!("deadlines fire without an end: {ENDLESS} of them, one after the other"))
     }
 
+    /// To which processes an event goes: the same ones each time.
     fn route(&self, event: &RecordedEvent) -> Result<Vec<String>, String> {
-        self.process.route(event, &PlainJson).map_err(|fault| {
+        let route = || {
+            self.process.route(event, &PlainJson).map_err(|fault| {
+                let event = report::recorded(event);
+                format!("the event goes to no process: {}\n\n  {event}", report::in_words(&fault))
+            })
+        };
+        let (ids, again) = (route()?, route()?);
+        if ids != again {
             let event = report::recorded(event);
-            format!("the event goes to no process: {}\n\n  {event}", report::in_words(&fault))
-        })
+            return Err(format!(
+                "the event goes to {ids:?}, and asked again, to {again:?}: a key depends on what is not in its event\n\n  {event}"
+            ));
+        }
+        Ok(ids)
     }
 
     /// Has one process take something, and checks what holds of every step.

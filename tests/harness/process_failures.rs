@@ -6,7 +6,7 @@ use annals_testing::{given_history, recorded, recorded_at};
 
 use crate::failure::failure_of;
 use crate::fulfilment::Fulfilment;
-use crate::probe::{Act, Ping, Poked, Poker, Probe};
+use crate::probe::{Act, Ping, Poked, Poker, Probe, WHERE};
 use crate::processes::{at, confirmed, confirmed_of, declined, ping, poked, reserve, reserved};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -301,6 +301,31 @@ fn a_step_that_depends_on_a_static_in_what_is_given() {
       "probe": "a"
     }
 "#,
+    );
+}
+
+#[test]
+fn a_key_that_depends_on_a_static() {
+    check_why(
+        || {
+            let _ = probe().when(poked("!", Act::Begin));
+        },
+        r#"the event goes to ["0"], and asked again, to ["1"]: a key depends on what is not in its event
+
+  poker-all: Poked {"probes":["!"],"act":"Begin"}"#,
+    );
+}
+
+#[test]
+fn an_event_that_is_taken_a_second_time() {
+    check_why(
+        || {
+            WHERE.set("a");
+            let test = given_history([poked("?", Act::Begin)]).process::<Probe>();
+            WHERE.set("b");
+            let _ = test.when_time_passes(MINUTE);
+        },
+        r#"process `b` takes an event that is delivered a second time: poker-all: Poked {"probes":["?"],"act":"Begin"}"#,
     );
 }
 
