@@ -10,6 +10,7 @@
     clippy::pedantic
 )]
 
+pub mod bookings;
 pub mod orders;
 
 use annals::prelude::*;
