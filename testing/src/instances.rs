@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use annals::process::{AnyProcess, Fault, Instance, Process, Rejection, StepMade, Taken, process};
 use annals::{PlainJson, RecordedEvent, StreamHead, Timestamp};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::known::{Known, Sent};
@@ -179,11 +178,10 @@ impl Instances {
             let set = going.flat_map(|(id, known)| {
                 known.instance.deadlines().iter().map(move |(name, due)| (*due, id, name))
             });
-            let Some((due, id, name)) = set.filter(|(due, ..)| is_due(*due)).min() else {
+            let Some((_, id, name)) = set.filter(|(due, ..)| is_due(*due)).min() else {
                 return Ok(());
             };
             let (id, name) = (id.clone(), name.clone());
-            self.now = self.now.max(due);
             self.take(&id, Input::Deadline(&name))?;
         }
         // Of all that fired, the first few lines tell enough.
@@ -354,7 +352,7 @@ impl Instances {
             }
         }
         let what = if accepted {
-            "counts as accepted: its process has taken something since"
+            "counts as accepted: its process has taken something since, or time has passed"
         } else {
             "was never sent"
         };
