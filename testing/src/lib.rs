@@ -4,12 +4,14 @@
 //! event, and the state where it has snapshots, survives being written and read, and that the state after each command
 //! equals a fresh fold of its stored events.
 
+mod causes;
 mod checks;
 mod commands;
 pub mod conformance;
 mod given;
 mod history;
 mod instances;
+mod known;
 mod outcome;
 mod process_test;
 mod process_then;
@@ -21,6 +23,8 @@ mod runtime;
 mod scenario;
 pub mod schema;
 mod stored;
+mod tracked;
+mod tree;
 mod when;
 
 pub use crate::commands::{AnyCommand, IntoCommands};
@@ -33,4 +37,8 @@ pub use crate::project::ProjectionTest;
 pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};
 pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
+pub use crate::tracked::{Tracked, tracked};
+pub use crate::tree::{
+    TrackedCommand, TrackedDeadline, TrackedEvent, TrackedOutcome, TrackedStep, Tree,
+};
 pub use crate::when::When;

@@ -154,7 +154,7 @@ impl CommandBus {
     }
 
     /// The store of its events.
-    pub(crate) fn events(&self) -> Arc<dyn EventStore> {
+    pub fn events(&self) -> Arc<dyn EventStore> {
         self.inner.stores.events.clone()
     }
 

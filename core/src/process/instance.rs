@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::AnyProcess;
 use super::manager::{Input, Stepped};
 pub use super::record::Cause;
-use super::record::{Asked, Record, STEP, STEP_VERSION, category_of};
+use super::record::{AskedCommand, STEP, STEP_VERSION, StepRecord, category_of};
 use super::rejection::Rejection;
 use crate::codec::{DecodeError, Payload, PayloadCodec, PayloadOf};
 use crate::metadata::Metadata;
@@ -164,18 +164,7 @@ impl Instance {
         codec: &dyn PayloadCodec,
         unanswered: impl Fn(&str) -> bool,
     ) -> Result<Self, DecodeError> {
-        if step.event_type != STEP || step.schema_version > STEP_VERSION {
-            let reason = format!(
-                "version {} of `{}` is no step of a process that this program knows",
-                step.schema_version, step.event_type
-            );
-            return Err(DecodeError::new(STEP, reason));
-        }
-        let of = PayloadOf::Event { stream: step.stream_id.as_str(), event_type: STEP };
-        let json =
-            codec.open(of, &step.data).map_err(|error| DecodeError::content(STEP, &error))?;
-        let record: Record =
-            serde_json::from_str(&json).map_err(|error| DecodeError::content(STEP, &error))?;
+        let record = StepRecord::read(step, codec)?;
         let mut instance = Self {
             stream_version: step.stream_version,
             incarnation: record.incarnation,
@@ -193,7 +182,7 @@ impl Instance {
             .commands
             .into_iter()
             .filter(|asked| unanswered(&asked.key))
-            .map(|Asked { key, name, content }| Outgoing {
+            .map(|AskedCommand { key, name, content }| Outgoing {
                 key,
                 name,
                 content,
@@ -441,7 +430,8 @@ impl Instance {
         let append = self.append(cause, at, step_id, codec)?;
         let outgoing = self.outgoing.iter().map(|command| self.sealed(command, codec));
         let outgoing = outgoing.collect::<Result<Vec<_>, _>>()?;
-        let is_done = self.ends && self.outgoing.is_empty();
+        let lived = begins || before.state.is_some();
+        let is_done = lived && self.ends && self.outgoing.is_empty();
         self.settle();
         let deadlines = self.changes_since(before);
         let made = StepMade { append, outgoing, answered, deadlines, begins, is_done, after: self };
@@ -455,12 +445,12 @@ impl Instance {
         step_id: Uuid,
         codec: &dyn PayloadCodec,
     ) -> Result<Append, Fault> {
-        let asked = self.outgoing.iter().map(|outgoing| Asked {
+        let asked = self.outgoing.iter().map(|outgoing| AskedCommand {
             key: outgoing.key.clone(),
             name: outgoing.name.clone(),
             content: outgoing.content.clone(),
         });
-        let record = Record {
+        let record = StepRecord {
             cause,
             at,
             incarnation: self.incarnation,

@@ -128,6 +128,6 @@ fn value_of(field: &Member) -> TokenStream {
     quote_spanned!(span=> ::core::clone::Clone::clone(&#event.#field))
 }
 
-fn first_span(tokens: &impl ToTokens) -> Span {
+pub(super) fn first_span(tokens: &impl ToTokens) -> Span {
     tokens.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
