@@ -137,6 +137,8 @@ async fn a_parked_event_that_goes_elsewhere_now_is_not_given_up(store: impl Stor
     pass::<first::Routed>(&engine, &last).await;
     engine.shutdown().await.expect("nothing went wrong");
     let engine = start::<second::Routed>(&store).await;
+    let last = record(&bus, "b", priced(1)).await;
+    pass::<second::Routed>(&engine, &last).await;
     assert_eq!(engine.retry_parked::<second::Routed>("Ada").await.expect("it is the owner"), 1);
     let parked = engine.parked::<second::Routed>().await.expect("the store is there");
     assert_eq!((parked.len(), &*parked[0].key), (1, "Ada"));
@@ -187,12 +189,7 @@ async fn what_waits_for_another_row_waits_though_the_table_refuses_the_rest(stor
     let waits = |key: &str, receipt: &Receipt| (key.to_owned(), receipt.position);
     let mut found = parked::<Coded>(&engine).await;
     found.sort_unstable();
-    let expected = [
-        waits("a", &failed),
-        waits("a", &both),
-        waits("b", &both),
-        waits("c", &both),
-    ];
+    let expected = [waits("a", &failed), waits("a", &both), waits("b", &both), waits("c", &both)];
     assert_eq!(found, expected);
 }
 
@@ -243,8 +240,11 @@ async fn a_retry_writes_its_row_and_no_other(store: impl Store) {
     // What the table takes is written, though it refuses other rows of the same event.
     let at = refused.position;
     assert_eq!(parked::<Coded>(&engine).await, [("b".to_owned(), at), ("c".to_owned(), at)]);
+    for event in engine.parked::<Coded>().await.expect("the store is there") {
+        assert!(event.error.ends_with("in the unique column `code`"), "{event:?}");
+    }
     let last = record(&bus, "i", tagged(&["z"], 8)).await;
-    engine.wait_for::<Coded>(&last, PATIENCE).await.expect("it comes there");
+    engine.wait_for::<Coded>(&last, PATIENCE).await.expect("its own row does not wait");
     assert_eq!(engine.retry_parked::<Coded>("c").await.expect("it is the owner"), 0);
     assert_eq!(parked::<Coded>(&engine).await, [("b".to_owned(), at)]);
     let rows = engine.read_models().query::<Coded>().fetch().await.expect("rows are read");
@@ -253,6 +253,8 @@ async fn a_retry_writes_its_row_and_no_other(store: impl Store) {
     // It is done once and for all, and the other one still waits, after a restart, too.
     engine.shutdown().await.expect("nothing went wrong");
     let engine = start::<Coded>(&store).await;
+    let last = record(&bus, "j", listed("d", 9)).await;
+    pass::<Coded>(&engine, &last).await;
     assert_eq!(engine.retry_parked::<Coded>("c").await.expect("it is the owner"), 0);
     assert_eq!(engine.retry_parked::<Coded>("b").await.expect("it is the owner"), 1);
     let row = engine.read_models().get::<Coded>("c").await.expect("the row is read");
@@ -280,6 +282,7 @@ pub struct Measure {
     pub rates: Vec<f64>,
     #[read_model(json)]
     pub loud: Loud,
+    #[read_model(index)]
     pub amount: u64,
 }
 
@@ -318,6 +321,9 @@ async fn what_does_not_read_back_is_parked_in_any_batch(store: impl Store) {
     for (number, part) in [(0, "f64"), (2, "18446744073709551615"), (4, "panicked: too loud")] {
         assert!(errors[number].error.contains(part), "{part}: {errors:?}");
     }
+    let asked = engine.read_models().query::<Measure>().filter(Measure::AMOUNT.eq(u64::MAX));
+    let refused = asked.fetch().await.expect_err("no column holds it").to_string();
+    assert!(refused.contains("column `amount`"), "{refused}");
     let row = engine.read_models().get::<Measure>("d").await.expect("the row is read");
     assert_eq!(row.map(|row| row.loud), Some(Loud(5)));
     engine.rebuild::<Measure>().await.expect("it is done");
