@@ -12,4 +12,5 @@ mod properties;
 mod queries;
 mod rebuild;
 mod refusals;
+mod releases;
 mod stores;

@@ -50,6 +50,8 @@ pub(super) struct Owned {
     pub(super) kept_at: Instant,
     pub(super) measured_at: Option<Instant>,
     pub(super) is_at_end: bool,
+    /// When the store is told that the log's end was reached; `None` once it knows.
+    pub(super) tells_end_at: Option<Instant>,
     pub(super) parked: Vec<ParkedEvent>,
     pub(super) waiting: HashSet<String>,
     pub(super) size: Size,
@@ -275,6 +277,7 @@ impl Worker {
             kept_at: Instant::now(),
             measured_at: None,
             is_at_end: false,
+            tells_end_at: Some(Instant::now()),
             waiting: waiting(&parked),
             parked,
             size: Size::new(most),
@@ -325,6 +328,9 @@ impl Worker {
             }
             if let Err(error) = self.measure(owned).await {
                 return error.into();
+            }
+            if owned.is_at_end {
+                self.tell_end(owned).await;
             }
             let has_more = !is_paused && !owned.is_at_end;
             let ask = if has_more {
