@@ -33,7 +33,7 @@ pub use self::routes::{
 };
 pub use self::rows::{
     AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
-    covers_all,
+    covers_all, is_of,
 };
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
