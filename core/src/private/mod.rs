@@ -5,6 +5,7 @@ mod marks;
 mod message;
 mod optional;
 mod processes;
+mod reactors;
 mod rows;
 
 pub use inventory;
@@ -20,6 +21,10 @@ pub use self::processes::{
     AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
     RejectedReason, Shown, ShownAll, ShownName, StateData, SteeredBy, UpsertedProcess, own_process,
     own_process_from, route_by_id,
+};
+pub use self::reactors::{
+    IntoTexts, KeyText, OneText, ReactorContext, SeveralTexts, keyed, route_by_stream,
+    route_by_texts, text_of_key,
 };
 pub use self::rows::{
     AnyAnswer, AnyKey, ColumnOf, CoveredBy, Covers, FollowedBy, JsonColumn, KeyOfRow, ListedBy,
