@@ -63,12 +63,10 @@ impl Worker {
                 let _ = answer.send(Ok(count));
                 Ok(())
             }
-            // What is on its way is answered first. And a reactor keeps no steps: what is dropped above the checkpoint would be
-            // read again after a crash.
+            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
             Asked::DropParked { id, answer }
-                if owned.busy.contains_key(&id)
-                    || (matches!(self.kind, Kind::Reactor(_))
-                        && owned.checkpoint() < owned.last_parked(&id)) =>
+                if matches!(self.kind, Kind::Reactor(_))
+                    && owned.checkpoint() < owned.last_parked(&id) =>
             {
                 owned.later.push(Asked::DropParked { id, answer });
                 Ok(())
