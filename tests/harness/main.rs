@@ -9,6 +9,8 @@ mod checks;
 mod failure;
 mod given;
 mod orders;
+mod reactor_failures;
+mod reactors;
 mod sequences;
 mod stored;
 mod then;

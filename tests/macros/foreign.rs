@@ -1,13 +1,14 @@
 //! An aggregate whose id, events and commands are all types of another crate, listed by path and under another name.
 
 use annals::prelude::*;
-use annals_testing::{given, given_nothing};
+use annals_testing::{given, given_nothing, recorded};
 use annals_tests_foreign as parcels;
 use annals_tests_foreign::{
     DeliverParcel, ParcelDelivered, ParcelSent, ParcelWeighed, SendParcel, WeighParcel, Weighed,
 };
 
 use crate::fold::fold;
+use crate::reactors::{react, routed};
 
 #[derive(Debug, PartialEq, Aggregate)]
 #[aggregate(
@@ -41,6 +42,26 @@ impl Parcel {
     fn delivered(self, _: &ParcelDelivered) -> Self {
         Self::Delivered
     }
+}
+
+struct Post;
+
+#[reactor(name = "foreign_post")]
+impl Post {
+    #[on(key = to)]
+    async fn sent(_: &parcels::ParcelSent, cx: &EventContext<Self>) -> parcels::DeliverParcel {
+        DeliverParcel { parcel: cx.stream_id().id().into() }
+    }
+}
+
+#[test]
+fn reactors_of_another_crate_and_of_its_types() {
+    let weighed = || recorded::<Weighed>("p-1", ParcelWeighed { grams: 20.0 });
+    assert_eq!(react::<parcels::Scales>(30, &weighed()).unwrap().len(), 0);
+    assert_eq!(react::<parcels::Scales>(10, &weighed()).unwrap().len(), 1);
+    let sent = recorded::<Parcel>("p-1", ParcelSent { to: "Delft".into() });
+    assert_eq!(routed::<Post>((), &sent), ["Delft"]);
+    assert_eq!(react::<Post>((), &sent).unwrap().len(), 1);
 }
 
 #[test]
