@@ -123,7 +123,8 @@ impl History {
     ///
     /// # Panics
     ///
-    /// If a step of it cannot be done, or does not do the same again.
+    /// If a step of it does not do the same again.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
     #[track_caller]
     pub fn process<P: Process>(self) -> ProcessTest<P> {
         ProcessTest::new(self)

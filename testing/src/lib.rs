@@ -5,12 +5,14 @@
 //! equals a fresh fold of its stored events.
 
 mod calls;
+mod causes;
 mod checks;
 mod commands;
 pub mod conformance;
 mod given;
 mod history;
 mod instances;
+mod known;
 mod outcome;
 mod process_test;
 mod process_then;
@@ -23,6 +25,8 @@ mod runtime;
 mod scenario;
 pub mod schema;
 mod stored;
+mod tracked;
+mod tree;
 mod when;
 
 pub use crate::calls::Calls;
@@ -37,4 +41,8 @@ pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};
 pub use crate::reactor_test::ReactorTest;
 pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
+pub use crate::tracked::{Tracked, tracked};
+pub use crate::tree::{
+    TrackedCommand, TrackedDeadline, TrackedEvent, TrackedOutcome, TrackedStep, Tree,
+};
 pub use crate::when::When;

@@ -3,8 +3,9 @@
 pub use chronicle as framework;
 
 use chronicle::{
-    Aggregate, AggregateId, ColumnType, Command, Context, Event, EventContext, Query, ReadModel,
-    handlers, projection, query_handler, reactor,
+    Aggregate, AggregateId, ColumnType, Command, Context, Done, Event, EventContext,
+    ProcessManager, Query, ReadModel, Rejection, handlers, process, projection, query_handler,
+    reactor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -179,6 +180,43 @@ impl Watchman {
     }
 }
 
+/// What puts lamps out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+#[process_manager(crate = crate::framework, name = "night", id = LampId, sends(PutOutLamp))]
+pub struct Night {
+    /// How many lumens it tolerates.
+    pub lumens: u16,
+}
+
+#[process(crate = ::chronicle)]
+impl Night {
+    /// Puts out what is too bright.
+    #[chronicle::on]
+    pub fn lit(event: &Lit, cx: &EventContext<Self>) -> (Self, Option<PutOutLamp>) {
+        let too_bright = event.lumens > 100;
+        let put_out = too_bright.then(|| PutOutLamp { lamp: cx.id().clone() });
+        (Self { lumens: 100 }, put_out)
+    }
+
+    /// Ends with the lamp.
+    #[on(key = |_event| None)]
+    pub fn out(self, _: &PutOut) -> Done<()> {
+        Done(())
+    }
+
+    /// Tolerates it.
+    #[chronicle::rejected]
+    pub fn not_out(&mut self, _: &PutOutLamp, _: &Rejection) {
+        self.lumens = u16::MAX;
+    }
+
+    /// Ends at dawn.
+    #[chronicle::deadline(name = "dawn", after = std::time::Duration::from_secs(8))]
+    pub fn dawn(self) -> Done<NightCommand> {
+        Done(PutOutLamp { lamp: 1.into() }.into())
+    }
+}
+
 /// Ask for all lamps that burn.
 #[derive(Debug, Serialize, Deserialize, Query)]
 #[query(result = Vec<BurningLamp>, crate = ::chronicle)]
@@ -246,6 +284,15 @@ mod tests {
         let [light] = watchman.call("all", &put_out, &PlainJson).await?.try_into().unwrap();
         assert_eq!(light.content, serde_json::json!({ "lamp": 7, "lumens": 400 }));
         Ok(())
+    }
+
+    #[test]
+    fn a_process_has_its_steps() {
+        let steps = format!("{:?}", <super::Night as chronicle::process::Process>::steps());
+        let expected =
+            r#"Steps { events: ["Lit", "PutOut"], refused: ["PutOutLamp"], deadlines: ["dawn"] }"#;
+        assert_eq!(steps, expected);
+        assert_eq!(super::Night::DAWN.as_str(), "dawn");
     }
 
     #[test]

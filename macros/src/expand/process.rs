@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Ident, Type, Visibility};
 
 use crate::expand::method::{Arms, Scope};
-use crate::expand::routing::{Keys, Routes, source_and_route};
+use crate::expand::routing::{Keys, Routes, first_span, source_and_route};
 use crate::expand::{impl_at, registration, respanned, token_of};
 use crate::model::Process;
 use crate::model::method::{Mark, Method, Receiver};
@@ -110,10 +110,19 @@ fn definition(scope: &Scope<'_>) -> TokenStream {
 fn deadline(scope: &Scope<'_>, method: &Method) -> Option<TokenStream> {
     let name = method.deadline.name.as_ref()?;
     let site = Span::mixed_site();
-    let after = match &method.deadline.after {
-        Some(after) => quote!(::core::option::Option::Some(#after)),
-        None => quote!(::core::option::Option::None),
-    };
+    let after = method.deadline.after.as_ref().map_or_else(
+        || quote!(::core::option::Option::None),
+        |after| {
+            // What is no duration is reported there, and nowhere else.
+            let span = first_span(after);
+            let time = quote_spanned!(site.located_at(span)=> time);
+            let ty = quote_spanned!(span=> ::core::time::Duration);
+            quote!({
+                let #time: #ty = #after;
+                ::core::option::Option::Some(#time)
+            })
+        },
+    );
     let step = step(scope, method, &[]);
     Some(quote_spanned! {site=>
         steps = steps.deadline(#name, #after, |state, cx| { #step });

@@ -33,10 +33,10 @@ pub(super) struct Routes {
 /// Expands to one of, each with a source of its own:
 ///
 /// ```text
-/// (own::<Self, AccountOpened, _>().route)(recorded)
+/// (row_without_key::<Self, AccountOpened, _>().route)(recorded)
 /// Ok(route_by_field(Clone::clone(&event.owner)))
 /// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
-/// route_each(Self::CUSTOMER, Clone::clone(&event.customer))
+/// route_each::<Self, _>(&Self::CUSTOMER, Clone::clone(&event.customer))
 /// ```
 ///
 /// where the keys are texts, to one of:
@@ -163,7 +163,8 @@ fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let value = value_of(field);
     let span = field.span();
     let annals = scope.annals.at(span);
-    quote_spanned!(span=> #annals::route_each(Self::#constant, #value))
+    let column = quote_spanned!(column.span()=> &Self::#constant);
+    quote_spanned!(span=> #annals::route_each::<Self, _>(#column, #value))
 }
 
 /// A copy of a field of the event.
@@ -173,6 +174,6 @@ fn value_of(field: &Member) -> TokenStream {
     quote_spanned!(span=> ::core::clone::Clone::clone(&#event.#field))
 }
 
-fn first_span(tokens: &impl ToTokens) -> Span {
+pub(super) fn first_span(tokens: &impl ToTokens) -> Span {
     tokens.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
