@@ -16,6 +16,7 @@ mod made_samples;
 mod opaque;
 mod program;
 mod projections;
+mod reactors;
 mod readers;
 mod versions;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::file::SchemaFile;
 use super::finding::Finding;
 use super::program::Schema;
-use super::{aggregates, commands, events, names, projections};
+use super::{aggregates, commands, events, names, projections, reactors};
 
 /// What a program has to say to its schema file.
 ///
@@ -96,6 +96,7 @@ impl Schema {
         aggregates::compare(self, &program, file, &mut comparison);
         commands::compare(self, &program, file, &mut comparison);
         projections::compare(&program, file, &mut comparison);
+        reactors::compare(&program, file, &mut comparison);
         comparison
     }
 }

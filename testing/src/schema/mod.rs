@@ -36,6 +36,7 @@ mod opaque;
 mod program;
 mod projections;
 mod proof;
+mod reactors;
 mod readers;
 mod reading;
 mod sample;

@@ -25,6 +25,11 @@ pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
         .iter()
         .map(|command| (command.command, Bearer::new(command.type_name, command.type_id)));
     clashes("the name of command", "command(name", commands, comparison);
+    let reactors = schema
+        .reactors
+        .iter()
+        .map(|reactor| (reactor.name, Bearer::new(reactor.type_name, reactor.type_id)));
+    clashes("the name of reactor", "reactor(name", reactors, comparison);
 }
 
 /// A type that a name stands for.

@@ -3,9 +3,9 @@
 use annals::event::EventName;
 use annals::registry::{
     AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
-    QueryRegistration,
+    QueryRegistration, ReactorRegistration,
 };
-use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection};
+use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection, Reactor};
 
 use super::file::{KeptAggregate, KeptEvent, KeptProjection, KeptShape, KeptSnapshot, SchemaFile};
 
@@ -20,6 +20,7 @@ pub struct Schema {
     pub(super) commands: Vec<CommandRegistration>,
     pub(super) projections: Vec<ProjectionRegistration>,
     pub(super) queries: Vec<QueryRegistration>,
+    pub(super) reactors: Vec<ReactorRegistration>,
 }
 
 impl Schema {
@@ -36,11 +37,13 @@ impl Schema {
             commands: CommandRegistration::all().copied().collect(),
             projections: ProjectionRegistration::all().copied().collect(),
             queries: QueryRegistration::all().copied().collect(),
+            reactors: ReactorRegistration::all().copied().collect(),
         };
         // Linking decides the order of registrations; a message should not depend on it.
         schema.events.sort_by_key(|event| (event.event.type_name)());
         schema.aggregates.sort_by_key(|aggregate| (aggregate.type_name)());
         schema.commands.sort_by_key(|command| (command.type_name)());
+        schema.reactors.sort_by_key(|reactor| (reactor.type_name)());
         schema
     }
 
@@ -76,6 +79,13 @@ impl Schema {
     #[must_use]
     pub fn with_query<Q: HandledQuery>(mut self) -> Self {
         self.queries.push(QueryRegistration::of::<Q>());
+        self
+    }
+
+    /// Takes a reactor.
+    #[must_use]
+    pub fn with_reactor<R: Reactor>(mut self) -> Self {
+        self.reactors.push(ReactorRegistration::of::<R>());
         self
     }
 
@@ -116,6 +126,7 @@ impl Schema {
             file.projections.insert(projection.name.to_owned(), KeptProjection { table, version });
         }
         file.queries = self.queries.iter().map(|query| query.query.to_owned()).collect();
+        file.reactors = self.reactors.iter().map(|reactor| reactor.name.to_owned()).collect();
         file
     }
 
