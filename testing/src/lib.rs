@@ -11,6 +11,7 @@ pub mod conformance;
 mod given;
 mod history;
 mod instances;
+mod known;
 mod outcome;
 mod process_test;
 mod process_then;

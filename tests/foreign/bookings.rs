@@ -13,6 +13,7 @@ pub struct TableId(String);
 
 /// A guest asks for a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "GuideTableAsked")]
 pub struct TableAsked {
     /// The table.
     pub table: TableId,
@@ -22,10 +23,12 @@ pub struct TableAsked {
 
 /// The guest comes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "GuideBookingConfirmed")]
 pub struct BookingConfirmed;
 
 /// The guest has to go elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "GuideGuestTurnedAway")]
 pub struct GuestTurnedAway {
     /// Why.
     pub reason: String,
@@ -33,6 +36,7 @@ pub struct GuestTurnedAway {
 
 /// Asks for a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Command)]
+#[command(name = "GuideAskForTable")]
 pub struct AskForTable {
     /// The booking.
     #[command(id)]
@@ -43,6 +47,7 @@ pub struct AskForTable {
 
 /// Has the guest go elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Command)]
+#[command(name = "GuideTurnAway")]
 pub struct TurnAway {
     /// The booking.
     #[command(id)]
@@ -53,7 +58,7 @@ pub struct TurnAway {
 
 /// A booking.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(id = BookingId, events(TableAsked, BookingConfirmed, GuestTurnedAway))]
+#[aggregate(id = BookingId, category = "guide_booking", events(TableAsked, BookingConfirmed, GuestTurnedAway))]
 pub struct Booking;
 
 #[handlers]
@@ -82,6 +87,7 @@ impl Booking {
 
 /// The table is kept for a booking.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "GuideTableReserved")]
 pub struct TableReserved {
     /// The booking.
     pub booking: BookingId,
@@ -89,10 +95,12 @@ pub struct TableReserved {
 
 /// The table is free again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "GuideTableFreed")]
 pub struct TableFreed;
 
 /// Keeps a table for a booking.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Command)]
+#[command(name = "GuideReserveTable")]
 pub struct ReserveTable {
     /// The table.
     #[command(id)]
@@ -103,6 +111,7 @@ pub struct ReserveTable {
 
 /// Gives a table to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Command)]
+#[command(name = "GuideFreeTable")]
 pub struct FreeTable {
     /// The table.
     #[command(id)]
@@ -123,7 +132,7 @@ impl std::error::Error for Taken {}
 
 /// A table: for whom it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(id = TableId, events(TableReserved, TableFreed))]
+#[aggregate(id = TableId, category = "guide_table", events(TableReserved, TableFreed))]
 pub struct HouseTable {
     guest: Option<BookingId>,
 }

@@ -430,7 +430,8 @@ impl Instance {
         let append = self.append(cause, at, step_id, codec)?;
         let outgoing = self.outgoing.iter().map(|command| self.sealed(command, codec));
         let outgoing = outgoing.collect::<Result<Vec<_>, _>>()?;
-        let is_done = self.ends && self.outgoing.is_empty();
+        let lived = begins || before.state.is_some();
+        let is_done = lived && self.ends && self.outgoing.is_empty();
         self.settle();
         let deadlines = self.changes_since(before);
         let made = StepMade { append, outgoing, answered, deadlines, begins, is_done, after: self };

@@ -30,8 +30,12 @@ impl Worker {
         let mut ids = owned.ready.take(STEPS);
         // A process takes one thing at a time.
         ids.retain(|id| !owned.busy.contains_key(id) && plan.iter().all(|done| done.id != *id));
-        let due = self.due(owned, &ids);
-        self.load_all(owned, ids.iter().chain(due.iter().map(|(id, _)| id))).await?;
+        let due = self.due(owned, |id| {
+            ids.iter().any(|other| other == id) || plan.iter().any(|done| done.id == id)
+        });
+        self.load_all(owned, &ids, &due).await?;
+        // What could not be read waits now: the checkpoint moves past that only with this.
+        plan.append(&mut owned.decided);
         for id in &ids {
             if owned.parked.contains_key(id) {
                 plan.extend(self.of_parked(owned, id).await?);
@@ -58,7 +62,7 @@ impl Worker {
     }
 
     /// The deadlines that are to fire now: the process is free, and has taken all that was recorded before.
-    fn due(&self, owned: &Owned, taken: &[String]) -> Vec<(String, Deadline)> {
+    fn due(&self, owned: &Owned, is_taken: impl Fn(&str) -> bool) -> Vec<(String, Deadline)> {
         let mut found: Vec<(String, Deadline)> = Vec::new();
         for (deadline, ceiling) in owned.deadlines.due() {
             let id = deadline.process.id();
@@ -67,7 +71,7 @@ impl Worker {
                 && owned.inbox.next(id).is_none_or(|event| event.position > ceiling);
             let is_free = !owned.busy.contains_key(id)
                 && !owned.parked.contains_key(id)
-                && !taken.iter().any(|other| other == id)
+                && !is_taken(id)
                 && !found.iter().any(|(other, _)| other == id);
             if is_read && has_taken && is_free && found.len() < STEPS {
                 found.push((id.to_owned(), deadline.clone()));
@@ -80,13 +84,14 @@ impl Worker {
     async fn load_all(
         &self,
         owned: &mut Owned,
-        ids: impl Iterator<Item = &String>,
+        ids: &[String],
+        due: &[(String, Deadline)],
     ) -> Result<(), Ended> {
         let mut missing = Vec::new();
         if matches!(self.kind, Kind::Reactor(_)) {
             return Ok(());
         }
-        for id in ids {
+        for id in ids.iter().chain(due.iter().map(|(id, _)| id)) {
             let is_stuck = owned.parked.get(id).is_some_and(|parked| parked.stuck.is_some());
             if !is_stuck && !owned.idle.contains(id) {
                 missing.push(id.clone());
@@ -98,7 +103,11 @@ impl Worker {
         while let Some(instance) = loaded.next().await {
             match instance? {
                 (id, Ok(instance)) => drop(owned.idle.put(id, instance)),
-                (id, Err(fault)) => self.park_load(owned, &id, None, &fault),
+                (id, Err(fault)) => {
+                    let mut due = due.iter().filter(|(due, _)| *due == id);
+                    let mark = due.next().map(|(_, due)| super::listed::deadline_mark(&due.name));
+                    self.park_load(owned, &id, mark, &fault);
+                }
             }
         }
         Ok(())
@@ -134,7 +143,7 @@ impl Worker {
     }
 
     /// Fires a deadline.
-    fn deadline(
+    pub(super) fn deadline(
         &self,
         owned: &mut Owned,
         process: &dyn AnyProcess,
@@ -142,6 +151,7 @@ impl Worker {
         deadline: &Deadline,
     ) -> Option<Planned> {
         let instance = owned.idle.pop(id)?;
+        let before = instance.clone();
         let planned = Planned::new(id);
         // It was moved, and what is known of it here is old.
         if let Some(&due) = instance.deadlines().get(&deadline.name)
@@ -154,7 +164,9 @@ impl Worker {
         let (codec, name) = (self.events.codec(), &*deadline.name);
         match instance.deadline(process, name, codec, Uuid::now_v7()) {
             Ok(Taken::Made(made)) => {
-                Some(Planned { fired: Some(name.to_owned()), ..planned.made(*made) })
+                let made = planned.made(*made);
+                let mark = (super::listed::deadline_mark(name), before);
+                Some(Planned { fired: Some(name.to_owned()), mark: Some(mark), ..made })
             }
             Ok(Taken::Skipped) => {
                 let (process, name) = (deadline.process.clone(), deadline.name.clone());
@@ -216,12 +228,13 @@ impl Worker {
             (None, None) => return,
         };
         let planned = Planned::new(&id);
+        let mark = super::listed::command_mark(&instance.outgoing()[0].name);
         owned.decided.push(match step {
-            Ok(Taken::Made(made)) => planned.made(*made),
+            Ok(Taken::Made(made)) => {
+                Planned { mark: Some((mark, instance)), ..planned.made(*made) }
+            }
             Ok(Taken::Skipped) => planned.unchanged(instance),
             Err(fault) => {
-                let command = instance.outgoing()[0].name.clone();
-                let mark = super::listed::command_mark(&command);
                 let mark = self.mark(owned, &instance, mark, &fault);
                 Planned { parks: vec![mark], is_stuck: true, ..planned.unchanged(instance) }
             }

@@ -17,8 +17,10 @@ mod running;
 mod sender;
 mod shown;
 mod status;
+mod under_way;
 mod worker;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -104,7 +106,7 @@ impl ProcessEngine {
                 return Err(SetupError::process_category(kind.name(), &reason).into());
             }
             let (shown, shown_to) = watch::channel(Shown::default());
-            let worker = Worker {
+            let mut worker = Worker {
                 kind: kind.clone(),
                 category,
                 bus: bus.clone(),
@@ -114,6 +116,7 @@ impl ProcessEngine {
                 stop: stop.clone(),
                 shown,
                 blocked: None,
+                begins_at: Position::START,
             };
             worker.begin().await?;
             prepared.push((worker, kind, shown_to));
@@ -203,12 +206,12 @@ impl ProcessEngine {
         if passed < head {
             return Ok(false);
         }
-        let category = worker.kind.category();
         let now =
             self.inner.settings.clock.as_ref().map_or_else(Timestamp::now, |clock| clock.now());
-        let waiting = store.outgoing(&category, 0, 1).await?;
-        let due = store.due_deadlines(&category, now, None, 1).await?;
-        Ok(waiting.is_empty() && due.is_empty())
+        let parked = store.parked(&reader, None).await?;
+        // What waits for a person is not under way.
+        let parked: HashSet<String> = parked.into_iter().map(|event| event.key).collect();
+        under_way::is_nothing(store, &worker.kind.category(), &parked, now).await
     }
 
     /// Tells how the process managers are.

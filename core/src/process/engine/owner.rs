@@ -272,6 +272,11 @@ impl Owned {
         is_settled.then(|| self.inbox.read())
     }
 
+    /// Whether something of it is on its way, or still to be written.
+    pub(super) fn is_under_way(&self, id: &str) -> bool {
+        self.busy.contains_key(id) || self.decided.iter().any(|decided| decided.id == id)
+    }
+
     /// The position of the last event that waits for a person with this one.
     pub(super) fn last_parked(&self, id: &str) -> Position {
         let parked = self.parked.get(id).and_then(|parked| parked.events.back());
@@ -294,11 +299,11 @@ impl Owned {
         }
     }
 
-    /// Goes on with a process whose commands were on their way.
+    /// Goes on with a process whose commands were on their way; of one that is tried again, they come before what waits.
     pub(super) fn recovered(&mut self, instance: Instance) {
         match self.parked.get_mut(instance.id()) {
-            Some(parked) => parked.stuck = Some(instance),
-            None => self.goes_on(instance),
+            Some(parked) if !parked.is_retried => parked.stuck = Some(instance),
+            _ => self.goes_on(instance),
         }
     }
 }

@@ -41,7 +41,11 @@ impl Worker {
             let (id, instance) = instance?;
             match instance {
                 Ok(instance) => owned.recovered(instance),
-                Err(fault) => self.park_load(owned, &id, waiting.get(&id), &fault),
+                Err(fault) => {
+                    let command = waiting.get(&id).and_then(|waiting| waiting.first());
+                    let mark = command.map(|command| command_mark(&command.command));
+                    self.park_load(owned, &id, mark, &fault);
+                }
             }
         }
         self.know_deadlines(owned).await?;
@@ -95,23 +99,23 @@ impl Worker {
         Ok(instance.sending(commands?, codec)?.0)
     }
 
-    /// Has a process wait that cannot be read, with what it would have taken, or the command that it would have sent.
+    /// Has a process wait that cannot be read, with what it would have taken; `mark` stands for the command that it would have
+    /// sent, or the deadline that would have fired.
     pub(super) fn park_load(
         &self,
         owned: &mut Owned,
         id: &str,
-        waiting: Option<&Vec<OutgoingCommand>>,
+        mark: Option<String>,
         fault: &Fault,
     ) {
         let mut parks = Vec::new();
-        let command = waiting.and_then(|waiting| waiting.first());
-        if let Some(command) = command.filter(|_| !owned.parked.contains_key(id)) {
+        if let Some(mark) = mark.filter(|_| !owned.parked.contains_key(id)) {
             let parked = ParkedEvent {
                 reader: owned.reader.clone(),
                 key: id.to_owned(),
                 position: Position::START,
-                stream_id: command.process.clone(),
-                event_type: command_mark(&command.command),
+                stream_id: StreamId::new(&self.category, id),
+                event_type: mark,
                 error: chain(fault),
                 attempts: 1,
                 parked_at: self.now(),

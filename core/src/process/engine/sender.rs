@@ -84,6 +84,7 @@ impl Sender {
         let (mut backoff, mut failures) = (Backoff::new(), 0);
         loop {
             let turn = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return None,
                 turn = self.turns.acquire() => turn.ok()?,
             };

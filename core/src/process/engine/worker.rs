@@ -42,6 +42,8 @@ pub(super) struct Worker {
     pub(super) shown: watch::Sender<Shown>,
     /// The event at which it reads no further, and why.
     pub(super) blocked: Option<(Position, String)>,
+    /// Where it starts, if whoever was to say so has died before.
+    pub(super) begins_at: Position,
 }
 
 /// Why a worker is no longer the owner.
@@ -100,15 +102,17 @@ impl Worker {
     /// Says where a process that was never run before starts.
     ///
     /// It is done before the engine has started: what is dispatched then, the process sees.
-    pub(super) async fn begin(&self) -> Result<(), StoreError> {
-        let (store, reader) = (self.store()?, self.kind.reader());
-        if store.checkpoint(&reader).await?.is_some() {
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        let reader = self.kind.reader();
+        if self.store()?.checkpoint(&reader).await?.is_some() {
             return Ok(());
         }
         let position = match self.kind.start() {
             Start::Head => self.events.head().await?,
             Start::Beginning => Position::START,
         };
+        self.begins_at = position;
+        let store = self.store()?;
         // Whoever holds it has said so, or will.
         let (owner, lifetime) = (&self.settings.name, self.settings.lease);
         let Some(fence) = store.claim_lease(&reader, owner, lifetime).await? else { return Ok(()) };
@@ -142,6 +146,9 @@ impl Worker {
                         failures = Failures::default();
                     }
                     self.show(Shown::disowned);
+                    // It reads again from where it was kept, and finds again what cannot be read.
+                    self.blocked = None;
+                    self.show(|shown| shown.stopped = None);
                     // Whether it could be given up, its task tells the log.
                     let _ = owned.lease.give_up().await;
                     ended
@@ -241,8 +248,11 @@ impl Worker {
             stop: self.stop.clone(),
             answers: answer,
         };
-        let kept = kept.unwrap_or_default();
-        let mut owned = Owned::new(lease, reader, kept, sender, answers);
+        let mut owned =
+            Owned::new(lease, reader, kept.unwrap_or(self.begins_at), sender, answers);
+        if kept.is_none() {
+            self.commit(&mut owned, &[], self.begins_at).await.map_err(ended)?;
+        }
         self.recover(&mut owned).await?;
         Ok(owned)
     }
@@ -255,13 +265,13 @@ impl Worker {
             if self.stop.is_cancelled() {
                 return self.wind_up(owned).await;
             }
-            if let Err(ended) = self.advance(owned).await {
-                return ended;
-            }
             for ask in std::mem::take(&mut owned.later) {
                 if let Err(ended) = self.answer(owned, ask).await {
                     return ended;
                 }
+            }
+            if let Err(ended) = self.advance(owned).await {
+                return ended;
             }
             self.show_owned(owned);
             if self.measure(owned).await.is_err() {
