@@ -11,4 +11,7 @@ mod parking;
 mod properties;
 mod queries;
 mod rebuild;
+mod retries;
+mod send;
+mod stopped;
 mod stores;
