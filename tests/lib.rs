@@ -15,3 +15,7 @@ struct Postgresql;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/projections.md")]
 struct Projections;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/processes.md")]
+struct Processes;

@@ -15,11 +15,11 @@ use crate::recorded_event::RecordedEvent;
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
 
-/// What an [`EventContext`] is about: an aggregate by its id, a row by its key.
+/// What an [`EventContext`] is about: an aggregate or a process by its id, a row by its key.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither an aggregate nor a read model",
+    message = "`{Self}` is no aggregate, no read model and no process manager",
     label = "has no key",
-    note = "derive one: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`, or `#[derive(Debug, Clone, ReadModel)] #[read_model(table = \"…\")]`"
+    note = "derive one: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`, `#[derive(Debug, Clone, ReadModel)] #[read_model(table = \"…\")]`, or `#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)] #[process_manager(name = \"…\", id = …, sends(…))]`"
 )]
 pub trait Subject: Sized {
     /// What tells one from another.
@@ -188,10 +188,15 @@ impl<R: Reactor> EventContext<R> {
 
     /// A key by which whoever is called can tell that it was called before: the same for each call for this event and this key.
     pub fn idempotency_key(&self) -> String {
-        let hash = Sha256::digest(self.key.as_bytes());
-        let short = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
-        format!("{}/{}/{short:016x}", R::NAME, self.event.id.simple())
+        idempotency_key(R::NAME, self.event.id, &self.key)
     }
+}
+
+/// The key of what a reactor does on one event for one key.
+pub(crate) fn idempotency_key(reactor: &str, event: Uuid, key: &str) -> String {
+    let hash = Sha256::digest(key.as_bytes());
+    let short = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
+    format!("{reactor}/{}/{short:016x}", event.simple())
 }
 
 /// The last parameter of a `#[handle]`.

@@ -4,11 +4,13 @@
 //! that apply them, and the routes of commands; this crate runs them.
 //!
 //! The feature `schema` has registrations carry the shapes of events and commands. Only the schema test asks for them:
-//! `annals-testing` turns it on, and a program without it compiles faster.
+//! `annals-testing` turns it on, and a program without it compiles faster. The features `time`, `chrono` and `rust_decimal`
+//! have types of those crates go into columns of read models: [`ColumnType`] lists them.
 
 pub mod aggregate;
 pub mod aggregate_id;
 pub mod bus;
+mod causes;
 pub mod clock;
 pub mod codec;
 pub mod command;
@@ -70,7 +72,7 @@ pub use crate::reactor::Reactor;
 pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
     Aggregate, AggregateId, ColumnType, Command, Event, ProcessManager, Query, ReadModel, apply,
-    deadline, handle, handlers, on, process, projection, query_handler, rejected, step,
+    deadline, handle, handlers, on, process, projection, query_handler, reactor, rejected, step,
 };
 
 #[doc(hidden)]

@@ -60,7 +60,12 @@ impl Timestamp {
     }
 
     fn in_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0).expect("bug in annals: an instant out of bounds")
+        let (seconds, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
+        // In jiff's microseconds, the last second has no fractions.
+        i32::try_from(micros * 1_000)
+            .ok()
+            .and_then(|nanos| jiff::Timestamp::new(seconds, nanos).ok())
+            .expect("bug in annals: an instant out of bounds")
     }
 }
 

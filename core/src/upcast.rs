@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::causes::chain;
 use crate::codec::DecodeError;
 use crate::event::{Event, EventName};
 
@@ -103,7 +104,7 @@ impl UpcastError {
 
     /// Takes over an error with all its causes, for `map_err`.
     pub fn from_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(joined(&*error.into()))
+        Self::new(chain(&*error.into()))
     }
 
     /// Says that nobody knows the step.
@@ -314,16 +315,4 @@ fn step_error(stored: Stored<'_>, from: u32, to: u32, error: &UpcastError) -> De
     } else {
         failed.in_step(format_args!("stored at version {}", stored.schema_version))
     }
-}
-
-/// An error with all its causes.
-fn joined(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

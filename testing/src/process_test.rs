@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use annals::process::{CommandEnum, Process, Rejection, RejectionKind, SentBy};
-use annals::registry::CommandRegistration;
-use annals::{DispatchError, StreamId, Timestamp, ToId};
+use annals::{DispatchError, Timestamp, ToId};
 
+use crate::causes::target;
 use crate::history::{History, IntoHistory, START};
-use crate::instances::{Instances, Sent};
+use crate::instances::Instances;
+use crate::known::Sent;
 use crate::report;
 
 /// A process under test: its steps are run as the engine runs them, without an engine and without a store.
@@ -22,84 +23,62 @@ use crate::report;
 /// as it was, and that events delivered a second time change nothing.
 ///
 /// ```
+/// # use std::time::Duration;
 /// # use annals::prelude::*;
 /// # use serde::{Deserialize, Serialize};
-/// # use annals::process::{CommandEnum, DeadlineMove, IntoCommands, NextStep, Process, ProcessManager, React, Refused, SentBy, SentCommand, Step, Steps};
-/// # use annals::projection::{Route, RowError, Source};
-/// # use annals::{EncodeError, Misfit, RecordedEvent, Subject};
 /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AggregateId)]
 /// # struct GuestId(String);
 /// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-/// # struct GuestInvited { email: String }
+/// # struct GuestInvited;
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct GuestAnswered;
 /// # #[derive(Debug, Aggregate)]
-/// # #[aggregate(id = GuestId, events(GuestInvited))]
+/// # #[aggregate(id = GuestId, events(GuestInvited, GuestAnswered))]
 /// # struct Guest;
 /// # #[handlers]
 /// # impl Guest {
 /// #     #[apply]
 /// #     fn invited(_: &GuestInvited) -> Self { Self }
+/// #     #[apply]
+/// #     fn answered(&mut self, _: &GuestAnswered) {}
 /// # }
 /// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
 /// # struct SendReminder { #[command(id)] guest: GuestId }
-/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-/// # struct Invitation { reminded: bool }
-/// # #[derive(Debug, Clone)]
-/// # enum InvitationCommand { SendReminder(SendReminder) }
-/// # impl CommandEnum for InvitationCommand {
-/// #     const COMMANDS: &'static [SentCommand] = &[SentCommand::of::<SendReminder>()];
-/// #     fn sent(&self) -> &'static SentCommand { &Self::COMMANDS[0] }
-/// #     fn content(&self) -> Result<serde_json::Value, EncodeError> {
-/// #         let Self::SendReminder(command) = self;
-/// #         Ok(serde_json::to_value(command).expect("it is JSON"))
-/// #     }
-/// # }
-/// # impl SentBy<Invitation> for SendReminder {
-/// #     fn into_command(self) -> InvitationCommand { InvitationCommand::SendReminder(self) }
-/// # }
-/// # impl IntoCommands<Invitation> for SendReminder {
-/// #     fn extend_into(self, commands: &mut Vec<InvitationCommand>, _: &mut Vec<DeadlineMove>) {
-/// #         commands.push(self.into_command());
-/// #     }
-/// # }
-/// # impl Subject for Invitation { type Key = GuestId; }
-/// # impl ProcessManager for Invitation {
-/// #     type Id = GuestId;
-/// #     type Command = InvitationCommand;
-/// #     const NAME: &'static str = "invitation";
-/// # }
-/// # impl Process for Invitation {
-/// #     fn steps() -> Steps<Self> {
-/// #         Steps::new().on::<GuestInvited>().deadline("no_answer", Some(Duration::from_hours(24)), |state, cx| {
-/// #             let mut state: Self = state.ok_or(Misfit::Missing)?;
-/// #             state.reminded = true;
-/// #             Ok(Step::new(Some(state), SendReminder { guest: cx.id().clone() }))
-/// #         })
-/// #     }
-/// # }
-/// # impl React<GuestInvited> for Invitation {
-/// #     fn source() -> Source<Self> { Source::any() }
-/// #     fn route(_: &GuestInvited, recorded: &RecordedEvent) -> Result<Route<GuestId>, RowError> {
-/// #         Ok(Route::One(recorded.stream_id.as_str().trim_start_matches("guest-").into()))
-/// #     }
-/// #     fn step(state: Option<Self>, _: &GuestInvited, _: &EventContext<Self>) -> Result<Step<Self>, Misfit> {
-/// #         match state {
-/// #             None => Ok(Self { reminded: false }.into_step()),
-/// #             Some(_) => Err(Misfit::Exists),
-/// #         }
-/// #     }
-/// # }
-/// use std::time::Duration;
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+/// #[process_manager(name = "invitation", id = GuestId, sends(SendReminder))]
+/// struct Invitation {
+///     reminders: u32,
+/// }
+///
+/// #[process]
+/// impl Invitation {
+///     #[on]
+///     fn invited(_: &GuestInvited) -> Self {
+///         Self { reminders: 0 }
+///     }
+///
+///     #[on]
+///     fn answered(self, _: &GuestAnswered) -> Done<()> {
+///         Done(())
+///     }
+///
+///     #[deadline(name = "no_answer", after = Duration::from_hours(24))]
+///     fn no_answer(&mut self, cx: &EventContext<Self>) -> SendReminder {
+///         self.reminders += 1;
+///         SendReminder { guest: cx.id().clone() }
+///     }
+/// }
 ///
 /// use annals_testing::{given_history, recorded};
 ///
-/// given_history([recorded::<Guest>("ada", GuestInvited { email: "ada@example.org".into() })])
+/// given_history([recorded::<Guest>("ada", GuestInvited)])
 ///     .process::<Invitation>()
-///     .when_time_passes(Duration::from_hours(23))
-///     .then_no_commands()
-///     .when_time_passes(Duration::from_hours(1))
+///     .when_time_passes(Duration::from_hours(24))
 ///     .then_commands(SendReminder { guest: "ada".into() })
-///     .then_state(Invitation { reminded: true })
-///     .then_no_deadlines();
+///     .then_state(Invitation { reminders: 1 })
+///     .when(recorded::<Guest>("ada", GuestAnswered))
+///     .then_no_commands()
+///     .then_done();
 /// ```
 pub struct ProcessTest<P: Process> {
     history: History,
@@ -130,7 +109,6 @@ impl<P: Process> ProcessTest<P> {
         for event in test.history.events() {
             let delivered = test.instances.deliver("given", event);
             test.ensure(delivered);
-            test.ensure_going();
         }
         test
     }
@@ -148,16 +126,19 @@ impl<P: Process> ProcessTest<P> {
             if event.recorded_at == Timestamp::MIN {
                 event.recorded_at = self.now() + Duration::from_secs(1);
             }
-            if event.recorded_at < self.passed {
-                self.fail(&format!(
-                    "an event recorded at {}, but it is {} already: {}",
-                    event.recorded_at,
-                    self.passed,
-                    report::recorded(&event)
-                ));
-            }
-            if !self.instances.process().takes(&event) {
-                self.fail(&self.not_taken(&report::recorded(&event)));
+            let misfit = if event.recorded_at < self.passed {
+                let (at, passed) = (event.recorded_at, self.passed);
+                Some(format!("the event was recorded at {at}, but it is {passed} already"))
+            } else if self.instances.process().takes(&event) {
+                None
+            } else {
+                let taken = self.instances.process().filter().event_types.unwrap_or_default();
+                let taken = taken.join(", ");
+                Some(format!("no `#[on]` of `{}` takes the event; it takes {taken}", P::NAME))
+            };
+            if let Some(misfit) = misfit {
+                self.instances.tell(format!("when   {}", report::recorded(&event)));
+                self.fail(&misfit);
             }
             self.history.extend([event]);
             if let Some(event) = self.history.events().last() {
@@ -194,7 +175,7 @@ impl<P: Process> ProcessTest<P> {
     #[track_caller]
     pub fn when_not_found(self, command: impl SentBy<P>) -> Self {
         self.refuse(command, |sent| {
-            let why = target(sent).map_or_else(
+            let why = target(&sent.name, &sent.content).map_or_else(
                 || format!("the aggregate of command `{}` does not exist", sent.name),
                 |stream_id| DispatchError::<Rejection>::NotFound { stream_id }.to_string(),
             );
@@ -211,7 +192,7 @@ impl<P: Process> ProcessTest<P> {
     #[track_caller]
     pub fn when_already_exists(self, command: impl SentBy<P>) -> Self {
         self.refuse(command, |sent| {
-            let why = target(sent).map_or_else(
+            let why = target(&sent.name, &sent.content).map_or_else(
                 || format!("the aggregate of command `{}` exists already", sent.name),
                 |stream_id| DispatchError::<Rejection>::AlreadyExists { stream_id }.to_string(),
             );
@@ -246,7 +227,8 @@ impl<P: Process> ProcessTest<P> {
         self.end()
     }
 
-    /// Has what follows look at one process only, up to the next `when…`; a refusal is then of one of its commands.
+    /// Has what follows look at one process only, up to the next `when…`. If that is the refusal of a command that several
+    /// processes have sent, it is the one of this process.
     ///
     /// # Panics
     ///
@@ -302,15 +284,6 @@ impl<P: Process> ProcessTest<P> {
         }
     }
 
-    fn not_taken(&self, event: &str) -> String {
-        let taken = self.instances.process().filter().event_types.unwrap_or_default();
-        format!(
-            "no `#[on]` of `{}` takes the event: {event}\n\nit takes {}",
-            P::NAME,
-            taken.join(", ")
-        )
-    }
-
     /// Fails if a process is parked and the test does not expect it.
     #[track_caller]
     pub(crate) fn ensure_going(&self) {
@@ -342,10 +315,4 @@ impl<P: Process> ProcessTest<P> {
     pub(crate) fn fail(&self, why: &str) -> ! {
         panic!("{}\n\n{why}", report::story(self.instances.story()))
     }
-}
-
-/// The stream of the aggregate that a command is for, if the program links its handler.
-fn target(sent: &Sent) -> Option<StreamId> {
-    let handler = CommandRegistration::all().find(|handler| handler.command == sent.name)?;
-    (handler.target)(&sent.content).ok()
 }

@@ -92,6 +92,5 @@ fn in_terminal_style(text: String) -> String {
 
 /// An error with its causes, in one line.
 pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    annals::projection::chain(error)
 }

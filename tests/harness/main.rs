@@ -7,8 +7,17 @@ mod shop;
 
 mod checks;
 mod failure;
+mod fulfilment;
 mod given;
+mod instance;
 mod orders;
+mod probe;
+mod process_failures;
+mod process_states;
+mod processes;
+mod reactor_failures;
+mod reactors;
 mod sequences;
 mod stored;
 mod then;
+mod tracked;

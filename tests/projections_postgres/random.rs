@@ -33,8 +33,17 @@ fn value(rng: &mut Rng, column: usize) -> Value {
             [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5, -2.25][rng.usize(..7)],
         ),
         ColumnKind::Decimal => Value::Decimal(
-            ["0", "-0.50", "12345678901234567890.123456789", "1.0", "1", "10", "9.99"]
-                [rng.usize(..7)]
+            [
+                "0",
+                "-0.50",
+                "-.5",
+                "12345678901234567890.123456789",
+                "1.0",
+                "1",
+                "10",
+                "9.99",
+                "-0.0",
+            ][rng.usize(..9)]
             .to_owned(),
         ),
         ColumnKind::Text => Value::Text(
@@ -44,6 +53,7 @@ fn value(rng: &mut Rng, column: usize) -> Value {
         ColumnKind::Uuid => Value::Uuid(Uuid::from_u128(u128::from(rng.u8(..4)) << 120)),
         ColumnKind::Timestamp => Value::Timestamp(Timestamp::from_micros(few * 1_000_001)),
         ColumnKind::Date => Value::Date(i32::try_from(few * 100_000).expect("a small number")),
+        ColumnKind::DateTime => Value::DateTime(few * 86_400_000_001),
         ColumnKind::Json => {
             Value::Json(Payload::new(["{}", "[1, 1.0]", "\"\\u0000\""][rng.usize(..3)]))
         }
@@ -67,6 +77,17 @@ fn test(rng: &mut Rng) -> Test {
     let mut asked = value(rng, column);
     if ALL.columns[column].kind == ColumnKind::Text && rng.u8(..6) == 0 {
         asked = Value::Text("a\0b".to_owned());
+    }
+    // Nobody keeps the ends, but all compare with them.
+    let end = rng.bool();
+    match ALL.columns[column].kind {
+        ColumnKind::Date if rng.u8(..4) == 0 => {
+            asked = Value::Date(if end { i32::MIN } else { i32::MAX });
+        }
+        ColumnKind::DateTime if rng.u8(..4) == 0 => {
+            asked = Value::DateTime(if end { i64::MIN } else { i64::MAX });
+        }
+        _ => {}
     }
     let is = match rng.u8(..7) {
         0 | 1 => compared(Comparison::Equal, asked),

@@ -20,6 +20,7 @@ pub const ALL: &Table = &Table::new(
         TableColumn::new("select", ColumnKind::Date, true),
         TableColumn::new("json", ColumnKind::Json, true),
         TableColumn::new("only", ColumnKind::Integer, true).with_index(Index::Unique),
+        TableColumn::new("moment", ColumnKind::DateTime, true).with_index(Index::Plain),
     ],
     &[0, 1],
 );

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -11,22 +10,19 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::append::Appended;
 use super::cache::Cache;
-use super::inline::InlineFailure;
 use super::trial::Trial;
-use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
+use super::{CommandBus, DispatchError, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
 use crate::codec::PayloadOf;
 use crate::command::{Decision, HandledBy};
 use crate::context::Context;
 use crate::event::EventEnum;
 use crate::metadata::Metadata;
-use crate::metrics;
 use crate::receipt::Receipt;
 use crate::repository::{Last, Replayed, Until, replay, take_snapshot};
-use crate::store::{
-    Append, Conflict, KeyClaim, NewEvent, RowChange, StoreError, UnitOfWork, WriteError,
-};
+use crate::store::{Append, Conflict, KeyClaim, NewEvent, StoreError};
 use crate::stream::{Expected, StreamHead, StreamId};
 
 /// A domain's error whose type the sender of the command knows.
@@ -299,114 +295,6 @@ impl<A: Aggregate> Job<A> {
         };
         bus.inner.background.spawn_on(snapshot, &runtime);
     }
-}
-
-/// How often an append whose outcome is unknown is sent again, with the ids of its events, which tell whether it was done.
-const ASKED_AGAIN: u32 = 3;
-
-impl CommandBus {
-    /// Appends, with the rows of inline projections, and sends the same again while nobody can say whether it was stored.
-    async fn append_until_known(
-        &self,
-        append: Append,
-        rows: Option<Vec<RowChange>>,
-    ) -> Result<Vec<Receipt>, WriteError> {
-        let events = &self.inner.stores.events;
-        let policy = RetryPolicy::times(ASKED_AGAIN);
-        for retry in 1.. {
-            let appended = match (&rows, events.unit_of_work()) {
-                (Some(rows), Some(store)) => {
-                    let mut work = UnitOfWork::new().append(append.clone());
-                    work.rows.clone_from(rows);
-                    store.commit(work).await
-                }
-                _ => events.append(vec![append.clone()]).await,
-            };
-            let unknown = match appended {
-                Err(error @ WriteError::UnknownOutcome { .. }) => error,
-                answer => return answer,
-            };
-            let Some(pause) = policy.pause_before(retry) else { return Err(unknown) };
-            tracing::warn!(retry, error = %unknown, "sends the same events again");
-            tokio::time::sleep(pause).await;
-        }
-        unreachable!("bug in annals: retries without an end")
-    }
-
-    /// What becomes of the rows of inline projections that follow the append's stream; `None` if none does.
-    async fn inline_rows(
-        &self,
-        category: &str,
-        append: &Append,
-    ) -> Result<Option<Vec<RowChange>>, DispatchError<Rejected>> {
-        let inline = self.inline()?;
-        let Some(projection) = inline.follower(category) else { return Ok(None) };
-        if append.events.is_empty() {
-            return Ok(None);
-        }
-        let Some(store) = self.inner.stores.events.unit_of_work() else {
-            return Err(SetupError::inline_store(projection).into());
-        };
-        let now = self.inner.settings.clock.now();
-        let changes = inline.changes(store, append, now).await;
-        changes.map(Some).map_err(|failure| match failure {
-            InlineFailure::Store(error) => DispatchError::Store(error),
-            InlineFailure::Failed { projection, reason } => {
-                let stream_id = append.stream_id.clone();
-                DispatchError::InlineProjection { stream_id, projection, reason }
-            }
-        })
-    }
-
-    /// Appends, and tells a used key apart from a conflict.
-    async fn append(
-        &self,
-        aggregate: &'static str,
-        append: Append,
-    ) -> Result<Appended, DispatchError<Rejected>> {
-        let key = append.key.clone();
-        let begun = Instant::now();
-        let rows = self.inline_rows(aggregate, &append).await?;
-        let appended = self.append_until_known(append, rows).await;
-        metrics::append(aggregate, begun.elapsed());
-        match appended {
-            Ok(mut receipts) => receipts.pop().map(Appended::Stored).ok_or_else(|| {
-                let message = "the store answered an append without its receipt";
-                DispatchError::Store(StoreError::other(message))
-            }),
-            Err(WriteError::KeyUsed { stream_id, key: used, entry }) => {
-                if let Some(claim) = key {
-                    super::execute::first_answer(&stream_id, &claim, *entry).map(Appended::Before)
-                } else {
-                    let message = format!("the store found key `{used}` where none was given");
-                    Err(DispatchError::Store(StoreError::other(message)))
-                }
-            }
-            Err(WriteError::Conflict(conflict)) => Err(DispatchError::Conflict(conflict)),
-            Err(WriteError::UnknownOutcome { stream_id, source }) => {
-                Err(DispatchError::UnknownOutcome { stream_id, source })
-            }
-            Err(WriteError::Store(error)) => Err(DispatchError::Store(error)),
-            Err(refused @ WriteError::RowRefused { .. }) => {
-                let message = refused.to_string();
-                Err(DispatchError::Store(StoreError::other(message)))
-            }
-            // An append alone moves no checkpoint.
-            Err(
-                other @ (WriteError::Fenced { .. }
-                | WriteError::MovedBack { .. }
-                | WriteError::UnknownCommit { .. }),
-            ) => Err(DispatchError::Store(StoreError::other(other.to_string()))),
-        }
-    }
-}
-
-/// What came of an append.
-enum Appended {
-    /// The events are stored, by this try or by one whose answer was lost.
-    Stored(Receipt),
-    /// The key was used before: this is the first receipt under it.
-    Before(Receipt),
 }
 
 fn misfit_error<E>(misfit: Misfit, stream_id: &StreamId) -> DispatchError<E> {

@@ -252,6 +252,20 @@ impl SetupError {
         Self::clash("the name of process manager", name, one, other, advice)
     }
 
+    pub(crate) fn reactor_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice = "a name is unique in a program; give one another `#[reactor(name = \"…\")]`";
+        Self::clash("the name of reactor", name, one, other, advice)
+    }
+
+    pub(crate) fn missing_reactor_services(reactor: &str) -> Self {
+        let short = reactor.rsplit("::").next().unwrap_or(reactor);
+        Self {
+            message: format!(
+                "reactor `{reactor}` has no services: give them by `ProcessEngine::builder(…).services::<{short}>(…)`"
+            ),
+        }
+    }
+
     pub(crate) fn process_category(name: &str, reason: &str) -> Self {
         Self { message: format!("process manager `{name}` cannot have this name: {reason}") }
     }

@@ -2,6 +2,7 @@
 //!
 //! It knows no transport: an HTTP handler or a queue calls [`CommandBus::dispatch_json`] with a name and a value.
 
+mod append;
 mod attempt;
 mod builder;
 mod cache;
@@ -153,7 +154,7 @@ impl CommandBus {
     }
 
     /// The store of its events.
-    pub(crate) fn events(&self) -> Arc<dyn EventStore> {
+    pub fn events(&self) -> Arc<dyn EventStore> {
         self.inner.stores.events.clone()
     }
 

@@ -1,10 +1,13 @@
 //! What the macros' output names, in one place. Not part of the public interface.
 
 mod assertions;
+mod columns;
 mod marks;
 mod message;
 mod optional;
 mod processes;
+mod reactors;
+mod routes;
 mod rows;
 
 pub use inventory;
@@ -14,18 +17,28 @@ pub use self::assertions::{
     assert_listed_is_read, assert_new_command, assert_new_name, assert_not_optional, assert_oldest,
     assert_previous, assert_readable_from, assert_step, assert_steps,
 };
+pub use self::columns::{
+    ColumnOf, JsonColumn, NoKeyColumn, column_of, in_column, no_column, row_of, text_of,
+    text_variant, values_of,
+};
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
 pub use self::processes::{
     AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
-    RejectedReason, Shown, ShownAll, ShownName, StateData, SteeredBy, UpsertedProcess, own_process,
+    RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess, own_process,
     own_process_from, route_by_id,
 };
+pub use self::reactors::{
+    IntoTexts, KeyText, OneText, ReactorContext, SeveralTexts, keyed, route_by_stream,
+    route_by_texts, text_of_key,
+};
+pub use self::routes::{
+    AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own_from, route_by_field,
+    route_each, row_without_key, source_from,
+};
 pub use self::rows::{
-    AnyAnswer, AnyKey, ColumnOf, CoveredBy, Covers, FollowedBy, JsonColumn, KeyOfRow, ListedBy,
-    NoKeyColumn, OwnStream, QueryData, QueryHandlerContext, RecordedBy, RowContext, UpsertedRow,
-    column_of, covers_all, in_column, no_column, own, own_from, route_by_field, route_each, row_of,
-    source_from, text_of, text_variant, values_of,
+    AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
+    covers_all,
 };
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
@@ -47,7 +60,7 @@ pub use crate::query::{Answer, HandledQuery, Query, QueryContext};
 pub use crate::reactor::{CallOn, Reacted, Reaction, Reactor};
 pub use crate::read_model::{
     Column, ColumnError, ColumnKind, ColumnType, Index, IntoColumn, KeyColumn, ModelKey, ReadModel,
-    Row, Table, TableColumn, Test, Value,
+    Row, Table, TableColumn, Test, UnindexedColumn, Value,
 };
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::AnyProcess;
 use super::manager::{Input, Stepped};
 pub use super::record::Cause;
-use super::record::{Asked, Record, STEP, STEP_VERSION, category_of};
+use super::record::{AskedCommand, STEP, STEP_VERSION, StepRecord, category_of};
 use super::rejection::Rejection;
 use crate::codec::{DecodeError, Payload, PayloadCodec, PayloadOf};
 use crate::metadata::Metadata;
@@ -117,13 +117,19 @@ pub struct StepMade {
 impl Instance {
     /// A process of which nothing is known: it never began.
     pub fn new(process: &dyn AnyProcess, id: &str) -> Self {
+        let empty = Self::without_steps(&category_of(process.name()), id);
+        Self { version: process.version(), ..empty }
+    }
+
+    /// What sends commands and keeps no steps: one key of a reactor.
+    pub(crate) fn without_steps(category: &str, id: &str) -> Self {
         Self {
             id: Arc::from(id),
-            stream_id: StreamId::new(&category_of(process.name()), id),
+            stream_id: StreamId::new(category, id),
             stream_version: 0,
             incarnation: 0,
             seen: Position::START,
-            version: process.version(),
+            version: 1,
             state: None,
             ends: false,
             outgoing: VecDeque::new(),
@@ -131,6 +137,18 @@ impl Instance {
             metadata: Arc::default(),
             step_id: None,
         }
+    }
+
+    /// Has it send commands: as they are to be kept.
+    pub(crate) fn sending(
+        mut self,
+        commands: Vec<Outgoing>,
+        codec: &dyn PayloadCodec,
+    ) -> Result<(Self, Vec<OutgoingCommand>), Fault> {
+        let sealed = commands.iter().map(|command| self.sealed(command, codec));
+        let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        self.outgoing = commands.into();
+        Ok((self, sealed))
     }
 
     /// The process after the last step of its stream; `unanswered` tells of each of that step's keys whether its command is
@@ -146,18 +164,7 @@ impl Instance {
         codec: &dyn PayloadCodec,
         unanswered: impl Fn(&str) -> bool,
     ) -> Result<Self, DecodeError> {
-        if step.event_type != STEP || step.schema_version > STEP_VERSION {
-            let reason = format!(
-                "version {} of `{}` is no step of a process that this program knows",
-                step.schema_version, step.event_type
-            );
-            return Err(DecodeError::new(STEP, reason));
-        }
-        let of = PayloadOf::Event { stream: step.stream_id.as_str(), event_type: STEP };
-        let json =
-            codec.open(of, &step.data).map_err(|error| DecodeError::content(STEP, &error))?;
-        let record: Record =
-            serde_json::from_str(&json).map_err(|error| DecodeError::content(STEP, &error))?;
+        let record = StepRecord::read(step, codec)?;
         let mut instance = Self {
             stream_version: step.stream_version,
             incarnation: record.incarnation,
@@ -175,7 +182,7 @@ impl Instance {
             .commands
             .into_iter()
             .filter(|asked| unanswered(&asked.key))
-            .map(|Asked { key, name, content }| Outgoing {
+            .map(|AskedCommand { key, name, content }| Outgoing {
                 key,
                 name,
                 content,
@@ -423,7 +430,8 @@ impl Instance {
         let append = self.append(cause, at, step_id, codec)?;
         let outgoing = self.outgoing.iter().map(|command| self.sealed(command, codec));
         let outgoing = outgoing.collect::<Result<Vec<_>, _>>()?;
-        let is_done = self.ends && self.outgoing.is_empty();
+        let lived = begins || before.state.is_some();
+        let is_done = lived && self.ends && self.outgoing.is_empty();
         self.settle();
         let deadlines = self.changes_since(before);
         let made = StepMade { append, outgoing, answered, deadlines, begins, is_done, after: self };
@@ -437,12 +445,12 @@ impl Instance {
         step_id: Uuid,
         codec: &dyn PayloadCodec,
     ) -> Result<Append, Fault> {
-        let asked = self.outgoing.iter().map(|outgoing| Asked {
+        let asked = self.outgoing.iter().map(|outgoing| AskedCommand {
             key: outgoing.key.clone(),
             name: outgoing.name.clone(),
             content: outgoing.content.clone(),
         });
-        let record = Record {
+        let record = StepRecord {
             cause,
             at,
             incarnation: self.incarnation,

@@ -21,10 +21,11 @@ pub use self::commands::{CommandEnum, IntoCommands, SentBy, SentCommand};
 pub use self::deadline::{DeadlineMove, DeadlineName};
 pub use self::engine::{
     ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessStatus,
-    ProcessesStatus,
+    ProcessesStatus, RunningReactor,
 };
 pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};
+pub use self::record::{AskedCommand, StepRecord};
 pub use self::rejection::{Rejection, RejectionKind};
 pub use self::step::{Done, NextStep, Step};
 pub use self::steps::{DeadlineStep, EventStep, React, Refused, RefusedStep, Steps};
@@ -43,15 +44,7 @@ use crate::upcast::UpcastError;
     label = "not a process manager",
     note = "derive it: `#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)] #[process_manager(name = \"…\", version = 1, id = …, sends(…))]`"
 )]
-pub trait ProcessManager:
-    Subject<Key = <Self as ProcessManager>::Id>
-    + Clone
-    + Serialize
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
-{
+pub trait ProcessManager: Subject<Key = <Self as ProcessManager>::Id> + ProcessState {
     /// What tells one process of this type from another.
     type Id: AggregateId;
 
@@ -83,6 +76,11 @@ pub trait ProcessManager:
         None
     }
 }
+
+/// What the state of a process has to be. Every type is one that has these.
+pub trait ProcessState: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<P: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> ProcessState for P {}
 
 /// From where in the log a process or reactor starts when it is registered first. Later it goes on where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

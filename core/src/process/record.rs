@@ -8,7 +8,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::codec::{DecodeError, PayloadCodec, PayloadOf};
 use crate::position::Position;
+use crate::recorded_event::RecordedEvent;
+use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
 
 /// The stored name of a step.
@@ -25,27 +28,66 @@ pub(crate) fn category_of(process: &str) -> String {
     format!("{CATEGORY}{process}")
 }
 
-/// A step: what caused it, the state after it, the commands that it asked for, and the deadlines that stand.
+/// With which the names of what reactors send begin.
+const REACTORS: &str = "annals/reactor/";
+
+/// The category under which a reactor's commands are kept.
+pub(crate) fn category_of_reactor(reactor: &str) -> String {
+    format!("{REACTORS}{reactor}")
+}
+
+/// A step as its process's stream keeps it: what caused it, the state after it, the commands that it asked for, and the
+/// deadlines that stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) cause: Cause,
+#[non_exhaustive]
+pub struct StepRecord {
+    /// What caused it.
+    pub cause: Cause,
     /// The instant of the cause.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// How often the process has begun.
-    pub(crate) incarnation: u64,
+    pub incarnation: u64,
     /// The last event that it has seen: it takes each once, in their order.
-    pub(crate) seen: Position,
+    pub seen: Position,
     /// The version of the state.
-    pub(crate) version: u32,
+    pub version: u32,
     /// The state after the step; where the process ends with it, the state before it.
     ///
     /// A state that is `null` as JSON, as of a unit struct, is one: only what is not there is none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub(crate) state: Option<Arc<RawValue>>,
+    pub state: Option<Arc<RawValue>>,
     /// Whether the process ends with it, as soon as its commands are accepted.
-    pub(crate) ends: bool,
-    pub(crate) commands: Vec<Asked>,
-    pub(crate) deadlines: BTreeMap<String, Timestamp>,
+    pub ends: bool,
+    /// The commands that it asked for, in their order.
+    pub commands: Vec<AskedCommand>,
+    /// The deadlines that stand after it, by their names.
+    pub deadlines: BTreeMap<String, Timestamp>,
+}
+
+impl StepRecord {
+    /// Reads a step from an event of its process's stream.
+    ///
+    /// # Errors
+    ///
+    /// When it is no step, or one of a later release.
+    pub fn read(step: &RecordedEvent, codec: &dyn PayloadCodec) -> Result<Self, DecodeError> {
+        if step.event_type != STEP || step.schema_version > STEP_VERSION {
+            let reason = format!(
+                "version {} of `{}` is no step of a process that this program knows",
+                step.schema_version, step.event_type
+            );
+            return Err(DecodeError::new(STEP, reason));
+        }
+        let of = PayloadOf::Event { stream: step.stream_id.as_str(), event_type: STEP };
+        let json =
+            codec.open(of, &step.data).map_err(|error| DecodeError::content(STEP, &error))?;
+        serde_json::from_str(&json).map_err(|error| DecodeError::content(STEP, &error))
+    }
+
+    /// The name of the process manager whose steps a stream keeps; `None` if it keeps something else.
+    pub fn process_of(stream_id: &StreamId) -> Option<&str> {
+        stream_id.category().strip_prefix(CATEGORY)
+    }
 }
 
 fn present<'de, D: Deserializer<'de>>(state: D) -> Result<Option<Arc<RawValue>>, D::Error> {
@@ -54,10 +96,14 @@ fn present<'de, D: Deserializer<'de>>(state: D) -> Result<Option<Arc<RawValue>>,
 
 /// A command that a step asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Asked {
-    pub(crate) key: String,
-    pub(crate) name: String,
-    pub(crate) content: Value,
+#[non_exhaustive]
+pub struct AskedCommand {
+    /// The idempotency key under which it is done once.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub content: Value,
 }
 
 /// What caused a step.

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 
 use super::fold::{self, Fold};
-use super::step::chain;
 use super::table_projector::definition_of;
 use super::{EventHandler, ModelDefinition, Projection};
 use crate::bus::SetupError;
+use crate::causes::chain;
 use crate::read_model::{
     ColumnError, ColumnKind, ModelKey, ModelTable, Row, RowKey, Table, TableColumn, Value,
     open_row, seal_row,

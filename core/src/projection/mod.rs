@@ -31,10 +31,10 @@ pub use self::parked::{ParkedEvent, SkippedEvent};
 pub(crate) use self::progress::Progress;
 pub use self::projector::{Batch, BatchDone, BatchError, Projector};
 pub use self::route::{IntoKeys, Route};
-#[doc(hidden)]
-pub use self::step::chain;
 pub use self::step::{BareRow, ChangedInPlace, IntoRow, RowError};
 pub(crate) use self::table_projector::TableProjector;
+#[doc(hidden)]
+pub use crate::causes::chain;
 
 use std::sync::Arc;
 

@@ -50,21 +50,6 @@ impl From<Misfit> for RowError {
     }
 }
 
-/// An error with all its causes, in one line. Some errors of other crates, such as sqlx's, say their cause already.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = cause.source();
-    }
-    text
-}
-
 /// What a step that gives back the row returns: `Self`, `Option<Self>` where the row may end, or a `Result` of them.
 #[diagnostic::on_unimplemented(
     message = "an `#[on]` gives back `Self`, or `Option<Self>` where the row may end, or a `Result` of them, not `{Self}`",

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 
 use super::fold::{self, Fold, Routed};
-use super::step::chain;
 use super::{Batch, BatchDone, BatchError, EventHandler, ModelDefinition, OnError, ParkedEvent};
 use super::{Projection, Projector};
+use crate::causes::chain;
 use crate::position::Position;
 use crate::read_model::{ModelTable, RowKey, Test, open_row, seal_row};
 use crate::recorded_event::RecordedEvent;

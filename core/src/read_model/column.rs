@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::value::{ColumnError, ColumnType, IntoColumn, Value};
+use super::column_type::{ColumnError, ColumnType, IntoColumn};
+use super::value::Value;
 
 /// A column of the read model `M` that holds a `T` and by which rows are found: one of the key, or one with an index.
 ///
@@ -87,6 +88,29 @@ impl<M, T: ColumnType> Column<M, T> {
         Condition::new(
             value.map(|value| Test { column: self.index, is: Is::Compared(comparison, value) }),
         )
+    }
+}
+
+/// A column by which rows of `M` are found.
+#[diagnostic::on_unimplemented(
+    message = "rows of `{M}` are not found by this column: it has no index",
+    label = "neither the key nor an index",
+    note = "write `#[read_model(index)]` on its field, or `#[read_model(unique)]` where no two rows have the same value"
+)]
+pub trait IndexedColumn<M> {
+    /// What it holds.
+    type Type: ColumnType;
+
+    /// Its place in the table.
+    fn place(&self) -> usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M, T: ColumnType> IndexedColumn<M> for Column<M, T> {
+    type Type = T;
+
+    fn place(&self) -> usize {
+        self.index
     }
 }
 

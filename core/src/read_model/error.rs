@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::ColumnError;
+use super::column_type::ColumnError;
 use crate::position::Position;
 use crate::store::StoreError;
 

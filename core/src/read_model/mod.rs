@@ -1,14 +1,20 @@
 //! Read models: rows of typed columns that projections keep and queries read.
 
 mod column;
+mod column_kind;
+mod column_type;
+mod decimal;
 mod error;
 mod models;
 mod rows;
 mod select;
 mod table;
+mod unindexed_column;
 mod value;
 
-pub use self::column::{Column, Comparison, Condition, Is, Order, SortKey, Test};
+pub use self::column::{Column, Comparison, Condition, IndexedColumn, Is, Order, SortKey, Test};
+pub use self::column_kind::ColumnKind;
+pub use self::column_type::{ColumnError, ColumnType, IntoColumn, KeyColumn};
 pub use self::error::ReadModelError;
 pub(crate) use self::models::After;
 pub use self::models::ReadModels;
@@ -16,7 +22,8 @@ pub use self::rows::Rows;
 pub(crate) use self::rows::{open_row, seal_row};
 pub use self::select::Select;
 pub use self::table::{Index, ModelTable, Row, RowKey, Table, TableColumn};
-pub use self::value::{ColumnError, ColumnKind, ColumnType, IntoColumn, KeyColumn, Value};
+pub use self::unindexed_column::UnindexedColumn;
+pub use self::value::Value;
 
 use crate::context::Subject;
 
@@ -117,7 +124,8 @@ pub trait ReadModel: Subject<Key: ModelKey> + Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a row",
     label = "not the type of a key",
-    note = "a key is a string, an integer, a `bool`, a `Uuid`, a `Timestamp`, a day, an aggregate's id, or an enum with `#[derive(ColumnType)]`"
+    note = "a key is a string, an integer, a `bool`, a `Uuid`, a `Timestamp`, an aggregate's id, or an enum with `#[derive(ColumnType)]`",
+    note = "the types of other crates go in with the feature of `annals` that is called as the crate: `time` (`OffsetDateTime`, `PrimitiveDateTime`, `Date`), `chrono` (`DateTime<Utc>`, `NaiveDateTime`, `NaiveDate`), `rust_decimal` (`Decimal`)"
 )]
 pub trait ModelKey: Clone + Sized + Send + Sync + 'static {
     /// Makes the values of its columns.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::value::{ColumnKind, Value};
+use super::column_kind::ColumnKind;
+use super::decimal;
+use super::value::Value;
 
 /// The table of a read model: its columns, its key, its indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,11 +113,19 @@ pub struct RowKey(pub Vec<Value>);
 impl fmt::Display for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
-            [value] => value.fmt(f),
+            [value] => f.write_str(&text_of(value)),
             values => {
-                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+                let texts: Vec<String> = values.iter().map(text_of).collect();
                 f.write_str(&serde_json::to_string(&texts).map_err(|_| fmt::Error)?)
             }
         }
+    }
+}
+
+/// What is equal has one text.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Decimal(text) => decimal::shortest(text),
+        value => value.to_string(),
     }
 }

@@ -107,7 +107,7 @@ impl Lease {
         let (tell, lost) = oneshot::channel();
         // Dropped, the task gives it up.
         let task = runtime.spawn(keep(shared.clone(), stopped, tell));
-        claimed.is_renewed();
+        claimed.leave();
         let lease = Self { shared, stop, lost, task };
         let kept = lease.read_checkpoint().await?;
         Ok((lease, kept))
@@ -219,7 +219,7 @@ struct Claimed {
 
 impl Claimed {
     /// Leaves it to whoever renews it.
-    fn is_renewed(mut self) {
+    fn leave(mut self) {
         self.is_renewed = true;
     }
 }

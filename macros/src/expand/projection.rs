@@ -5,11 +5,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
 use crate::expand::method::{Fold, Scope};
-use crate::expand::routing::{Routes, source_and_route};
+use crate::expand::routing::{Keys, Routes, source_and_route};
 use crate::expand::{impl_at, registration, respanned, token_of};
-use crate::model::Projection;
 use crate::model::method::Method;
 use crate::model::projection::Options;
+use crate::model::{CratePath, Projection};
 
 const STEP: Fold = Fold {
     misfit: "RowError",
@@ -20,8 +20,12 @@ const STEP: Fold = Fold {
     may_fail: true,
 };
 
-const ROUTES: Routes =
-    Routes { own: "own", own_from: "own_from", by_field: "route_by_field", keys: "IntoKeys" };
+const KEYS: Keys = Keys::Typed(Routes {
+    own: "row_without_key",
+    own_from: "own_from",
+    by_field: "route_by_field",
+    keys: "IntoKeys",
+});
 
 /// Expands to the user's impl without its marks, for each marked method to what [`on`] says, and to:
 ///
@@ -89,7 +93,8 @@ fn definition(projection: &Projection) -> TokenStream {
     };
     let span = token_of(self_ty);
     let annals_here = annals.at(span);
-    let header = quote_spanned!(span=> #annals_here::Projection for #self_ty);
+    let read_model = read_model(annals, self_ty);
+    let header = quote_spanned!(span=> #annals_here::Projection for #self_ty where #read_model);
     let definition = impl_at(
         span,
         &header,
@@ -111,6 +116,13 @@ fn definition(projection: &Projection) -> TokenStream {
         #allows
         #definition
     }
+}
+
+/// `AccountSummary: ReadModel`, which each impl asks at one place: the compiler says once that it is none, and assumes it inside.
+fn read_model(annals: &CratePath, self_ty: &Type) -> TokenStream {
+    let span = token_of(self_ty);
+    let annals = annals.at(span);
+    quote_spanned!(span=> #self_ty: #annals::ReadModel)
 }
 
 /// The constants that any projection has beside its name.
@@ -153,13 +165,17 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     let span = token_of(event);
     let annals_here = annals.at(span);
     let self_here = respanned(scope.block.self_ty.to_token_stream(), span);
+    let read_model = read_model(annals, &scope.block.self_ty);
     // What is no event is reported in the list of handlers only: the bound assumes it here.
     let header = quote_spanned! {span=>
-        #annals_here::On<#event> for #self_here where for<'__a> #event: #annals_here::Event
+        #annals_here::On<#event> for #self_here
+        where
+            for<'__a> #event: #annals_here::Event,
+            #read_model
     };
     let step =
         if method.refused { quote!(::core::unreachable!()) } else { scope.fold(method, &STEP) };
-    let (source, route) = source_and_route(scope, method, event, &ROUTES);
+    let (source, route) = source_and_route(scope, method, event, &KEYS);
     let body = quote_spanned! {Span::mixed_site()=>
         fn source() -> #annals::Source<Self> {
             #source

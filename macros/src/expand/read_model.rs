@@ -26,6 +26,8 @@ use crate::model::read_model::Column;
 /// impl AccountSummary {
 ///     pub const ACCOUNT: Column<Self, AccountId> = column_of(0);
 ///     pub const OWNER: Column<Self, String> = column_of(1);
+///     #[doc(hidden)]
+///     pub const BALANCE: UnindexedColumn<Self> = UnindexedColumn::new();
 /// }
 /// ```
 pub(crate) fn expand(model: &ReadModel) -> TokenStream {
@@ -211,7 +213,7 @@ fn key(model: &ReadModel, columns: &[ColumnOutput<'_>]) -> (TokenStream, TokenSt
     }
 }
 
-/// The constants of the key and of each index, as visible as their fields.
+/// A constant for each column, as visible as its field: one by which rows are found, or one that says that there is no index.
 fn constants(model: &ReadModel) -> TokenStream {
     let annals = &model.options.crate_path;
     let ident = &model.item.ident;
@@ -221,12 +223,26 @@ fn constants(model: &ReadModel) -> TokenStream {
         let is_found_by = column.key.is_some() || column.index.is_some() || column.unique.is_some();
         let constant = column_constant(name_of(field)?);
         let (vis, ty) = (&field.vis, &field.ty);
+        // Two columns of one name are reported as such.
+        let is_twice = || {
+            let names = columns.iter().filter_map(|other| name_of(other.field));
+            names.filter(|other| column_constant(other) == constant).count() > 1
+        };
+        if !is_found_by && is_twice() {
+            return None;
+        }
         let place = Literal::usize_unsuffixed(output.place);
         let docs = format!("The column `{name}`, by which rows are found and ordered.");
-        is_found_by.then(|| {
+        Some(if is_found_by {
             quote! {
                 #[doc = #docs]
                 #vis const #constant: #annals::Column<Self, #ty> = #annals::column_of(#place);
+            }
+        } else {
+            quote! {
+                #[doc(hidden)]
+                #vis const #constant: #annals::UnindexedColumn<Self> =
+                    #annals::UnindexedColumn::new();
             }
         })
     });

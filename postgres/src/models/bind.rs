@@ -4,17 +4,13 @@ use std::fmt::Write;
 
 use annals::read_model::{ColumnKind, TableColumn, Value};
 use annals::{StoreError, Timestamp};
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
-use sqlx::{AssertSqlSafe, Decode, Encode, Postgres, SqlSafeStr, Type, TypeInfo, ValueRef};
-
-use crate::statements::Statements;
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 use uuid::Uuid;
 
+use super::day::{Day, DayTime};
 use crate::database::Query;
 use crate::instant::Instant;
+use crate::statements::Statements;
 
 /// The statement's text with what is bound to it.
 ///
@@ -35,6 +31,7 @@ enum Bind<'a> {
     Uuid(Uuid),
     Instant(Instant),
     Day(Day),
+    DayTime(DayTime),
     Bools(Vec<Option<bool>>),
     Integers(Vec<Option<i64>>),
     Floats(Vec<Option<f64>>),
@@ -43,6 +40,7 @@ enum Bind<'a> {
     Uuids(Vec<Option<Uuid>>),
     Instants(Vec<Option<Instant>>),
     Days(Vec<Option<Day>>),
+    DayTimes(Vec<Option<DayTime>>),
 }
 
 impl<'a> Statement<'a> {
@@ -143,6 +141,7 @@ impl<'a> Statement<'a> {
                 Bind::Uuid(value) => query.bind(value),
                 Bind::Instant(value) => query.bind(value),
                 Bind::Day(value) => query.bind(value),
+                Bind::DayTime(value) => query.bind(value),
                 Bind::Bools(values) => query.bind(values),
                 Bind::Integers(values) => query.bind(values),
                 Bind::Floats(values) => query.bind(values),
@@ -151,6 +150,7 @@ impl<'a> Statement<'a> {
                 Bind::Uuids(values) => query.bind(values),
                 Bind::Instants(values) => query.bind(values),
                 Bind::Days(values) => query.bind(values),
+                Bind::DayTimes(values) => query.bind(values),
             };
         }
         query
@@ -166,6 +166,7 @@ fn array_type(kind: ColumnKind) -> &'static str {
         ColumnKind::Uuid => "::uuid[]",
         ColumnKind::Timestamp => "::timestamptz[]",
         ColumnKind::Date => "::date[]",
+        ColumnKind::DateTime => "::timestamp[]",
         _ => "::text[]",
     }
 }
@@ -175,10 +176,12 @@ fn one(value: &Value) -> Option<Bind<'_>> {
         Value::Bool(value) => Bind::Bool(*value),
         Value::Integer(value) => Bind::Integer(*value),
         Value::Float(value) => Bind::Float(*value),
-        Value::Decimal(text) | Value::Text(text) => Bind::Text(Some(text)),
+        Value::Decimal(text) => Bind::Text(Some(decimal(text)?)),
+        Value::Text(text) => Bind::Text(Some(text)),
         Value::Uuid(value) => Bind::Uuid(*value),
         Value::Timestamp(value) => Bind::Instant(Instant(*value)),
-        Value::Date(value) => Bind::Day(Day::from_unix(*value)?),
+        Value::Date(value) => Bind::Day(Day::nearest(*value)),
+        Value::DateTime(value) => Bind::DayTime(DayTime::nearest(*value)),
         Value::Json(payload) => Bind::Text(Some(payload.as_str())),
         _ => return None,
     })
@@ -217,11 +220,14 @@ fn many<'v>(
         ColumnKind::Real | ColumnKind::Double => {
             Bind::Floats(values!(Value::Float(value) => Some(*value)))
         }
-        ColumnKind::Decimal => Bind::Texts(values!(Value::Decimal(text) => Some(text.as_str()))),
+        ColumnKind::Decimal => Bind::Texts(values!(Value::Decimal(text) => decimal(text))),
         ColumnKind::Text => Bind::Texts(values!(Value::Text(text) => without_nul(text))),
         ColumnKind::Uuid => Bind::Uuids(values!(Value::Uuid(value) => Some(*value))),
         ColumnKind::Timestamp => Bind::Instants(values!(Value::Timestamp(value) => exact(*value))),
         ColumnKind::Date => Bind::Days(values!(Value::Date(value) => Day::from_unix(*value))),
+        ColumnKind::DateTime => {
+            Bind::DayTimes(values!(Value::DateTime(value) => DayTime::from_unix(*value)))
+        }
         ColumnKind::Json => Bind::Texts(values!(Value::Json(json) => without_nul(json.as_str()))),
         _ => return Err(unknown_kind(column)),
     })
@@ -229,6 +235,23 @@ fn many<'v>(
 
 fn without_nul(text: &str) -> Option<&str> {
     (!text.contains('\0')).then_some(text)
+}
+
+/// How many digits a `numeric` holds before and behind the point.
+const DIGITS_BEFORE: usize = 131_072;
+const DIGITS_AFTER: usize = 16_383;
+
+/// A text that PostgreSQL reads as the same number, digit by digit.
+fn decimal(text: &str) -> Option<&str> {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    let is_kept = !(whole.is_empty() && fraction.is_empty())
+        && is_number(whole)
+        && is_number(fraction)
+        && whole.trim_start_matches('0').len() <= DIGITS_BEFORE
+        && fraction.len() <= DIGITS_AFTER;
+    is_kept.then_some(text)
 }
 
 fn exact(instant: Timestamp) -> Option<Instant> {
@@ -242,8 +265,14 @@ pub(super) fn misfit(column: &TableColumn, value: &Value) -> StoreError {
         Value::Text(text) if text.contains('\0') => StoreError::invalid(format!(
             "column `{name}`: the text holds the character U+0000, which PostgreSQL does not keep"
         )),
-        Value::Date(day) if column.kind == ColumnKind::Date => StoreError::invalid(format!(
-            "column `{name}`: day {day} is not between those that PostgreSQL keeps"
+        Value::Date(_) if column.kind == ColumnKind::Date => StoreError::invalid(format!(
+            "column `{name}`: {value} is not between those that PostgreSQL keeps"
+        )),
+        Value::DateTime(_) if column.kind == ColumnKind::DateTime => StoreError::invalid(format!(
+            "column `{name}`: {value} is not between those that PostgreSQL keeps"
+        )),
+        Value::Decimal(_) if column.kind == ColumnKind::Decimal => StoreError::invalid(format!(
+            "column `{name}`: `{value}` is no decimal number of up to {DIGITS_BEFORE} digits before the point and {DIGITS_AFTER} behind it"
         )),
         Value::Timestamp(instant) if column.kind == ColumnKind::Timestamp => {
             StoreError::invalid(format!(
@@ -266,64 +295,4 @@ pub(super) fn unknown_kind(column: &TableColumn) -> StoreError {
         column.name,
         column.kind.name()
     ))
-}
-
-/// A day in a `date`, which counts from 2000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day(i32);
-
-impl Day {
-    /// The type's number, the same in every server.
-    const DATE: Oid = Oid(1082);
-    const DATE_ARRAY: Oid = Oid(1182);
-
-    /// 2000-01-01 in days since 1970.
-    const EPOCH: i32 = 10_957;
-
-    /// 4714-11-24 BC and 5874897-12-31 in days since 2000, the first and the last that a `date` holds.
-    const ENDS: (i32, i32) = (-2_451_545, 2_145_031_948);
-
-    fn from_unix(day: i32) -> Option<Self> {
-        let day = day.checked_sub(Self::EPOCH)?;
-        (Self::ENDS.0 <= day && day <= Self::ENDS.1).then_some(Self(day))
-    }
-
-    pub(super) fn in_unix(self) -> i32 {
-        self.0.saturating_add(Self::EPOCH)
-    }
-}
-
-impl Type<Postgres> for Day {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Self::DATE)
-    }
-
-    fn compatible(ty: &PgTypeInfo) -> bool {
-        ty.name().eq_ignore_ascii_case("date")
-    }
-}
-
-impl PgHasArrayType for Day {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Self::DATE_ARRAY)
-    }
-
-    fn array_compatible(ty: &PgTypeInfo) -> bool {
-        ty.name().eq_ignore_ascii_case("date[]")
-    }
-}
-
-impl Encode<'_, Postgres> for Day {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        <i32 as Encode<'_, Postgres>>::encode(self.0, buffer)
-    }
-}
-
-impl Decode<'_, Postgres> for Day {
-    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        if value.format() != PgValueFormat::Binary {
-            return Err(format!("a {} came as text", value.type_info().name()).into());
-        }
-        <i32 as Decode<'_, Postgres>>::decode(value).map(Self)
-    }
 }

@@ -253,8 +253,11 @@ impl<'a> TableChanges<'a> {
         statement.push(&format!(")\n       AS new ({})", names.join(", ")));
         parts.condition(statement, "WHERE", has_gone.then_some(&gone));
         statement.push(&format!("\n    ON CONFLICT ({}) DO ", names::list(table.key_columns())));
-        let rest =
-            (table.columns.iter().enumerate()).filter(|(index, _)| !table.key.contains(index));
+        // A decimal of the key may come with another number of zeros at its end.
+        let changes = |(index, column): &(usize, &TableColumn)| {
+            !table.key.contains(index) || column.kind == ColumnKind::Decimal
+        };
+        let rest = table.columns.iter().enumerate().filter(changes);
         let sets: Vec<String> = rest
             .map(|(_, column)| quoted(column.name))
             .map(|name| format!("{name} = excluded.{name}"))
@@ -352,6 +355,7 @@ fn cast(column: &TableColumn) -> Result<&'static str, StoreError> {
         ColumnKind::Uuid => "uuid",
         ColumnKind::Timestamp => "timestamptz",
         ColumnKind::Date => "date",
+        ColumnKind::DateTime => "timestamp",
         ColumnKind::Json => "json",
         _ => return Err(unknown_kind(column)),
     })

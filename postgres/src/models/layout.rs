@@ -23,6 +23,8 @@ fn column_type(column: &TableColumn) -> Result<&'static str, StoreError> {
         ColumnKind::Uuid => "uuid",
         ColumnKind::Timestamp => "timestamptz",
         ColumnKind::Date => "date",
+        // The session's time zone has no part in it.
+        ColumnKind::DateTime => "timestamp",
         ColumnKind::Json => "json",
         _ => return Err(unknown_kind(column)),
     })

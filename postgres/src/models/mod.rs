@@ -8,6 +8,7 @@ mod bind;
 mod catalog;
 mod change;
 mod changes;
+mod day;
 mod layout;
 mod names;
 mod own_sql;

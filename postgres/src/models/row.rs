@@ -6,7 +6,8 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::bind::{Day, unknown_kind};
+use super::bind::unknown_kind;
+use super::day::{Day, DayTime};
 use super::names::quoted;
 use crate::error::store_error;
 use crate::instant::Instant;
@@ -56,6 +57,7 @@ fn read_value(
         ColumnKind::Uuid => value!(Uuid, Value::Uuid),
         ColumnKind::Timestamp => value!(Instant, |value| Value::Timestamp(value.0)),
         ColumnKind::Date => value!(Day, |value| Value::Date(value.in_unix())),
+        ColumnKind::DateTime => value!(DayTime, |value| Value::DateTime(value.in_unix())),
         ColumnKind::Json => value!(&str, |json| Value::Json(Payload::new(json))),
         _ => return Err(unknown_kind(column)),
     };

@@ -8,6 +8,7 @@ use annals::read_model::{
 };
 
 use super::bind::Statement;
+use super::day::{Day, DayTime};
 use super::names::quoted;
 use crate::instant::Instant;
 
@@ -134,6 +135,8 @@ pub(super) fn is_kept(value: &Value) -> bool {
     match value {
         Value::Text(text) => !text.contains('\0'),
         Value::Timestamp(instant) => Instant(*instant).is_exact(),
+        Value::Date(day) => Day::from_unix(*day).is_some(),
+        Value::DateTime(at) => DayTime::from_unix(*at).is_some(),
         _ => true,
     }
 }

@@ -11,6 +11,7 @@ mod tallies;
 #[macro_use]
 mod table;
 mod tests;
+mod unit;
 
 pub mod faulty;
 pub mod rules;

@@ -4,13 +4,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::kind::Kind;
 use super::owner::{Busy, Owned};
 use super::plan::Planned;
 use super::sender::{Answer, Answered};
 use super::worker::{Ended, IDLE_CHECKPOINT, Worker, ended};
 use crate::metrics;
 use crate::position::Position;
-use crate::process::{Fault, Taken};
+use crate::process::{AnyProcess, Fault, Taken};
 use crate::projection::ParkedEvent;
 use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointChange, Deadline, DeadlineChange, UnitOfWork, WriteError};
@@ -24,21 +25,35 @@ const LOADS: usize = 8;
 impl Worker {
     /// Does one round of steps, and writes them with what is known of commands.
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+        self.know_deadlines(owned).await?;
         let mut plan = std::mem::take(&mut owned.decided);
         let mut ids = owned.ready.take(STEPS);
         // A process takes one thing at a time.
         ids.retain(|id| !owned.busy.contains_key(id) && plan.iter().all(|done| done.id != *id));
-        let due = self.due(owned, &ids);
-        self.load_all(owned, ids.iter().chain(due.iter().map(|(id, _)| id))).await?;
+        let due = self.due(owned, |id| {
+            ids.iter().any(|other| other == id) || plan.iter().any(|done| done.id == id)
+        });
+        self.load_all(owned, &ids, &due).await?;
+        // What could not be read waits now: the checkpoint moves past that only with this.
+        plan.append(&mut owned.decided);
         for id in &ids {
             if owned.parked.contains_key(id) {
                 plan.extend(self.of_parked(owned, id).await?);
             } else {
-                plan.extend(self.next_step(owned, id));
+                match self.kind.clone() {
+                    Kind::Process(process) => plan.extend(self.next_step(owned, &*process, id)),
+                    Kind::Reactor(reactor) => {
+                        if let Some(event) = owned.inbox.next(id).cloned() {
+                            self.call(owned, &reactor, id, event);
+                        }
+                    }
+                }
             }
         }
-        for (id, deadline) in due {
-            plan.extend(self.deadline(owned, &id, &deadline));
+        if let Kind::Process(process) = self.kind.clone() {
+            for (id, deadline) in due {
+                plan.extend(self.deadline(owned, &*process, &id, &deadline));
+            }
         }
         if plan.is_empty() && owned.marks.is_empty() {
             return self.keep_checkpoint(owned).await;
@@ -47,7 +62,7 @@ impl Worker {
     }
 
     /// The deadlines that are to fire now: the process is free, and has taken all that was recorded before.
-    fn due(&self, owned: &Owned, taken: &[String]) -> Vec<(String, Deadline)> {
+    fn due(&self, owned: &Owned, is_taken: impl Fn(&str) -> bool) -> Vec<(String, Deadline)> {
         let mut found: Vec<(String, Deadline)> = Vec::new();
         for (deadline, ceiling) in owned.deadlines.due() {
             let id = deadline.process.id();
@@ -56,7 +71,7 @@ impl Worker {
                 && owned.inbox.next(id).is_none_or(|event| event.position > ceiling);
             let is_free = !owned.busy.contains_key(id)
                 && !owned.parked.contains_key(id)
-                && !taken.iter().any(|other| other == id)
+                && !is_taken(id)
                 && !found.iter().any(|(other, _)| other == id);
             if is_read && has_taken && is_free && found.len() < STEPS {
                 found.push((id.to_owned(), deadline.clone()));
@@ -69,10 +84,14 @@ impl Worker {
     async fn load_all(
         &self,
         owned: &mut Owned,
-        ids: impl Iterator<Item = &String>,
+        ids: &[String],
+        due: &[(String, Deadline)],
     ) -> Result<(), Ended> {
         let mut missing = Vec::new();
-        for id in ids {
+        if matches!(self.kind, Kind::Reactor(_)) {
+            return Ok(());
+        }
+        for id in ids.iter().chain(due.iter().map(|(id, _)| id)) {
             let is_stuck = owned.parked.get(id).is_some_and(|parked| parked.stuck.is_some());
             if !is_stuck && !owned.idle.contains(id) {
                 missing.push(id.clone());
@@ -84,17 +103,21 @@ impl Worker {
         while let Some(instance) = loaded.next().await {
             match instance? {
                 (id, Ok(instance)) => drop(owned.idle.put(id, instance)),
-                (id, Err(fault)) => self.park_load(owned, &id, None, &fault),
+                (id, Err(fault)) => {
+                    let mut due = due.iter().filter(|(due, _)| *due == id);
+                    let mark = due.next().map(|(_, due)| super::listed::deadline_mark(&due.name));
+                    self.park_load(owned, &id, mark, &fault);
+                }
             }
         }
         Ok(())
     }
 
     /// The next step of a process; what it passes over, it passes over at once.
-    fn next_step(&self, owned: &mut Owned, id: &str) -> Option<Planned> {
+    fn next_step(&self, owned: &mut Owned, process: &dyn AnyProcess, id: &str) -> Option<Planned> {
         let instance = owned.idle.pop(id)?;
         while let Some(event) = owned.inbox.next(id).cloned() {
-            let step = instance.event(&*self.process, &event, self.events.codec(), Uuid::now_v7());
+            let step = instance.event(process, &event, self.events.codec(), Uuid::now_v7());
             match step {
                 Ok(Taken::Made(made)) => {
                     owned.inbox.done(id);
@@ -120,8 +143,15 @@ impl Worker {
     }
 
     /// Fires a deadline.
-    fn deadline(&self, owned: &mut Owned, id: &str, deadline: &Deadline) -> Option<Planned> {
+    pub(super) fn deadline(
+        &self,
+        owned: &mut Owned,
+        process: &dyn AnyProcess,
+        id: &str,
+        deadline: &Deadline,
+    ) -> Option<Planned> {
         let instance = owned.idle.pop(id)?;
+        let before = instance.clone();
         let planned = Planned::new(id);
         // It was moved, and what is known of it here is old.
         if let Some(&due) = instance.deadlines().get(&deadline.name)
@@ -132,9 +162,11 @@ impl Worker {
             return None;
         }
         let (codec, name) = (self.events.codec(), &*deadline.name);
-        match instance.deadline(&*self.process, name, codec, Uuid::now_v7()) {
+        match instance.deadline(process, name, codec, Uuid::now_v7()) {
             Ok(Taken::Made(made)) => {
-                Some(Planned { fired: Some(name.to_owned()), ..planned.made(*made) })
+                let made = planned.made(*made);
+                let mark = (super::listed::deadline_mark(name), before);
+                Some(Planned { fired: Some(name.to_owned()), mark: Some(mark), ..made })
             }
             Ok(Taken::Skipped) => {
                 let (process, name) = (deadline.process.clone(), deadline.name.clone());
@@ -183,17 +215,26 @@ impl Worker {
         let Some(Busy { instance, .. }) = owned.busy.remove(&id) else { return };
         let (codec, now) = (self.events.codec(), self.now());
         let step = match (&why, fault) {
-            (Some(why), _) => instance.refused(&*self.process, why, now, codec, Uuid::now_v7()),
+            (Some(why), _) => match &self.kind {
+                Kind::Process(process) => {
+                    instance.refused(&**process, why, now, codec, Uuid::now_v7())
+                }
+                Kind::Reactor(_) => {
+                    let command = instance.outgoing()[0].name.clone();
+                    Err(Fault::Refused { command, why: why.to_string() })
+                }
+            },
             (None, Some(fault)) => Err(fault),
             (None, None) => return,
         };
         let planned = Planned::new(&id);
+        let mark = super::listed::command_mark(&instance.outgoing()[0].name);
         owned.decided.push(match step {
-            Ok(Taken::Made(made)) => planned.made(*made),
+            Ok(Taken::Made(made)) => {
+                Planned { mark: Some((mark, instance)), ..planned.made(*made) }
+            }
             Ok(Taken::Skipped) => planned.unchanged(instance),
             Err(fault) => {
-                let command = instance.outgoing()[0].name.clone();
-                let mark = super::listed::command_mark(&command);
                 let mark = self.mark(owned, &instance, mark, &fault);
                 Planned { parks: vec![mark], is_stuck: true, ..planned.unchanged(instance) }
             }
@@ -201,7 +242,13 @@ impl Worker {
     }
 
     /// Writes what was decided; what cannot be written together, one by one.
-    pub(super) async fn write(&self, owned: &mut Owned, plan: Vec<Planned>) -> Result<(), Ended> {
+    pub(super) async fn write(
+        &self,
+        owned: &mut Owned,
+        mut plan: Vec<Planned>,
+    ) -> Result<(), Ended> {
+        // The checkpoint moves past what was decided only with it.
+        plan.append(&mut owned.decided);
         let position = owned.checkpoint();
         match self.commit(owned, &plan, position).await {
             Ok(()) => {
@@ -220,7 +267,6 @@ impl Worker {
                 Ok(())
             }
             Err(WriteError::Store(error)) if error.is_invalid() && !plan.is_empty() => {
-                let mut plan = plan;
                 match plan.pop() {
                     Some(planned) => self.park_unwritable(owned, planned, &error).await,
                     None => Ok(()),

@@ -3,8 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::ProcessError;
+use super::kind::Kind;
 use super::owner::Owned;
-use super::worker::{Ended, Worker};
+use super::worker::{Ended, Worker, ended};
 use crate::position::Position;
 use crate::store::StoreError;
 
@@ -13,10 +14,25 @@ type Answer<T> = oneshot::Sender<Result<T, ProcessError>>;
 
 /// What a worker is asked.
 pub(super) enum Asked {
-    RetryParked { id: String, answer: Answer<u64> },
-    DropParked { id: String, answer: Answer<u64> },
-    Skip { position: Position, answer: Answer<()> },
-    Resume { answer: Answer<()> },
+    RetryParked {
+        id: String,
+        answer: Answer<u64>,
+    },
+    DropParked {
+        id: String,
+        answer: Answer<u64>,
+    },
+    Skip {
+        position: Position,
+        answer: Answer<()>,
+    },
+    Resume {
+        answer: Answer<()>,
+    },
+    /// To look at the clock, which may have been set.
+    Look {
+        answer: Answer<()>,
+    },
 }
 
 impl Asked {
@@ -26,7 +42,7 @@ impl Asked {
             Self::RetryParked { answer, .. } | Self::DropParked { answer, .. } => {
                 let _ = answer.send(Err(error()));
             }
-            Self::Skip { answer, .. } | Self::Resume { answer } => {
+            Self::Skip { answer, .. } | Self::Resume { answer } | Self::Look { answer } => {
                 let _ = answer.send(Err(error()));
             }
         }
@@ -47,22 +63,44 @@ impl Worker {
                 let _ = answer.send(Ok(count));
                 Ok(())
             }
+            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
+            Asked::DropParked { id, answer }
+                if matches!(self.kind, Kind::Reactor(_))
+                    && owned.checkpoint() < owned.last_parked(&id) =>
+            {
+                owned.later.push(Asked::DropParked { id, answer });
+                Ok(())
+            }
+            // What is tried again and on its way is no longer what a person gives up.
+            Asked::DropParked { id, answer } if owned.is_under_way(&id) => {
+                owned.later.push(Asked::DropParked { id, answer });
+                Ok(())
+            }
             Asked::DropParked { id, answer } => {
-                let dropped = self.drop_parked(owned, &id).await;
-                let told = match &dropped {
-                    Ok(count) => Ok(*count),
+                let (told, ended) = match self.drop_parked(owned, &id).await {
+                    Ok(dropped) => (dropped.map_err(ProcessError::from), Ok(())),
                     Err(Ended::Failed(error)) => {
-                        Err(StoreError::other(crate::projection::chain(error)).into())
+                        let told = StoreError::other(crate::projection::chain(&error));
+                        (Err(told.into()), Err(Ended::Failed(error)))
                     }
-                    Err(_) => Err(ProcessError::NotOwner { process: self.name() }),
+                    Err(ended) => {
+                        (Err(ProcessError::NotOwner { process: self.name() }), Err(ended))
+                    }
                 };
                 let _ = answer.send(told);
-                dropped.map(drop)
+                ended
+            }
+            Asked::Look { answer } => {
+                self.show_owned(owned);
+                let _ = answer.send(Ok(()));
+                Ok(())
             }
             Asked::Skip { position, answer } => {
                 let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);
                 let told = if is_there {
                     self.goes_on(owned, Some(position));
+                    let checkpoint = owned.checkpoint();
+                    self.commit(owned, &[], checkpoint).await.map_err(ended)?;
                     let (process, position) = (self.name(), position.get());
                     tracing::warn!(process, position, "an event was skipped by hand");
                     Ok(())

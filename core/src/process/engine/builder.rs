@@ -1,17 +1,21 @@
 //! How an engine of processes is built.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::kind::Kind;
 use super::{ProcessEngine, ProcessError};
-use crate::bus::{CommandBus, RetryPolicy, SetupError};
+use crate::bus::{CommandBus, RetryPolicy, Services, SetupError};
 use crate::clock::Clock;
 use crate::process::Process;
 use crate::projection::Thresholds;
-use crate::registry::{EventRegistration, ProcessRegistration};
+use crate::reactor::Reactor;
+use crate::registry::{EventRegistration, ProcessRegistration, ReactorRegistration};
 
 /// Makes a [`ProcessEngine`].
 ///
@@ -28,7 +32,11 @@ use crate::registry::{EventRegistration, ProcessRegistration};
 #[must_use]
 pub struct ProcessEngineBuilder {
     pub(super) bus: CommandBus,
-    pub(super) processes: BTreeMap<&'static str, ProcessRegistration>,
+    processes: BTreeMap<&'static str, ProcessRegistration>,
+    reactors: BTreeMap<&'static str, ReactorRegistration>,
+    services: Services,
+    /// What is run, once it is started.
+    pub(super) kinds: Vec<Kind>,
     pub(super) settings: Settings,
     pub(super) workers: usize,
     /// The first clash of names.
@@ -59,7 +67,16 @@ impl ProcessEngineBuilder {
             thresholds: Thresholds::default(),
             clock: None,
         };
-        Self { bus, processes: BTreeMap::new(), settings, workers: 16, fault: None }
+        Self {
+            bus,
+            processes: BTreeMap::new(),
+            reactors: BTreeMap::new(),
+            services: Services::default(),
+            kinds: Vec::new(),
+            settings,
+            workers: 16,
+            fault: None,
+        }
     }
 
     /// Runs a process manager.
@@ -67,10 +84,40 @@ impl ProcessEngineBuilder {
         self.register_linked(ProcessRegistration::of::<P>())
     }
 
-    /// Runs all process managers that the program links.
+    /// Runs a reactor.
+    pub fn register_reactor<R: Reactor>(self) -> Self {
+        self.register_linked_reactor(ReactorRegistration::of::<R>())
+    }
+
+    /// Runs all process managers and reactors that the program links.
     pub fn register_all(mut self) -> Self {
         for registration in ProcessRegistration::all() {
             self = self.register_linked(*registration);
+        }
+        for registration in ReactorRegistration::all() {
+            self = self.register_linked_reactor(*registration);
+        }
+        self
+    }
+
+    /// Gives a reactor what its calls may use.
+    pub fn services<R: Reactor>(self, services: R::Services) -> Self {
+        self.shared_services::<R>(Arc::new(services))
+    }
+
+    /// Gives a reactor what its calls may use, where others share it.
+    pub fn shared_services<R: Reactor>(mut self, services: Arc<R::Services>) -> Self {
+        self.services.insert_for(TypeId::of::<R>(), services);
+        self
+    }
+
+    fn register_linked_reactor(mut self, registration: ReactorRegistration) -> Self {
+        if let Some(other) = self.reactors.insert(registration.name, registration)
+            && (other.type_id)() != (registration.type_id)()
+        {
+            let (one, other) = ((registration.type_name)(), (other.type_name)());
+            let fault = SetupError::reactor_name(registration.name, [one, other]);
+            self.fault.get_or_insert(fault);
         }
         self
     }
@@ -131,18 +178,27 @@ impl ProcessEngineBuilder {
         self
     }
 
-    /// Starts the process managers, each in a task of its own. What is dispatched from then on, they see.
+    /// Starts the process managers and reactors, each in a task of its own. What is dispatched from then on, they see.
     ///
     /// # Errors
     ///
-    /// When two process managers share a name, stored names of events clash, or the store keeps events only.
+    /// When two process managers or two reactors share a name, stored names of events clash, a reactor lacks its services, or
+    /// the store keeps events only.
     ///
     /// # Cancel safety
     ///
     /// A dropped call has started nothing.
-    pub async fn start(self) -> Result<ProcessEngine, ProcessError> {
+    pub async fn start(mut self) -> Result<ProcessEngine, ProcessError> {
         if let Some(fault) = self.fault {
             return Err(fault.into());
+        }
+        let processes = self.processes.values();
+        self.kinds.extend(processes.map(|registration| Kind::Process((registration.process)())));
+        for registration in self.reactors.values() {
+            let Some(reactor) = (registration.reactor)(&self.services) else {
+                return Err(SetupError::missing_reactor_services((registration.type_name)()).into());
+            };
+            self.kinds.push(Kind::Reactor(reactor));
         }
         crate::bus::check_events(EventRegistration::all().map(|event| &event.event))?;
         ProcessEngine::start(self).await
@@ -153,6 +209,7 @@ impl fmt::Debug for ProcessEngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessEngineBuilder")
             .field("processes", &self.processes.keys())
+            .field("reactors", &self.reactors.keys())
             .finish_non_exhaustive()
     }
 }

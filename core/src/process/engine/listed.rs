@@ -20,6 +20,11 @@ pub(super) fn deadline_mark(deadline: &str) -> String {
     format!("{DEADLINE}{deadline}")
 }
 
+/// The deadline that it stands for, if it does.
+pub(super) fn marked_deadline(event: &ParkedEvent) -> Option<&str> {
+    event.event_type.strip_prefix(DEADLINE)
+}
+
 /// Whether it stands for a command or a deadline.
 pub(super) fn is_mark(event: &ParkedEvent) -> bool {
     event.event_type.starts_with(COMMAND) || event.event_type.starts_with(DEADLINE)

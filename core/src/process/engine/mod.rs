@@ -3,19 +3,24 @@
 mod advance;
 mod asked;
 mod builder;
+mod calls;
 mod error;
 mod inbox;
+mod kind;
 mod listed;
 mod owner;
 mod parked;
 mod plan;
 mod reading;
 mod recover;
+mod running;
 mod sender;
 mod shown;
 mod status;
+mod under_way;
 mod worker;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,17 +33,20 @@ use self::asked::Asked;
 pub use self::builder::ProcessEngineBuilder;
 use self::builder::Settings;
 pub use self::error::ProcessError;
+use self::kind::Kind;
 use self::listed::parked_processes;
 pub use self::listed::{ParkedCause, ParkedProcess};
+pub use self::running::RunningReactor;
 use self::shown::Shown;
 pub use self::status::{ProcessStatus, ProcessesStatus};
-use self::worker::{Worker, reader_of};
-use super::record::category_of;
-use super::{AnyProcess, Process};
+use self::worker::Worker;
+use super::Process;
 use crate::aggregate_id::ToId;
 use crate::bus::{CommandBus, SetupError};
 use crate::position::Position;
+use crate::reactor::Reactor;
 use crate::store::{EventStore, StoreError, UnitOfWorkStore};
+use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
 
 /// How often it is looked whether another engine has settled.
@@ -62,7 +70,7 @@ struct Inner {
 }
 
 struct Handle {
-    process: Arc<dyn AnyProcess>,
+    kind: Kind,
     asks: mpsc::Sender<Asked>,
     shown: watch::Receiver<Shown>,
 }
@@ -74,7 +82,7 @@ impl ProcessEngine {
     }
 
     async fn start(builder: ProcessEngineBuilder) -> Result<Self, ProcessError> {
-        let ProcessEngineBuilder { bus, processes, settings, workers, .. } = builder;
+        let ProcessEngineBuilder { bus, kinds, settings, workers, .. } = builder;
         let events = bus.events();
         if events.unit_of_work().is_none() {
             return Err(SetupError::process_store().into());
@@ -84,23 +92,22 @@ impl ProcessEngine {
             (CancellationToken::new(), TaskTracker::new(), Arc::new(Semaphore::new(workers)));
         let settings = Arc::new(settings);
         let mut prepared = Vec::new();
-        for registration in processes.into_values() {
-            let process = (registration.process)();
-            for sent in process.commands().iter().filter(|sent| !known.contains(&sent.name)) {
-                let (process, command) = (process.name(), sent.name);
+        for kind in kinds {
+            for sent in kind.commands().iter().filter(|sent| !known.contains(&sent.name)) {
+                let (process, command) = (kind.name(), sent.name);
                 tracing::warn!(
                     process,
                     command,
                     "a command that is sent has no handler on the bus"
                 );
             }
-            let category = category_of(process.name());
-            if let Some(reason) = crate::stream::StreamId::new(&category, "id").fault() {
-                return Err(SetupError::process_category(process.name(), &reason).into());
+            let category = kind.category();
+            if let Some(reason) = StreamId::new(&category, "id").fault() {
+                return Err(SetupError::process_category(kind.name(), &reason).into());
             }
             let (shown, shown_to) = watch::channel(Shown::default());
-            let worker = Worker {
-                process: process.clone(),
+            let mut worker = Worker {
+                kind: kind.clone(),
                 category,
                 bus: bus.clone(),
                 events: events.clone(),
@@ -109,15 +116,16 @@ impl ProcessEngine {
                 stop: stop.clone(),
                 shown,
                 blocked: None,
+                begins_at: Position::START,
             };
             worker.begin().await?;
-            prepared.push((worker, process, shown_to));
+            prepared.push((worker, kind, shown_to));
         }
         let mut workers = Vec::new();
-        for (worker, process, shown) in prepared {
+        for (worker, kind, shown) in prepared {
             let (asks, asked) = mpsc::channel(16);
             tasks.spawn(worker.run(asked));
-            workers.push(Handle { process, asks, shown });
+            workers.push(Handle { kind, asks, shown });
         }
         tasks.close();
         Ok(Self { inner: Arc::new(Inner { events, workers, settings, stop, tasks }) })
@@ -136,7 +144,7 @@ impl ProcessEngine {
             let head = self.inner.events.head().await?;
             for worker in &self.inner.workers {
                 let settled = tokio::time::timeout_at(until.into(), self.settled(worker, head));
-                let process = worker.process.name();
+                let process = worker.kind.name();
                 settled.await.map_err(|_| ProcessError::Late { process, patience })??;
             }
             // What the later ones sent, the earlier ones may have to see.
@@ -148,21 +156,22 @@ impl ProcessEngine {
                 break;
             }
         }
-        match self.parked().await?.into_iter().next() {
-            None => Ok(()),
-            Some(first) => {
-                let worker = self.inner.workers.iter();
-                let mut worker = worker.filter(|worker| worker.process.name() == first.process);
-                let process = worker.next().map_or("", |worker| worker.process.name());
-                let count = self.parked_of(process).await?.len();
-                Err(ProcessError::Parked { process, count, id: first.id, error: first.error })
+        for worker in &self.inner.workers {
+            let parked = self.parked_of(worker).await?;
+            let count = parked.len();
+            if let Some(ParkedProcess { id, error, .. }) = parked.into_iter().next() {
+                let process = worker.kind.name();
+                return Err(ProcessError::Parked { process, count, id, error });
             }
         }
+        Ok(())
     }
 
     /// Waits until a process manager has done all that follows from the log up to a position.
     async fn settled(&self, worker: &Handle, head: Position) -> Result<(), ProcessError> {
-        let process = worker.process.name();
+        let process = worker.kind.name();
+        // Since it looked last, the clock may have been set. Who is not the owner has no deadlines to look for.
+        let _ = worker.ask(|answer| Asked::Look { answer }).await;
         let mut shown = worker.shown.clone();
         loop {
             let (settled, is_owner) = {
@@ -192,17 +201,17 @@ impl ProcessEngine {
         head: Position,
     ) -> Result<bool, StoreError> {
         let store = self.store()?;
-        let reader = reader_of(&*worker.process);
+        let reader = worker.kind.reader();
         let passed = store.checkpoint(&reader).await?.unwrap_or_default();
         if passed < head {
             return Ok(false);
         }
-        let category = category_of(worker.process.name());
         let now =
             self.inner.settings.clock.as_ref().map_or_else(Timestamp::now, |clock| clock.now());
-        let waiting = store.outgoing(&category, 0, 1).await?;
-        let due = store.due_deadlines(&category, now, None, 1).await?;
-        Ok(waiting.is_empty() && due.is_empty())
+        let parked = store.parked(&reader, None).await?;
+        // What waits for a person is not under way.
+        let parked: HashSet<String> = parked.into_iter().map(|event| event.key).collect();
+        under_way::is_nothing(store, &worker.kind.category(), &parked, now).await
     }
 
     /// Tells how the process managers are.
@@ -217,7 +226,7 @@ impl ProcessEngine {
         let mut processes = Vec::new();
         for worker in &self.inner.workers {
             let shown = worker.shown.borrow().clone();
-            let reader = reader_of(&*worker.process);
+            let reader = worker.kind.reader();
             let position = match shown.position {
                 Some(position) => position,
                 None => store.checkpoint(&reader).await?.unwrap_or_default(),
@@ -232,7 +241,7 @@ impl ProcessEngine {
             let parked = store.parked(&reader, None).await?;
             let worst = time_behind.max(oldest_unsent);
             processes.push(ProcessStatus {
-                name: worker.process.name(),
+                name: worker.kind.name(),
                 state: shown.state,
                 position,
                 head,
@@ -242,7 +251,7 @@ impl ProcessEngine {
                 waiting: shown.waiting,
                 unsent: shown.unsent,
                 oldest_unsent,
-                parked: parked_processes(worker.process.name(), parked).len(),
+                parked: parked_processes(worker.kind.name(), parked).len(),
                 begun: shown.begun,
                 done: shown.done,
                 skipped: shown.skipped,
@@ -253,7 +262,7 @@ impl ProcessEngine {
         Ok(ProcessesStatus { processes })
     }
 
-    /// Lists the processes that wait for a person, of all process managers.
+    /// Lists what waits for a person, of all process managers and reactors.
     ///
     /// # Errors
     ///
@@ -261,18 +270,28 @@ impl ProcessEngine {
     pub async fn parked(&self) -> Result<Vec<ParkedProcess>, ProcessError> {
         let mut parked = Vec::new();
         for worker in &self.inner.workers {
-            parked.extend(self.parked_of(worker.process.name()).await?);
+            parked.extend(self.parked_of(worker).await?);
         }
         Ok(parked)
     }
 
-    async fn parked_of(&self, process: &str) -> Result<Vec<ParkedProcess>, ProcessError> {
-        let mut found = Vec::new();
-        for worker in self.inner.workers.iter().filter(|worker| worker.process.name() == process) {
-            let parked = self.store()?.parked(&reader_of(&*worker.process), None).await?;
-            found.extend(parked_processes(process, parked));
-        }
-        Ok(found)
+    async fn parked_of(&self, worker: &Handle) -> Result<Vec<ParkedProcess>, ProcessError> {
+        let parked = self.store()?.parked(&worker.kind.reader(), None).await?;
+        Ok(parked_processes(worker.kind.name(), parked))
+    }
+
+    /// A reactor that the engine runs: to retry or drop what waits for a person, and to have it read on.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not run it.
+    pub fn reactor<R: Reactor>(&self) -> Result<RunningReactor<'_>, ProcessError> {
+        let mut workers = self.inner.workers.iter();
+        let found = workers.find(|worker| {
+            matches!(worker.kind, Kind::Reactor(_)) && worker.kind.name() == R::NAME
+        });
+        let worker = found.ok_or(ProcessError::NotRegistered { process: R::NAME })?;
+        Ok(RunningReactor { worker })
     }
 
     /// Has a process that waits for a person try again: the step that failed, or the commands. Tells how much had been
@@ -329,7 +348,7 @@ impl ProcessEngine {
     pub async fn shutdown(self) -> Result<(), ProcessError> {
         let stopped = |worker: &Handle| {
             let reason = worker.shown.borrow().stopped.clone()?;
-            Some(ProcessError::Stopped { process: worker.process.name(), reason })
+            Some(ProcessError::Stopped { process: worker.kind.name(), reason })
         };
         let before = self.inner.workers.iter().find_map(stopped);
         self.inner.stop.cancel();
@@ -348,13 +367,24 @@ impl ProcessEngine {
         &self,
         asked: impl FnOnce(oneshot::Sender<Result<T, ProcessError>>) -> Asked,
     ) -> Result<T, ProcessError> {
-        let process = P::NAME;
-        let worker = self.inner.workers.iter().find(|worker| worker.process.name() == process);
-        let worker = worker.ok_or(ProcessError::NotRegistered { process })?;
+        let mut workers = self.inner.workers.iter();
+        let found = workers.find(|worker| {
+            matches!(worker.kind, Kind::Process(_)) && worker.kind.name() == P::NAME
+        });
+        let worker = found.ok_or(ProcessError::NotRegistered { process: P::NAME })?;
+        worker.ask(asked).await
+    }
+}
+
+impl Handle {
+    async fn ask<T>(
+        &self,
+        asked: impl FnOnce(oneshot::Sender<Result<T, ProcessError>>) -> Asked,
+    ) -> Result<T, ProcessError> {
+        let process = self.kind.name();
         let (answer, answered) = oneshot::channel();
-        let ended = |_| ProcessError::Ended { process };
-        worker.asks.send(asked(answer)).await.map_err(|_| ProcessError::Ended { process })?;
-        answered.await.map_err(ended)?
+        self.asks.send(asked(answer)).await.map_err(|_| ProcessError::Ended { process })?;
+        answered.await.map_err(|_| ProcessError::Ended { process })?
     }
 }
 
@@ -371,7 +401,7 @@ impl Drop for Inner {
 
 impl fmt::Debug for ProcessEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.inner.workers.iter().map(|worker| worker.process.name());
+        let names = self.inner.workers.iter().map(|worker| worker.kind.name());
         f.debug_struct("ProcessEngine")
             .field("processes", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()

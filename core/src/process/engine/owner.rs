@@ -8,12 +8,14 @@ use lru::LruCache;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::asked::Asked;
 use super::inbox::Inbox;
 use super::plan::Planned;
-use super::sender::{Answered, Sender};
+use super::sender::{Sender, Told};
 use crate::position::Position;
 use crate::process::{Instance, Outgoing};
 use crate::projection::ParkedEvent;
+use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointId, Deadline, DeadlineChange};
 use crate::subscription::lease::Lease;
 use crate::timestamp::Timestamp;
@@ -30,7 +32,7 @@ pub(super) struct Owned {
     pub(super) kept_at: Instant,
     pub(super) is_at_end: bool,
     pub(super) sender: Sender,
-    pub(super) answers: mpsc::UnboundedReceiver<Answered>,
+    pub(super) answers: mpsc::UnboundedReceiver<Told>,
     /// Those that wait for answers.
     pub(super) busy: HashMap<String, Busy>,
     /// Those that wait for nothing.
@@ -44,6 +46,8 @@ pub(super) struct Owned {
     pub(super) deadlines: Deadlines,
     /// What has been decided, and is still to be written.
     pub(super) decided: Vec<Planned>,
+    /// What was asked, and can only be done once more of the log is.
+    pub(super) later: Vec<Asked>,
     pub(super) measured_at: Option<Instant>,
 }
 
@@ -52,6 +56,8 @@ pub(super) struct Busy {
     pub(super) instance: Instance,
     /// Dropped, it is sent no more.
     pub(super) sending: AbortOnDropHandle<()>,
+    /// The event on which a reactor is called; then no command is on its way yet.
+    pub(super) called: Option<RecordedEvent>,
 }
 
 /// A process that waits for a person.
@@ -174,7 +180,7 @@ impl Owned {
         reader: CheckpointId,
         kept: Position,
         sender: Sender,
-        answers: mpsc::UnboundedReceiver<Answered>,
+        answers: mpsc::UnboundedReceiver<Told>,
     ) -> Self {
         Self {
             lease,
@@ -192,6 +198,7 @@ impl Owned {
             marks: Marks::default(),
             deadlines: Deadlines::default(),
             decided: Vec::new(),
+            later: Vec::new(),
             measured_at: None,
         }
     }
@@ -231,7 +238,7 @@ impl Owned {
         if instance.is_busy() {
             let commands: Vec<Outgoing> = instance.outgoing().iter().cloned().collect();
             let sending = self.sender.send(&id, commands);
-            self.busy.insert(id, Busy { instance, sending });
+            self.busy.insert(id, Busy { instance, sending, called: None });
         } else {
             self.idle.put(id.clone(), instance);
             self.look(&id);
@@ -265,6 +272,17 @@ impl Owned {
         is_settled.then(|| self.inbox.read())
     }
 
+    /// Whether something of it is on its way, or still to be written.
+    pub(super) fn is_under_way(&self, id: &str) -> bool {
+        self.busy.contains_key(id) || self.decided.iter().any(|decided| decided.id == id)
+    }
+
+    /// The position of the last event that waits for a person with this one.
+    pub(super) fn last_parked(&self, id: &str) -> Position {
+        let parked = self.parked.get(id).and_then(|parked| parked.events.back());
+        parked.map_or(Position::START, |event| event.position)
+    }
+
     /// Changes what is known to be parked.
     pub(super) fn repark(&mut self, id: &str, unparks: &[ParkedEvent], parks: Vec<ParkedEvent>) {
         let parked = self.parked.entry(id.to_owned()).or_default();
@@ -281,11 +299,11 @@ impl Owned {
         }
     }
 
-    /// Goes on with a process whose commands were on their way.
+    /// Goes on with a process whose commands were on their way; of one that is tried again, they come before what waits.
     pub(super) fn recovered(&mut self, instance: Instance) {
         match self.parked.get_mut(instance.id()) {
-            Some(parked) => parked.stuck = Some(instance),
-            None => self.goes_on(instance),
+            Some(parked) if !parked.is_retried => parked.stuck = Some(instance),
+            _ => self.goes_on(instance),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::listed::is_mark;
+use super::kind::Kind;
+use super::listed::{is_mark, marked_deadline};
 use super::owner::Owned;
 use super::plan::Planned;
 use super::worker::{Ended, Worker};
@@ -10,7 +11,7 @@ use crate::metrics;
 use crate::process::{Fault, Instance, Taken};
 use crate::projection::{ParkedEvent, chain, read_parked};
 use crate::recorded_event::RecordedEvent;
-use crate::store::StoreError;
+use crate::store::{Deadline, StoreError};
 
 impl Worker {
     /// Parks an event: with why its step failed, or behind another.
@@ -113,7 +114,7 @@ impl Worker {
             owned.idle.pop(id);
             let waiting = self.waiting_commands(self.store()?).await?;
             return Ok(match self.load(id, waiting.get(id)).await?.1 {
-                Ok(instance) => planned.unchanged(instance),
+                Ok(instance) => self.retry_mark(owned, instance, first),
                 Err(fault) => {
                     let ParkedEvent { attempts, .. } = first;
                     let parks =
@@ -122,12 +123,19 @@ impl Worker {
                 }
             });
         }
-        let filter = self.process.filter();
+        let filter = self.kind.filter();
         let events = read_parked(&*self.events, filter, std::slice::from_ref(&first)).await?;
         let Some(event) = events.into_iter().next() else {
             let (process, position) = (self.name(), first.position.get());
             tracing::warn!(process, id, position, "a parked event is not taken any more");
             return Ok(planned);
+        };
+        let process = match self.kind.clone() {
+            Kind::Process(process) => process,
+            Kind::Reactor(reactor) => {
+                self.call(owned, &reactor, id, event);
+                return Ok(Planned::new(id));
+            }
         };
         let instance = match owned.idle.pop(id) {
             Some(instance) => Ok(instance),
@@ -143,7 +151,7 @@ impl Worker {
             }
         };
         let codec = self.events.codec();
-        Ok(match instance.event(&*self.process, &event, codec, Uuid::now_v7()) {
+        Ok(match instance.event(&*process, &event, codec, Uuid::now_v7()) {
             Ok(Taken::Made(made)) => {
                 let made = planned.made(*made);
                 Planned { took: Some(event), ..made }
@@ -158,9 +166,35 @@ impl Worker {
         })
     }
 
-    /// Gives up what a process waits with; tells how much it was.
-    pub(super) async fn drop_parked(&self, owned: &mut Owned, id: &str) -> Result<u64, Ended> {
-        let Some(parked) = owned.parked.get_mut(id) else { return Ok(0) };
+    /// Goes on with a process that waits no longer; a deadline fires before what waits behind it.
+    fn retry_mark(&self, owned: &mut Owned, instance: Instance, first: ParkedEvent) -> Planned {
+        let due = marked_deadline(&first).and_then(|name| {
+            let due = *instance.deadlines().get(name)?;
+            Some(Deadline { due, process: instance.stream_id().clone(), name: name.to_owned() })
+        });
+        let id = instance.id().to_owned();
+        let fired = match (due, self.kind.clone()) {
+            (Some(due), Kind::Process(process)) if !instance.is_busy() => {
+                owned.idle.put(id.clone(), instance.clone());
+                self.deadline(owned, &*process, &id, &due)
+            }
+            _ => None,
+        };
+        let mut planned = fired.unwrap_or_else(|| Planned::new(&id).unchanged(instance));
+        for again in &mut planned.parks {
+            (again.attempts, again.parked_at) = (first.attempts + 1, first.parked_at);
+        }
+        planned.unparks.push(first);
+        planned
+    }
+
+    /// Gives up what a process waits with; tells how much it was, or why it cannot be.
+    pub(super) async fn drop_parked(
+        &self,
+        owned: &mut Owned,
+        id: &str,
+    ) -> Result<Result<u64, StoreError>, Ended> {
+        let Some(parked) = owned.parked.get_mut(id) else { return Ok(Ok(0)) };
         let events: Vec<ParkedEvent> = parked.events.iter().cloned().collect();
         let last = events.iter().map(|event| event.position).max().unwrap_or_default();
         let stuck = parked.stuck.take();
@@ -170,12 +204,17 @@ impl Worker {
         };
         let instance = match instance {
             Ok(instance) => instance,
-            Err(fault) => return Err(Ended::Failed(StoreError::invalid(chain(&fault)))),
+            Err(fault) => return Ok(Err(StoreError::invalid(chain(&fault)))),
         };
         let codec = self.events.codec();
-        let dropped = instance.dropped(&*self.process, last, self.now(), codec, Uuid::now_v7());
         let count = events.len() as u64;
         let planned = Planned { unparks: events, ..Planned::new(id) };
+        let Kind::Process(process) = self.kind.clone() else {
+            let answered = instance.outgoing().iter().map(|command| command.key.clone()).collect();
+            self.write(owned, vec![Planned { answered, ..planned }]).await?;
+            return Ok(Ok(count));
+        };
+        let dropped = instance.dropped(&*process, last, self.now(), codec, Uuid::now_v7());
         let planned = match dropped {
             Ok(Taken::Made(made)) => planned.made(*made),
             Ok(Taken::Skipped) => planned.unchanged(instance),
@@ -183,7 +222,7 @@ impl Worker {
         };
         tracing::warn!(process = self.name(), id, count, "what was parked was dropped by hand");
         self.write(owned, vec![planned]).await?;
-        Ok(count)
+        Ok(Ok(count))
     }
 
     /// Parks what cannot be written.
@@ -193,13 +232,20 @@ impl Worker {
         planned: Planned,
         error: &StoreError,
     ) -> Result<(), Ended> {
-        let Planned { id, took, .. } = planned;
+        let Planned { id, took, mark, .. } = planned;
         let fault = Fault::Failed(chain(error));
-        let Some(event) = took else {
-            return Err(Ended::Failed(StoreError::invalid(chain(&fault))));
+        let planned = Planned::new(&id);
+        let planned = match (took, mark) {
+            (Some(event), _) => {
+                let parks = vec![self.parked_event(owned, &id, &event, Some(&fault))];
+                Planned { parks, ..planned }
+            }
+            (None, Some((mark, before))) => {
+                let parks = vec![self.mark(owned, &before, mark, &fault)];
+                Planned { parks, is_stuck: before.is_busy(), ..planned.unchanged(before) }
+            }
+            (None, None) => return Err(Ended::Failed(StoreError::invalid(chain(&fault)))),
         };
-        let parks = vec![self.parked_event(owned, &id, &event, Some(&fault))];
-        let planned = Planned { parks, ..Planned::new(&id) };
         let kept = owned.kept;
         self.commit(owned, std::slice::from_ref(&planned), kept)
             .await

@@ -17,6 +17,8 @@ pub(super) struct Planned {
     pub(super) deadlines: Vec<DeadlineChange>,
     /// What it took, if the log holds it: to be parked if the step cannot be written.
     pub(super) took: Option<RecordedEvent>,
+    /// What stands for it otherwise, with the process before it: parked if the step cannot be written.
+    pub(super) mark: Option<(String, Instance)>,
     /// What waits from now on.
     pub(super) parks: Vec<ParkedEvent>,
     /// What waits no longer: as many of what was parked first.
@@ -40,6 +42,7 @@ impl Planned {
             answered: Vec::new(),
             deadlines: Vec::new(),
             took: None,
+            mark: None,
             parks: Vec::new(),
             unparks: Vec::new(),
             after: None,

@@ -21,7 +21,7 @@ pub(super) type Barrier = AbortOnDropHandle<Result<(Timestamp, Position), StoreE
 impl Worker {
     /// Reads on, in a task of its own: it is not held up, nor holds a connection, while the owner does something else.
     pub(super) fn next_page(&self, owned: &Owned) -> Page {
-        let read = ReadAll::after(owned.inbox.read()).filter(self.process.filter()).limit(PAGE);
+        let read = ReadAll::after(owned.inbox.read()).filter(self.kind.filter()).limit(PAGE);
         let (events, polling) = (self.events.clone(), self.settings.polling);
         let is_at_end = owned.is_at_end;
         AbortOnDropHandle::new(tokio::spawn(async move {
@@ -53,7 +53,7 @@ impl Worker {
         self.show(|shown| shown.state = state);
         for event in page.events {
             let position = event.position;
-            match self.process.route(&event, self.events.codec()) {
+            match self.kind.route(&event, self.events.codec()) {
                 Ok(ids) => {
                     for id in ids {
                         owned.inbox.push(&id, event.clone());

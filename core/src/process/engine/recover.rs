@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
+use super::kind::Kind;
 use super::listed::command_mark;
 use super::owner::Owned;
 use super::plan::Planned;
 use super::worker::{Ended, Worker};
+use crate::codec::PayloadOf;
 use crate::position::Position;
-use crate::process::{Fault, Instance};
+use crate::process::{Fault, Instance, Outgoing};
 use crate::projection::{ParkedEvent, chain};
 use crate::store::{
     Deadline, OutgoingCommand, ReadStream, StoreError, UnitOfWorkStore, WaitingCommand,
@@ -39,7 +41,11 @@ impl Worker {
             let (id, instance) = instance?;
             match instance {
                 Ok(instance) => owned.recovered(instance),
-                Err(fault) => self.park_load(owned, &id, waiting.get(&id), &fault),
+                Err(fault) => {
+                    let command = waiting.get(&id).and_then(|waiting| waiting.first());
+                    let mark = command.map(|command| command_mark(&command.command));
+                    self.park_load(owned, &id, mark, &fault);
+                }
             }
         }
         self.know_deadlines(owned).await?;
@@ -52,37 +58,64 @@ impl Worker {
         id: &str,
         waiting: Option<&Vec<OutgoingCommand>>,
     ) -> Result<(String, Result<Instance, Fault>), StoreError> {
+        let process = match &self.kind {
+            Kind::Process(process) => process,
+            Kind::Reactor(_) => return Ok((id.to_owned(), self.load_calls(id, waiting))),
+        };
         let stream_id = StreamId::new(&self.category, id);
         let page =
             self.events.stream_page(&ReadStream::new(stream_id).backwards().limit(1)).await?;
         let Some(step) = page.events.first() else {
-            return Ok((id.to_owned(), Ok(Instance::new(&*self.process, id))));
+            return Ok((id.to_owned(), Ok(Instance::new(&**process, id))));
         };
         let is_waiting = |key: &str| {
             waiting.is_some_and(|waiting| waiting.iter().any(|command| command.key == key))
         };
         let codec = self.events.codec();
-        let instance = Instance::load(&*self.process, id, step, codec, is_waiting);
+        let instance = Instance::load(&**process, id, step, codec, is_waiting);
         Ok((id.to_owned(), instance.map_err(Fault::Unreadable)))
     }
 
-    /// Has a process wait that cannot be read, with what it would have taken, or the command that it would have sent.
+    /// What a reactor has to send for one key.
+    fn load_calls(
+        &self,
+        id: &str,
+        waiting: Option<&Vec<OutgoingCommand>>,
+    ) -> Result<Instance, Fault> {
+        let codec = self.events.codec();
+        let read = |command: &OutgoingCommand| {
+            let of = PayloadOf::Command { command: &command.command };
+            let failed = |error: &dyn std::fmt::Display| {
+                Fault::Failed(format!("command `{}` cannot be read: {error}", command.command))
+            };
+            let json = codec.open(of, &command.data).map_err(|error| failed(&error))?;
+            let content = serde_json::from_str(&json).map_err(|error| failed(&error))?;
+            let (key, name) = (command.key.clone(), command.command.clone());
+            Ok(Outgoing { key, name, content, metadata: command.metadata.clone() })
+        };
+        let commands: Result<Vec<Outgoing>, Fault> =
+            waiting.into_iter().flatten().map(read).collect();
+        let instance = Instance::without_steps(&self.category, id);
+        Ok(instance.sending(commands?, codec)?.0)
+    }
+
+    /// Has a process wait that cannot be read, with what it would have taken; `mark` stands for the command that it would have
+    /// sent, or the deadline that would have fired.
     pub(super) fn park_load(
         &self,
         owned: &mut Owned,
         id: &str,
-        waiting: Option<&Vec<OutgoingCommand>>,
+        mark: Option<String>,
         fault: &Fault,
     ) {
         let mut parks = Vec::new();
-        let command = waiting.and_then(|waiting| waiting.first());
-        if let Some(command) = command.filter(|_| !owned.parked.contains_key(id)) {
+        if let Some(mark) = mark.filter(|_| !owned.parked.contains_key(id)) {
             let parked = ParkedEvent {
                 reader: owned.reader.clone(),
                 key: id.to_owned(),
                 position: Position::START,
-                stream_id: command.process.clone(),
-                event_type: command_mark(&command.command),
+                stream_id: StreamId::new(&self.category, id),
+                event_type: mark,
                 error: chain(fault),
                 attempts: 1,
                 parked_at: self.now(),

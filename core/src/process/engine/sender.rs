@@ -10,8 +10,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::bus::{CommandBus, DispatchError, DomainError, RetryPolicy};
 use crate::metrics;
-use crate::process::{Outgoing, Rejection};
+use crate::process::{Fault, Outgoing, Rejection};
 use crate::projection::{chain, message_of};
+use crate::reactor::ReactorCommand;
 use crate::repository::LoadError;
 use crate::subscription::retry::Backoff;
 
@@ -22,6 +23,20 @@ pub(super) enum Answer {
     Refused(Rejection),
     /// It could not be done, and trying again would not help.
     Failed(String),
+}
+
+/// What an owner is told of what is on its way.
+#[derive(Debug)]
+pub(super) enum Told {
+    Answered(Answered),
+    Called(Called),
+}
+
+/// What came of a reactor's call for one key.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) id: String,
+    pub(super) result: Result<Vec<ReactorCommand>, Fault>,
 }
 
 /// The answer to one command of one process.
@@ -42,7 +57,7 @@ pub(super) struct Sender {
     pub(super) turns: Arc<Semaphore>,
     pub(super) retry: RetryPolicy,
     pub(super) stop: CancellationToken,
-    pub(super) answers: mpsc::UnboundedSender<Answered>,
+    pub(super) answers: mpsc::UnboundedSender<Told>,
 }
 
 impl Sender {
@@ -57,7 +72,7 @@ impl Sender {
                 let Some(answer) = sender.answer(&command).await else { return };
                 let is_accepted = matches!(answer, Answer::Accepted);
                 let answered = Answered { id: id.clone(), key: command.key, answer };
-                if sender.answers.send(answered).is_err() || !is_accepted {
+                if sender.answers.send(Told::Answered(answered)).is_err() || !is_accepted {
                     return;
                 }
             }
@@ -69,6 +84,7 @@ impl Sender {
         let (mut backoff, mut failures) = (Backoff::new(), 0);
         loop {
             let turn = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return None,
                 turn = self.turns.acquire() => turn.ok()?,
             };

@@ -47,9 +47,11 @@ impl Worker {
     }
 
     pub(super) fn show_owned(&self, owned: &Owned) {
+        let is_due = owned.deadlines.next().is_some_and(|due| due <= self.now());
+        let is_under_way = is_due || self.blocked.is_some();
         self.show(|shown| {
             shown.position = Some(owned.checkpoint());
-            shown.settled = if self.blocked.is_none() { owned.settled() } else { None };
+            shown.settled = if is_under_way { None } else { owned.settled() };
             shown.waiting = owned.inbox.len();
             if owned.busy.is_empty() {
                 (shown.unsent, shown.oldest_unsent) = (owned.unsent(), owned.oldest_unsent());

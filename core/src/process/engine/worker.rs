@@ -8,18 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::builder::Settings;
+use super::kind::Kind;
 use super::owner::Owned;
 use super::reading::{Barrier, Page, joined};
-use super::sender::Sender;
+use super::sender::{Sender, Told};
 use super::shown::Shown;
 use crate::bus::CommandBus;
 use crate::position::Position;
-use crate::process::record::category_of;
-use crate::process::{AnyProcess, Start};
+use crate::process::Start;
 use crate::projection::{Failures, Next, ProjectionState, chain};
-use crate::store::{
-    CheckpointChange, CheckpointId, EventStore, StoreError, UnitOfWorkStore, WriteError,
-};
+use crate::store::{CheckpointChange, EventStore, StoreError, UnitOfWorkStore, WriteError};
 use crate::subscription::SubscriptionError;
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 use crate::timestamp::Timestamp;
@@ -34,7 +32,7 @@ pub(super) const IDLE_CHECKPOINT: Duration = Duration::from_millis(250);
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 pub(super) struct Worker {
-    pub(super) process: Arc<dyn AnyProcess>,
+    pub(super) kind: Kind,
     pub(super) category: String,
     pub(super) bus: CommandBus,
     pub(super) events: Arc<dyn EventStore>,
@@ -44,6 +42,8 @@ pub(super) struct Worker {
     pub(super) shown: watch::Sender<Shown>,
     /// The event at which it reads no further, and why.
     pub(super) blocked: Option<(Position, String)>,
+    /// Where it starts, if whoever was to say so has died before.
+    pub(super) begins_at: Position,
 }
 
 /// Why a worker is no longer the owner.
@@ -82,14 +82,9 @@ pub(super) fn ended(error: WriteError) -> Ended {
     }
 }
 
-/// The reader of a process's events.
-pub(super) fn reader_of(process: &dyn AnyProcess) -> CheckpointId {
-    CheckpointId { name: category_of(process.name()), version: 1, shard: 0 }
-}
-
 impl Worker {
     pub(super) fn name(&self) -> &'static str {
-        self.process.name()
+        self.kind.name()
     }
 
     pub(super) fn store(&self) -> Result<&dyn UnitOfWorkStore, StoreError> {
@@ -107,15 +102,17 @@ impl Worker {
     /// Says where a process that was never run before starts.
     ///
     /// It is done before the engine has started: what is dispatched then, the process sees.
-    pub(super) async fn begin(&self) -> Result<(), StoreError> {
-        let (store, reader) = (self.store()?, reader_of(&*self.process));
-        if store.checkpoint(&reader).await?.is_some() {
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        let reader = self.kind.reader();
+        if self.store()?.checkpoint(&reader).await?.is_some() {
             return Ok(());
         }
-        let position = match self.process.start() {
+        let position = match self.kind.start() {
             Start::Head => self.events.head().await?,
             Start::Beginning => Position::START,
         };
+        self.begins_at = position;
+        let store = self.store()?;
         // Whoever holds it has said so, or will.
         let (owner, lifetime) = (&self.settings.name, self.settings.lease);
         let Some(fence) = store.claim_lease(&reader, owner, lifetime).await? else { return Ok(()) };
@@ -149,6 +146,9 @@ impl Worker {
                         failures = Failures::default();
                     }
                     self.show(Shown::disowned);
+                    // It reads again from where it was kept, and finds again what cannot be read.
+                    self.blocked = None;
+                    self.show(|shown| shown.stopped = None);
                     // Whether it could be given up, its task tells the log.
                     let _ = owned.lease.give_up().await;
                     ended
@@ -228,7 +228,7 @@ impl Worker {
 
     /// Takes the lease, and goes on with what the store keeps.
     async fn hold(&self) -> Result<Owned, Ended> {
-        let reader = reader_of(&*self.process);
+        let reader = self.kind.reader();
         let claim = Claim {
             events: self.events.clone(),
             checkpoints: Checkpoints::Beside(self.events.clone()),
@@ -248,8 +248,10 @@ impl Worker {
             stop: self.stop.clone(),
             answers: answer,
         };
-        let kept = kept.unwrap_or_default();
-        let mut owned = Owned::new(lease, reader, kept, sender, answers);
+        let mut owned = Owned::new(lease, reader, kept.unwrap_or(self.begins_at), sender, answers);
+        if kept.is_none() {
+            self.commit(&mut owned, &[], self.begins_at).await.map_err(ended)?;
+        }
         self.recover(&mut owned).await?;
         Ok(owned)
     }
@@ -261,6 +263,11 @@ impl Worker {
         loop {
             if self.stop.is_cancelled() {
                 return self.wind_up(owned).await;
+            }
+            for ask in std::mem::take(&mut owned.later) {
+                if let Err(ended) = self.answer(owned, ask).await {
+                    return ended;
+                }
             }
             if let Err(ended) = self.advance(owned).await {
                 return ended;
@@ -282,10 +289,10 @@ impl Worker {
                 biased;
                 () = self.stop.cancelled() => Ok(()),
                 lost = owned.lease.lost() => Err(lost.into()),
-                Some(answered) = owned.answers.recv() => {
-                    self.answered(owned, answered);
-                    while let Ok(answered) = owned.answers.try_recv() {
-                        self.answered(owned, answered);
+                Some(told) = owned.answers.recv() => {
+                    self.told(owned, told);
+                    while let Ok(told) = owned.answers.try_recv() {
+                        self.told(owned, told);
                     }
                     Ok(())
                 }
@@ -310,6 +317,13 @@ impl Worker {
         }
     }
 
+    fn told(&mut self, owned: &mut Owned, told: Told) {
+        match told {
+            Told::Answered(answered) => self.answered(owned, answered),
+            Told::Called(called) => self.called(owned, called),
+        }
+    }
+
     /// How long nothing is to be done if nothing comes.
     fn pause(&self, owned: &Owned, is_asking: bool) -> Duration {
         let mut pause = self.settings.polling;
@@ -329,8 +343,8 @@ impl Worker {
         let under_way = owned.busy.values_mut().map(|busy| &mut busy.sending);
         let all = futures::future::join_all(under_way);
         let is_late = tokio::time::timeout(LAST_ANSWERS, all).await.is_err();
-        while let Ok(answered) = owned.answers.try_recv() {
-            self.answered(owned, answered);
+        while let Ok(told) = owned.answers.try_recv() {
+            self.told(owned, told);
         }
         if is_late {
             let process = self.name();

@@ -5,8 +5,8 @@ use tokio::sync::oneshot;
 use super::EngineError;
 use super::parked::Tries;
 use super::worker::{Ended, Owned, Worker};
+use crate::causes::chain;
 use crate::position::Position;
-use crate::projection::step::chain;
 use crate::store::{StoreError, WriteError};
 
 /// What a worker is asked.

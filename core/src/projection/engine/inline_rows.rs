@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{EngineError, Settings};
+use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::inline::{Ahead, Inline, InlineError};
-use crate::projection::step::chain;
 use crate::store::{
     Append, CheckpointChange, EventFilter, EventStore, EventStoreExt, Fence, ReadAll, UnitOfWork,
     UnitOfWorkStore, WriteError,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 
 use super::EngineError;
+use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::fold::{self, Fold};
-use crate::projection::step::chain;
 use crate::projection::table_projector::filter_of;
 use crate::projection::{EventHandler, OnError, Projection};
 use crate::read_model::{ModelKey, RowKey};

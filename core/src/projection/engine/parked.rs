@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::worker::{Ended, Owned, Worker};
+use crate::causes::chain;
 use crate::position::Position;
-use crate::projection::step::chain;
 use crate::projection::{BatchError, ParkedEvent};
 use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointChange, EventFilter, EventStore, ReadAll, RowChange, StoreError};
@@ -110,7 +110,7 @@ impl Worker {
                 Err(BatchError::Unreadable { index, .. } | BatchError::Failed { index, .. })
                     if index > 0 =>
                 {
-                    count = index
+                    count = index;
                 }
                 // It waits for a person already: what would stop the projection elsewhere is told as its error.
                 Err(BatchError::Unreadable { source, .. }) => {

@@ -135,7 +135,7 @@ impl Worker {
         let (kept, began) = (owned.kept, Instant::now());
         let mut owned = Box::new(owned);
         loop {
-            let advanced = self.to_the_end(&mut owned).await;
+            let advanced = self.catch_up(&mut owned).await;
             if owned.has_gone_on(kept, began) {
                 *failures = Failures::default();
             }
@@ -155,7 +155,7 @@ impl Worker {
     }
 
     /// Applies what there is, up to the log's end.
-    async fn to_the_end(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+    async fn catch_up(&mut self, owned: &mut Owned) -> Result<(), Ended> {
         loop {
             if self.stop.is_cancelled() {
                 return Err(Ended::Shutdown);

@@ -6,10 +6,10 @@ use super::EngineError;
 use super::asked::{Asked, Switched};
 use super::status::ProjectionState;
 use super::worker::{Owned, Worker};
+use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
 use crate::projection::ParkedEvent;
-use crate::projection::step::chain;
 use crate::store::{CheckpointChange, CheckpointId, RowChange, StoreError, WriteError};
 use crate::stream::StreamId;
 

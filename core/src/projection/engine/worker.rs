@@ -18,9 +18,9 @@ use super::size::Size;
 use super::status::ProjectionState;
 use super::stopped::Over;
 use super::{EngineError, Settings};
+use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::progress::Reached;
-use crate::projection::step::chain;
 use crate::projection::{CatalogEntry, ParkedEvent, Projector, message_of};
 use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
 use crate::subscription::SubscriptionError;
@@ -366,7 +366,7 @@ impl Worker {
         }
         let events = async {
             if is_paused {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } else {
                 self.pulse.above(owned.position).await;
             }

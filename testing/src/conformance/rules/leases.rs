@@ -10,9 +10,9 @@ use annals::{
 use futures::FutureExt;
 use serde_json::json;
 
-use super::units::{ensure_fenced, prepare, reader, row_says, upsert};
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::race::{ROUNDS, race};
+use crate::conformance::unit::{ensure_fenced, prepare, reader, row_says, upsert};
 
 /// Long enough that a lease does not run out while a rule runs.
 const LONG: Duration = Duration::from_hours(1);

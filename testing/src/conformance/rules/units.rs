@@ -1,33 +1,23 @@
 //! What a unit of work commits together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use annals::projection::ModelDefinition;
-use annals::read_model::{
-    ColumnKind, ModelTable, Row, RowKey, Select, Table, TableColumn, Value as Cell,
-};
+use annals::read_model::Select;
 use annals::{
-    Append, CheckpointChange, CheckpointId, Deadline, DeadlineChange, Expected, Fence, Metadata,
-    OutgoingCommand, Payload, Position, ReadModelStore, RowChange, StoreError, Timestamp,
-    UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, Deadline, DeadlineChange, Expected, Fence, OutgoingCommand, Position,
+    RowChange, Timestamp, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use serde_json::{Value, json};
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    CATEGORY, append, changed, claim, conflict, ensure_invalid, ensure_numbers, ensure_untouched,
-    event, events_of, key_used, log_of, of_several_releases, store_one, stream,
+    CATEGORY, append, changed, claim, conflict, ensure_invalid, ensure_untouched, event, events_of,
+    key_used, log_of, of_several_releases, store_one, stream,
 };
-
-const COLUMNS: &[TableColumn] = &[
-    TableColumn::new("key", ColumnKind::Text, false),
-    TableColumn::new("says", ColumnKind::Json, false),
-];
-const ROWS: ModelTable = model(&Table::new("conformance_rows", COLUMNS, &[0]));
-const OTHERS: ModelTable = model(&Table::new("conformance_others", COLUMNS, &[0]));
-
-const DUE: Timestamp = Timestamp::from_micros(1_772_366_400_000_000);
+use crate::conformance::unit::{
+    DUE, OTHERS, ROWS, command, delete, due, ensure_done, ensure_fenced, key, key_of, leased,
+    outgoing, reader, row, row_says, selected, unit, upsert,
+};
 
 pub(super) async fn a_unit_of_work_is_done_whole<S: UnitOfWorkStore>(store: S) -> Verdict {
     let fence = leased(&store).await?;
@@ -291,131 +281,4 @@ pub(super) async fn deadlines_are_due_in_order<S: UnitOfWorkStore>(store: S) -> 
     let others = store.due_deadlines("another category", Timestamp::MAX, None, 10).await?;
     ensure_eq!(others, [], "the deadlines of another category");
     Ok(())
-}
-
-pub(super) fn reader(name: &str) -> CheckpointId {
-    CheckpointId { name: format!("conformance {name}"), version: 1, shard: 0 }
-}
-
-const fn model(table: &'static Table) -> ModelTable {
-    ModelTable { table, version: 1, generation: 1 }
-}
-
-/// Makes the tables.
-pub(super) async fn prepare(store: &impl ReadModelStore) -> Result<(), StoreError> {
-    for ModelTable { table, version, .. } in [ROWS, OTHERS] {
-        let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
-        store.prepare(&definition).await?;
-    }
-    Ok(())
-}
-
-pub(super) fn upsert(key: &str, says: &Value) -> RowChange {
-    RowChange::Upsert { table: ROWS, row: row(key, says) }
-}
-
-fn row(key: &str, says: &Value) -> Row {
-    Row(vec![Cell::Text(key.to_owned()), Cell::Json(Payload::new(says.to_string()))])
-}
-
-fn delete(name: &str) -> RowChange {
-    RowChange::Delete { table: ROWS, key: key(name) }
-}
-
-fn key(name: &str) -> RowKey {
-    RowKey(vec![Cell::Text(name.to_owned())])
-}
-
-fn key_of(row: &Row) -> String {
-    ROWS.table.key_of(row).to_string()
-}
-
-async fn selected(store: &impl ReadModelStore, select: &Select) -> Result<Vec<Row>, Found> {
-    let rows = store.select(ROWS.table, ROWS.version, select).await?;
-    rows.ok_or_else(|| Found("there is no table, though it was prepared".to_owned()))
-}
-
-/// What a row says; `None` if it is not there.
-pub(super) async fn row_says(
-    store: &impl ReadModelStore,
-    name: &str,
-) -> Result<Option<Value>, Found> {
-    let row = store.rows(&ROWS, &[key(name)], &[]).await?.pop();
-    let says = row.map(|mut row| match row.0.pop() {
-        Some(Cell::Json(says)) => serde_json::from_str(says.as_str()).map_err(Found::from),
-        other => Err(Found(format!("a column of JSON holds {other:?}"))),
-    });
-    says.transpose()
-}
-
-/// Ends the rule unless a write was refused since its lease is not in force.
-pub(super) fn ensure_fenced<T: std::fmt::Debug>(
-    answer: Result<T, WriteError>,
-    fence: &Fence,
-) -> Verdict {
-    match answer {
-        Err(WriteError::Fenced { held, .. }) if held == fence.epoch => Ok(()),
-        other => {
-            Err(Found(format!("a write under epoch {} was answered with {other:?}", fence.epoch)))
-        }
-    }
-}
-
-async fn leased(store: &impl ReadModelStore) -> Result<Fence, Found> {
-    prepare(store).await?;
-    let fence = store.claim_lease(&reader("unit"), "owner", Duration::from_hours(1)).await?;
-    fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
-}
-
-fn command(number: u64) -> OutgoingCommand {
-    OutgoingCommand {
-        process: stream("p"),
-        key: format!("command-{number}"),
-        command: "ConformanceCount".to_owned(),
-        data: Payload::new(json!({ "number": number }).to_string()),
-        metadata: Arc::new(Metadata::default().with_user("process").with_header("é", "🦀")),
-    }
-}
-
-/// The unit of work of this number, which has one part of each kind.
-fn unit(fence: &Fence, number: u64) -> UnitOfWork {
-    let deadline = Deadline { process: stream("p"), name: format!("deadline-{number}"), due: DUE };
-    UnitOfWork::new()
-        .append(append(&stream("a"), Expected::at(number - 1), [number]))
-        .append(
-            append(&stream("b"), Expected::Any, [number]).with_key(claim(&format!("key-{number}"))),
-        )
-        .row(upsert("shared", &json!(number)))
-        .row(upsert(&format!("row-{number}"), &json!(number)))
-        .row(delete(&format!("row-{}", number - 1)))
-        .checkpoint(CheckpointChange { fence: fence.clone(), position: Position::from(number) })
-        .outgoing(command(number))
-        .deadline(DeadlineChange::Set(deadline))
-}
-
-/// Ends the rule unless just the units up to this number are done.
-async fn ensure_done<S: UnitOfWorkStore>(store: &S, fence: &Fence, number: u64) -> Verdict {
-    ensure_numbers(store, &stream("a"), 1..=number).await?;
-    ensure_numbers(store, &stream("b"), 1..=number).await?;
-    let checkpoint = store.checkpoint(&fence.id).await?;
-    ensure_eq!(checkpoint, Some(Position::from(number)), "the checkpoint");
-    let rows = selected(store, &Select::all(ROWS.table)).await?;
-    let keys: Vec<String> = rows.iter().map(key_of).collect();
-    ensure_eq!(keys, [format!("row-{number}"), "shared".to_owned()], "the keys of the rows");
-    ensure_eq!(row_says(store, "shared").await?, Some(json!(number)), "the row that all write");
-    let names =
-        |what: &str| (1..=number).map(|number| format!("{what}-{number}")).collect::<Vec<_>>();
-    ensure_eq!(outgoing(store).await?, names("command"), "the commands that wait");
-    ensure_eq!(due(store).await?, names("deadline"), "the deadlines");
-    Ok(())
-}
-
-async fn outgoing(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let waiting = store.outgoing(CATEGORY, 0, 100).await?;
-    Ok(waiting.into_iter().map(|waiting| waiting.command.key).collect())
-}
-
-async fn due(store: &impl UnitOfWorkStore) -> Result<Vec<String>, Found> {
-    let due = store.due_deadlines(CATEGORY, DUE, None, 100).await?;
-    Ok(due.into_iter().map(|deadline| deadline.name).collect())
 }

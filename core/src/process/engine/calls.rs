@@ -1,0 +1,142 @@
+//! The calls of a reactor: each in a task of its own, those for one key one after the other.
+
+use std::sync::Arc;
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::owner::{Busy, Owned};
+use super::plan::Planned;
+use super::sender::{Called, Told};
+use super::worker::Worker;
+use crate::metadata::Metadata;
+use crate::process::{Fault, Instance, Outgoing};
+use crate::projection::ParkedEvent;
+use crate::reactor::{AnyReactor, ReactorCommand};
+use crate::recorded_event::RecordedEvent;
+
+impl Worker {
+    /// Calls a reactor for one key, again after each failure for as long as the policy says.
+    pub(super) fn call(
+        &self,
+        owned: &mut Owned,
+        reactor: &Arc<dyn AnyReactor>,
+        id: &str,
+        event: RecordedEvent,
+    ) {
+        let (reactor, events) = (reactor.clone(), self.events.clone());
+        let (sender, retry, stop) = (owned.sender.clone(), self.settings.retry, self.stop.clone());
+        let (key, called) = (id.to_owned(), event.clone());
+        let calling = AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut failures = 0;
+            loop {
+                let turn = tokio::select! {
+                    () = stop.cancelled() => return,
+                    turn = sender.turns.acquire() => turn,
+                };
+                let Ok(turn) = turn else { return };
+                let result = reactor.call(&key, &called, events.codec()).await;
+                drop(turn);
+                let fault = match result {
+                    Ok(commands) => {
+                        let told = Called { id: key, result: Ok(commands) };
+                        let _ = sender.answers.send(Told::Called(told));
+                        return;
+                    }
+                    Err(fault) => fault,
+                };
+                failures += 1;
+                let Some(pause) = retry.pause_before(failures) else {
+                    let told = Called { id: key, result: Err(fault) };
+                    let _ = sender.answers.send(Told::Called(told));
+                    return;
+                };
+                let (reactor, error) = (reactor.name(), fault.to_string());
+                tracing::warn!(reactor, key, error, ?pause, "a call is made again");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }));
+        let instance = Instance::without_steps(&self.category, id);
+        owned.busy.insert(id.to_owned(), Busy { instance, sending: calling, called: Some(event) });
+    }
+
+    /// Takes in what came of a call.
+    pub(super) fn called(&mut self, owned: &mut Owned, called: Called) {
+        let Called { id, result } = called;
+        let is_calling = owned.busy.get(&id).is_some_and(|busy| busy.called.is_some());
+        let Some(busy) = owned.busy.remove(&id).filter(|_| is_calling) else { return };
+        let Some(event) = busy.called else { return };
+        let parked = owned.parked.get(&id);
+        let retried: Vec<ParkedEvent> =
+            parked.and_then(|parked| parked.events.front()).into_iter().cloned().collect();
+        let commands = match result {
+            Ok(commands) => commands,
+            Err(fault) => return self.call_failed(owned, &id, &event, &fault, retried),
+        };
+        let is_first = owned.inbox.next(&id).is_some_and(|next| next.position == event.position);
+        if retried.is_empty() && is_first {
+            owned.inbox.done(&id);
+        }
+        self.show(|shown| shown.done += 1);
+        let outgoing = commands.into_iter().enumerate();
+        let outgoing = outgoing.map(|(index, command)| self.sent(&id, &event, index, command));
+        let planned = Planned { unparks: retried, ..Planned::new(&id) };
+        match busy.instance.sending(outgoing.collect(), self.events.codec()) {
+            Ok((instance, outgoing)) => {
+                if outgoing.is_empty() && planned.unparks.is_empty() {
+                    owned.look(&id);
+                } else {
+                    owned.decided.push(Planned { outgoing, ..planned.unchanged(instance) });
+                }
+            }
+            Err(fault) => self.call_failed(owned, &id, &event, &fault, planned.unparks),
+        }
+    }
+
+    /// Parks an event whose call failed, with all that waits behind it.
+    fn call_failed(
+        &self,
+        owned: &mut Owned,
+        id: &str,
+        event: &RecordedEvent,
+        fault: &Fault,
+        retried: Vec<ParkedEvent>,
+    ) {
+        let mut first = self.parked_event(owned, id, event, Some(fault));
+        if let Some(before) = retried.first() {
+            (first.attempts, first.parked_at) = (before.attempts + 1, before.parked_at);
+        }
+        let behind = owned.inbox.take(id).into_iter();
+        let behind = behind.filter(|other| other.position != event.position).collect::<Vec<_>>();
+        let mut parks = vec![first];
+        parks.extend(behind.iter().map(|event| self.parked_event(owned, id, event, None)));
+        owned.decided.push(Planned { parks, unparks: retried, ..Planned::new(id) });
+    }
+
+    /// A command of a call, under a key that is the same each time that the call is made.
+    fn sent(
+        &self,
+        id: &str,
+        event: &RecordedEvent,
+        index: usize,
+        command: ReactorCommand,
+    ) -> Outgoing {
+        let ReactorCommand { name, content } = command;
+        let metadata = Metadata {
+            correlation_id: event.metadata.correlation_id.clone(),
+            command_causation_id: Some(event.id.to_string()),
+            user: event.metadata.user.clone(),
+            issued_at: Some(event.recorded_at),
+            ..Metadata::default()
+        };
+        let key = crate::context::idempotency_key(self.name(), event.id, id);
+        Outgoing {
+            key: format!("{key}/{}", index + 1),
+            name: name.to_owned(),
+            content,
+            metadata: Arc::new(metadata),
+        }
+    }
+}

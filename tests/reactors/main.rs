@@ -1,0 +1,9 @@
+//! Reactors on both stores: calls at least once, in order for each key, and the commands that they return once.
+
+mod mailer;
+mod memory;
+mod postgres;
+mod rules;
+
+#[path = "../contract/shop.rs"]
+mod shop;
