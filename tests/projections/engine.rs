@@ -116,7 +116,7 @@ async fn a_paused_projection_waits_and_goes_on(store: impl Store) {
     // The others go on: that they have passed it shows that there was time.
     engine.wait_for::<TagCount>(&second, PATIENCE).await.expect("it comes there");
     let late = engine.wait_for::<ItemRow>(&second, Duration::from_millis(100)).await;
-    assert!(matches!(late, Err(ReadModelError::Late { .. })), "{late:?}");
+    assert!(matches!(late, Err(ReadModelError::Paused { .. })), "{late:?}");
     let status = engine.status().await.expect("the store is there");
     let status = status.of::<ItemRow>().expect("it is registered");
     assert_eq!((status.state, status.events_behind > 0), (ProjectionState::Paused, true));

@@ -13,4 +13,7 @@ mod queries;
 mod rebuild;
 mod refusals;
 mod releases;
+mod retries;
+mod send;
+mod stopped;
 mod stores;

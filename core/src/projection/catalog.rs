@@ -245,6 +245,11 @@ pub struct CatalogEntry {
 }
 
 impl CatalogEntry {
+    /// Whether it is that of a definition.
+    pub(crate) fn is_of(&self, definition: &ModelDefinition) -> bool {
+        self.projection == definition.projection && self.version == definition.version
+    }
+
     /// Makes an entry of a projection whose first generation answers.
     pub fn new(projection: impl Into<String>, version: u32) -> Self {
         Self {

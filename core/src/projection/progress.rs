@@ -79,13 +79,12 @@ impl Progress {
         let mut worker = self.worker(name, version);
         loop {
             let here = worker.as_mut().map(|worker| worker.borrow_and_update().clone());
-            if let Some(reason) = here.as_ref().and_then(|here| here.stopped.clone()) {
-                return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
-            }
+            let stopped = here.as_ref().and_then(|here| here.stopped.clone());
             let (reader, reached) = match here {
                 Some(Reached { position: Some(position), generation, .. }) => {
                     (CheckpointId::of_projection(name, version, generation), position)
                 }
+                // By another engine, or before this one stopped.
                 _ => kept(store, name, version).await?,
             };
             let is_pending = match held_back(store, &reader, after).await? {
@@ -103,8 +102,18 @@ impl Progress {
             if reached >= after.position && !is_pending {
                 return Ok(());
             }
+            if let Some(reason) = stopped {
+                return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
+            }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| now >= deadline) {
+                if is_paused(store, name, version).await? {
+                    return Err(ReadModelError::Paused {
+                        projection: name.to_owned(),
+                        wanted: after.position,
+                        reached,
+                    });
+                }
                 return Err(ReadModelError::Late {
                     projection: name.to_owned(),
                     wanted: after.position,
@@ -139,6 +148,16 @@ async fn kept(
         CheckpointId::of_projection(name, version, entry.map_or(1, |entry| entry.generation));
     let reached = store.checkpoint(&reader).await?.unwrap_or_default();
     Ok((reader, reached))
+}
+
+async fn is_paused(
+    store: &dyn ReadModelStore,
+    name: &str,
+    version: u32,
+) -> Result<bool, StoreError> {
+    let catalog = store.catalog().await?;
+    let mut of_name = catalog.iter().filter(|entry| entry.projection == name);
+    Ok(of_name.any(|entry| entry.version == version && entry.paused))
 }
 
 /// The event that holds back one that is waited for, if any does: it failed, and waits to be tried again or for a person.

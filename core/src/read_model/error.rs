@@ -66,6 +66,18 @@ pub enum ReadModelError {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// The projection did not get to a position in time, since it is paused.
+    #[error(
+        "projection `{projection}` is paused at position {reached} and has not reached position {wanted}; resume it"
+    )]
+    Paused {
+        /// The projection.
+        projection: String,
+        /// Where it had to be.
+        wanted: Position,
+        /// Where it is.
+        reached: Position,
+    },
     /// An event of the stream that was waited for is parked, and so is what comes after it for its row.
     #[error(
         "projection `{projection}`: event {event_type} at position {position} is parked for row `{key}`: {error}"

@@ -353,6 +353,16 @@ impl CheckpointId {
         Self { name: format!("{PROJECTIONS}{projection}/{generation}"), version, shard: 0 }
     }
 
+    /// Under which the events are kept that a projection passes over since a person said so.
+    pub(crate) fn of_skips(projection: &str, version: u32) -> Self {
+        Self { name: format!("{PROJECTIONS}{projection}/skipped"), version, shard: 0 }
+    }
+
+    /// By whose lease one at a time rebuilds a projection.
+    pub(crate) fn of_rebuild(projection: &str, version: u32) -> Self {
+        Self { name: format!("{PROJECTIONS}{projection}/rebuild"), version, shard: 0 }
+    }
+
     /// Whether a name is kept for the readers of annals itself.
     pub(crate) fn is_reserved(name: &str) -> bool {
         name.starts_with(RESERVED)
