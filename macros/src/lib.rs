@@ -622,6 +622,78 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
     )
 }
 
+/// Reads the marked methods of a reactor's impl: what reaches outside when something has happened.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// struct Registered {
+///     address: String,
+/// }
+///
+/// struct Mailer(Mutex<Vec<String>>);
+///
+/// impl Mailer {
+///     async fn send(&self, to: &str, idempotency_key: String) -> std::io::Result<()> {
+///         self.0.lock().unwrap().push(format!("{to}: {idempotency_key}"));
+///         Ok(())
+///     }
+/// }
+///
+/// struct Welcome;
+///
+/// #[reactor(name = "welcome", services = Mailer)]
+/// impl Welcome {
+///     #[on(key = address)]
+///     async fn registered(event: &Registered, cx: &EventContext<Self>) -> std::io::Result<()> {
+///         cx.services().send(&event.address, cx.idempotency_key()).await
+///     }
+/// }
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its checkpoint is kept |
+/// | `services = Type` | what its calls may use, by `cx.services()`; by default `()` |
+/// | `start = …` | from where in the log it starts when it is registered first: `head` or `beginning`; by default `head` |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// An `#[on]` takes `&Event` and, last and only if it wants it, `&EventContext<Self>`. It may be async. It returns nothing,
+/// commands, or a `Result` of one of them and any error. Commands are a command of any type, and `Option`, `Vec`, arrays and
+/// tuples of commands; they go out as those of a process do.
+///
+/// Calls for one key are made in order, one after the other. Without an option, the key is the event's own stream, whatever
+/// aggregate it is of.
+///
+/// | Option of `#[on]` | What it says |
+/// |---|---|
+/// | `key = field` | that the text of the event's field of this name is the key; `key = (a, b)` for both texts, with `/` between them |
+/// | `key = \|event\| …` | the key, as anything with `Display`, or a `Vec`, an array or an `Option` of it: there is a call for each |
+/// | `from = Aggregate` | that the event is taken only from the streams of this aggregate |
+///
+/// It writes a `CallOn<Event>` for each method, `Reactor`, and registers the reactor. The type may be a unit struct.
+///
+/// # Mistakes
+///
+/// - An event comes at least once: pass `cx.idempotency_key()` on, so that who is called can tell a second call.
+/// - An error that is not passed on is a success: the event does not come again.
+/// - Renaming a reactor by `name` makes another one of it, which starts anew.
+#[proc_macro_attribute]
+pub fn reactor(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[reactor]` belongs on the `impl` of a type of your own",
+        parse::reactor::parse,
+        check::reactor::check,
+        expand::reactor::expand,
+    )
+}
+
 /// Makes a struct a query: what someone wants to know.
 ///
 /// ```
@@ -710,10 +782,13 @@ pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[handle]` belongs on a method in a `#[handlers]` impl", item)
 }
 
-/// Marks a method that takes an event, in a `#[projection]` or a `#[process]` impl.
+/// Marks a method that takes an event, in a `#[projection]`, a `#[process]` or a `#[reactor]` impl.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[on]` belongs on a method in a `#[projection]` or a `#[process]` impl", item)
+    mark(
+        "`#[on]` belongs on a method in a `#[projection]`, a `#[process]` or a `#[reactor]` impl",
+        item,
+    )
 }
 
 /// Marks a method that takes the refusal of a command, in a `#[process]` impl.

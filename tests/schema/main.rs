@@ -17,6 +17,7 @@ mod opaque;
 mod processes;
 mod program;
 mod projections;
+mod reactors;
 mod readers;
 mod versions;
 

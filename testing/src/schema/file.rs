@@ -43,6 +43,9 @@ pub struct SchemaFile {
     /// The names of queries.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub queries: BTreeSet<String>,
+    /// The names of reactors, under which their checkpoints are kept.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reactors: BTreeSet<String>,
 }
 
 /// What is kept of a projection: nothing that breaks, since its rows come from events; but where they are.
@@ -158,6 +161,7 @@ impl Default for SchemaFile {
             processes: BTreeMap::new(),
             projections: BTreeMap::new(),
             queries: BTreeSet::new(),
+            reactors: BTreeSet::new(),
         }
     }
 }

@@ -37,6 +37,7 @@ mod processes;
 mod program;
 mod projections;
 mod proof;
+mod reactors;
 mod readers;
 mod reading;
 mod sample;

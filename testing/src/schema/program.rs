@@ -4,9 +4,9 @@ use annals::event::EventName;
 use annals::process::Process;
 use annals::registry::{
     AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
-    ProjectionRegistration, QueryRegistration,
+    ProjectionRegistration, QueryRegistration, ReactorRegistration,
 };
-use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection};
+use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection, Reactor};
 
 use super::file::{
     KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptShape, KeptSnapshot, SchemaFile,
@@ -24,6 +24,7 @@ pub struct Schema {
     pub(super) processes: Vec<ProcessRegistration>,
     pub(super) projections: Vec<ProjectionRegistration>,
     pub(super) queries: Vec<QueryRegistration>,
+    pub(super) reactors: Vec<ReactorRegistration>,
 }
 
 impl Schema {
@@ -41,12 +42,14 @@ impl Schema {
             processes: ProcessRegistration::all().copied().collect(),
             projections: ProjectionRegistration::all().copied().collect(),
             queries: QueryRegistration::all().copied().collect(),
+            reactors: ReactorRegistration::all().copied().collect(),
         };
         // Linking decides the order of registrations; a message should not depend on it.
         schema.events.sort_by_key(|event| (event.event.type_name)());
         schema.aggregates.sort_by_key(|aggregate| (aggregate.type_name)());
         schema.commands.sort_by_key(|command| (command.type_name)());
         schema.processes.sort_by_key(|process| (process.type_name)());
+        schema.reactors.sort_by_key(|reactor| (reactor.type_name)());
         schema
     }
 
@@ -92,6 +95,13 @@ impl Schema {
         self
     }
 
+    /// Takes a reactor.
+    #[must_use]
+    pub fn with_reactor<R: Reactor>(mut self) -> Self {
+        self.reactors.push(ReactorRegistration::of::<R>());
+        self
+    }
+
     /// The events of today: those that are not the earlier struct of another.
     pub(super) fn present_events(&self) -> impl Iterator<Item = &EventRegistration> {
         self.events.iter().filter(|event| {
@@ -134,6 +144,7 @@ impl Schema {
             file.projections.insert(projection.name.to_owned(), KeptProjection { table, version });
         }
         file.queries = self.queries.iter().map(|query| query.query.to_owned()).collect();
+        file.reactors = self.reactors.iter().map(|reactor| reactor.name.to_owned()).collect();
         file
     }
 
