@@ -135,6 +135,28 @@ impl WeighedParcel {
     }
 }
 
+/// Weighs again what was weighed as too heavy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scales;
+
+#[reactor(name = "foreign_scales", services = u32)]
+impl Scales {
+    /// Weighs again.
+    #[on(from = Weighed)]
+    #[expect(clippy::cast_precision_loss, reason = "the lints of a user stay on his method")]
+    pub async fn was_weighed(
+        event: &ParcelWeighed,
+        cx: &EventContext<Self>,
+    ) -> Option<WeighParcel> {
+        let parcel = cx.stream_id().id().into();
+        (event.grams > *cx.services() as f32).then_some(WeighParcel { parcel, grams: event.grams })
+    }
+
+    /// Looks only.
+    #[on]
+    pub fn sent(_: &ParcelSent) {}
+}
+
 /// What brings a parcel to its receiver, as others register it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
 #[process_manager(name = "weighing", id = ParcelId, sends(WeighParcel, DeliverParcel as Deliver))]

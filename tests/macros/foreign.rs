@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fold::fold;
 use crate::processes::run::Run;
+use crate::reactors::{react, routed};
 
 #[derive(Debug, PartialEq, Aggregate)]
 #[aggregate(
@@ -45,6 +46,26 @@ impl Parcel {
     fn delivered(self, _: &ParcelDelivered) -> Self {
         Self::Delivered
     }
+}
+
+struct Post;
+
+#[reactor(name = "foreign_post")]
+impl Post {
+    #[on(key = to)]
+    async fn sent(_: &parcels::ParcelSent, cx: &EventContext<Self>) -> parcels::DeliverParcel {
+        DeliverParcel { parcel: cx.stream_id().id().into() }
+    }
+}
+
+#[test]
+fn reactors_of_another_crate_and_of_its_types() {
+    let weighed = || recorded::<Weighed>("p-1", ParcelWeighed { grams: 20.0 });
+    assert_eq!(react::<parcels::Scales>(30, &weighed()).unwrap().len(), 0);
+    assert_eq!(react::<parcels::Scales>(10, &weighed()).unwrap().len(), 1);
+    let sent = recorded::<Parcel>("p-1", ParcelSent { to: "Delft".into() });
+    assert_eq!(routed::<Post>((), &sent), ["Delft"]);
+    assert_eq!(react::<Post>((), &sent).unwrap().len(), 1);
 }
 
 #[test]

@@ -139,6 +139,22 @@ pub async fn count_lamps(
     cx.models().query::<BurningLamp>().filter(BurningLamp::LUMENS.gt(5)).count().await
 }
 
+pub struct LampWatch;
+
+#[::annals::reactor(name = "lamp_watch", services = u8, start = head)]
+impl LampWatch {
+    #[::annals::on(key = |event| event.colour.as_str())]
+    async fn lit(
+        _: &Lit,
+        cx: &::annals::EventContext<Self>,
+    ) -> ::core::result::Result<::core::option::Option<Light>, ::core::fmt::Error> {
+        let key: &str = cx.key();
+        ::core::result::Result::Ok(::core::option::Option::Some(Light {
+            lamp: ::core::convert::From::from(key),
+        }))
+    }
+}
+
 #[derive(
     ::core::fmt::Debug,
     ::core::clone::Clone,

@@ -5,6 +5,7 @@ pub use chronicle as framework;
 use chronicle::{
     Aggregate, AggregateId, ColumnType, Command, Context, Done, Event, EventContext,
     ProcessManager, Query, ReadModel, Rejection, handlers, process, projection, query_handler,
+    reactor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,25 @@ impl BurningLamp {
     }
 }
 
+/// Lights a lamp again that was put out.
+pub struct Watchman;
+
+#[reactor(name = "watchman", crate = crate::framework, start = beginning)]
+impl Watchman {
+    /// Lights it.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is that of no lamp.
+    #[crate::framework::on(key = |_| "all", from = Lamp)]
+    pub async fn put_out(
+        _: &PutOut,
+        cx: &EventContext<Self>,
+    ) -> Result<Light, std::num::ParseIntError> {
+        Ok(Light { lamp: cx.stream_id().id().parse()?, lumens: 400 })
+    }
+}
+
 /// What puts lamps out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
 #[process_manager(crate = crate::framework, name = "night", id = LampId, sends(PutOutLamp))]
@@ -218,9 +238,15 @@ pub async fn burning(
 
 #[cfg(test)]
 mod tests {
-    use chronicle::{CommandBus, DispatchError, EventEnum, MemoryStore, Repository};
+    use std::sync::Arc;
 
-    use super::{Lamp, LampEvent, LampId, Light, Lit, PutOutLamp};
+    use chronicle::reactor::reactor;
+    use chronicle::{
+        CommandBus, DispatchError, EventEnum, MemoryStore, NewEvent, Payload, PlainJson, Position,
+        RecordedEvent, Repository, StreamHead, StreamId, Timestamp,
+    };
+
+    use super::{Lamp, LampEvent, LampId, Light, Lit, PutOutLamp, Watchman};
 
     #[tokio::test]
     async fn a_bus_runs_it() -> Result<(), Box<dyn std::error::Error>> {
@@ -245,6 +271,18 @@ mod tests {
         assert_eq!((again.stream_id.as_str(), again.stream_version), ("lamp-7", 4));
         let loaded = lamps.load(&lamp).await?.expect("lit again");
         assert_eq!(loaded.state, Lamp { lumens: 10 });
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_reactor_is_called() -> Result<(), Box<dyn std::error::Error>> {
+        let event = NewEvent::new(Default::default(), "PutOut", 1, Payload::new("null"));
+        let head = StreamHead::new(1, Position::START, Timestamp::MIN);
+        let put_out = RecordedEvent::new(event, StreamId::from_name("lamp-7"), head);
+        let watchman = reactor::<Watchman>(Arc::default());
+        assert_eq!(watchman.route(&put_out, &PlainJson)?, ["all"]);
+        let [light] = watchman.call("all", &put_out, &PlainJson).await?.try_into().unwrap();
+        assert_eq!(light.content, serde_json::json!({ "lamp": 7, "lumens": 400 }));
         Ok(())
     }
 

@@ -66,6 +66,25 @@ mod door {
             self.opened = cx.stream_version() == 0;
         }
     }
+
+    /// A reactor.
+    #[derive(Debug)]
+    pub(crate) struct Porter;
+
+    #[reactor(name = "strict_porter", services = String)]
+    impl Porter {
+        #[on(key = by)]
+        async fn opened(
+            event: &DoorOpened,
+            cx: &EventContext<Self>,
+        ) -> Result<Vec<OpenDoor>, std::fmt::Error> {
+            let opened = cx.services() == &event.by;
+            Ok(Vec::from_iter(opened.then(|| OpenDoor { door: "back".into() })))
+        }
+
+        #[on(key = |_| "all")]
+        fn closed(_: &DoorClosed) {}
+    }
 }
 
 /// A command.
@@ -127,4 +146,6 @@ fn it_compiles_without_a_warning() {
     assert!(crate::fold::decide(door.as_ref(), open).unwrap().is_ok());
     assert!(crate::fold::decide(door.as_ref(), Knock("front".into())).unwrap().is_ok());
     assert_eq!(visit::Visit::GONE.as_str(), "gone");
+    let opened = annals_testing::recorded::<door::Door>("front", DoorOpened { by: "Ada".into() });
+    assert_eq!(crate::reactors::react::<door::Porter>("Ada".into(), &opened).unwrap().len(), 1);
 }
