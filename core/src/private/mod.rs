@@ -24,9 +24,9 @@ pub use self::columns::{
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
 pub use self::processes::{
-    AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
-    RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess, own_process,
-    own_process_from, route_by_id,
+    AnyCommand, IdOfProcess, IntoIds, ListedCommand, ListedIn, OwnProcess, ProcessContext,
+    ProcessKey, RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess,
+    own_process, own_process_from, route_by_id,
 };
 pub use self::reactors::{
     IntoTexts, KeyText, OneText, ReactorContext, SeveralTexts, keyed, route_by_stream,
