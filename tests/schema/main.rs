@@ -14,6 +14,7 @@ mod inside;
 mod left_behind;
 mod made_samples;
 mod opaque;
+mod processes;
 mod program;
 mod projections;
 mod reactors;

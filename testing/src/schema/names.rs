@@ -25,6 +25,11 @@ pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
         .iter()
         .map(|command| (command.command, Bearer::new(command.type_name, command.type_id)));
     clashes("the name of command", "command(name", commands, comparison);
+    let processes = schema
+        .processes
+        .iter()
+        .map(|process| (process.name, Bearer::new(process.type_name, process.type_id)));
+    clashes("the name of process", "process_manager(name", processes, comparison);
     let reactors = schema
         .reactors
         .iter()
