@@ -2,29 +2,44 @@
 //! has an effect and after. At the end the same commands are done once each, and the processes are what they are undisturbed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use annals::prelude::*;
-use annals::{ManualClock, ReadAll, UnitOfWork};
-use futures::TryStreamExt;
+use annals::{Append, LogPage, ManualClock, ReadAll, UnitOfWork};
+use futures::{FutureExt, TryStreamExt};
 use serde_json::Value;
 
 use crate::fulfilment::Fulfilment;
 use crate::scene::{PATIENCE, Store, act, engine, json_of, postgres, until};
-use crate::script::{Act, How, Kind, Move, Script, ScriptId, Signal, Signals};
+use crate::script::{Act, How, Kind, Move, Script, ScriptId, Signal};
 use crate::shop::*;
 use crate::watched::{Fate, Watch, Watched};
-use crate::works::{Passes, Working, Works};
+use crate::works::{Passes, Works};
 
 /// What becomes of the call at which a run is disturbed.
 const FATES: [Fate; 4] = [Fate::FailsBefore, Fate::FailsAfter, Fate::DiesBefore, Fate::DiesAfter];
+
+/// What is wrong with a store, or with what an engine tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    None,
+    /// A command that is sent again has another key.
+    KeysAnew,
+    /// The checkpoint is where the log was read, not where all is done.
+    CheckpointAhead,
+    /// Commands are written after the step, in a transaction of their own.
+    OutgoingApart,
+}
 
 /// Disturbs one call of a store.
 struct Disturbed {
     calls: AtomicUsize,
     at: usize,
     fate: Fate,
+    flaw: Flaw,
+    read: AtomicU64,
 }
 
 impl Disturbed {
@@ -43,6 +58,34 @@ impl Watch for Disturbed {
             _ => Fate::Passes,
         }
     }
+
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        if self.flaw == Flaw::KeysAnew {
+            for key in appends.iter_mut().filter_map(|append| append.key.as_mut()) {
+                key.key = uuid::Uuid::now_v7().to_string();
+            }
+        }
+        appends
+    }
+
+    fn changed(&self, mut work: UnitOfWork) -> (UnitOfWork, Option<UnitOfWork>) {
+        if let Some(checkpoint) = &mut work.checkpoint
+            && self.flaw == Flaw::CheckpointAhead
+        {
+            let read = Position::from(self.read.load(Ordering::SeqCst));
+            checkpoint.position = checkpoint.position.max(read);
+        }
+        if self.flaw != Flaw::OutgoingApart || work.outgoing.is_empty() {
+            return (work, None);
+        }
+        let mut apart = UnitOfWork::new();
+        apart.outgoing = std::mem::take(&mut work.outgoing);
+        (work, Some(apart))
+    }
+
+    fn read(&self, page: &LogPage) {
+        self.read.fetch_max(page.reached.get(), Ordering::SeqCst);
+    }
 }
 
 /// What a run left: of each stream that is its own the events, of each process the state, without what is new in each run.
@@ -54,13 +97,14 @@ struct Story<S> {
     passes: Passes,
     clock: ManualClock,
     runs: usize,
+    flaw: Flaw,
 }
 
 impl<S: Store> Story<S> {
-    fn new(store: S) -> Self {
+    fn new(store: S, flaw: Flaw) -> Self {
         let passes = Passes::new();
         passes.pass("mended");
-        Self { store, passes, clock: ManualClock::at(Timestamp::now()), runs: 0 }
+        Self { store, passes, clock: ManualClock::at(Timestamp::now()), runs: 0, flaw }
     }
 
     fn bus(&self, store: &impl Store) -> CommandBus {
@@ -69,9 +113,9 @@ impl<S: Store> Story<S> {
         bus.retry(RetryPolicy::times(3)).build().expect("nothing clashes")
     }
 
-    /// An engine; under the same name, so that nobody waits for the lease of one that died.
+    /// An engine that nobody waits long for when it dies.
     fn engine(&self, bus: &CommandBus) -> annals::ProcessEngineBuilder {
-        let engine = engine(bus).register::<Fulfilment>().name("the one");
+        let engine = engine(bus).register::<Fulfilment>().lease(Duration::from_millis(150));
         engine.polling(Duration::from_millis(5)).clock(self.clock.clone())
     }
 
@@ -125,7 +169,8 @@ impl<S: Store> Story<S> {
         self.clock.set(Timestamp::now() + Duration::from_mins(2));
         let mut is_reached = true;
         if let Some((at, fate)) = disturbed {
-            let watch = Disturbed { calls: AtomicUsize::new(0), at, fate };
+            let (calls, read, flaw) = (AtomicUsize::new(0), AtomicU64::new(0), self.flaw);
+            let watch = Disturbed { calls, at, fate, flaw, read };
             let store = Watched::new(self.store.clone(), watch);
             is_reached = self.disturbed(&store).await;
         }
@@ -217,9 +262,9 @@ fn step(record: &Value) -> Value {
 }
 
 /// Goes through the points, one in so many, until a run ends before it comes there.
-async fn enumerated(store: impl Store, fate: Fate, every: usize, within: Duration) -> usize {
+async fn enumerated(store: impl Store, fate: Fate, every: usize, flaw: Flaw) -> usize {
     let began = Instant::now();
-    let mut story = Story::new(store);
+    let mut story = Story::new(store, flaw);
     // The processes begin before anything happens.
     let engine = story.engine(&story.bus(&story.store)).start().await.expect("the store is there");
     engine.shutdown().await.expect("it has not stopped");
@@ -233,10 +278,8 @@ async fn enumerated(store: impl Store, fate: Fate, every: usize, within: Duratio
         }
         assert_eq!(undisturbed.len(), left.len(), "{fate:?} at call {at}: {left:#?}");
         points += usize::from(is_reached);
-        let is_over = began.elapsed() > within;
-        if !is_reached || is_over {
-            let end = if is_over { "the time was over" } else { "a run ended before" };
-            println!("{fate:?}: {points} points, up to call {at}: {end}; {:?}", began.elapsed());
+        if !is_reached {
+            println!("{fate:?}: {points} points, up to call {at}, in {:?}", began.elapsed());
             return points;
         }
         at += every;
@@ -244,14 +287,14 @@ async fn enumerated(store: impl Store, fate: Fate, every: usize, within: Duratio
 }
 
 async fn on_memory(fate: Fate) {
-    let points = enumerated(MemoryStore::new(), fate, 1, Duration::from_mins(10)).await;
+    let points = enumerated(MemoryStore::new(), fate, 1, Flaw::None).await;
     assert!(points > 60, "{points}");
 }
 
 async fn on_postgres(fate: Fate) {
     let (store, _database) = postgres().await;
     let every = std::env::var("ANNALS_CRASH_EVERY").ok().and_then(|every| every.parse().ok());
-    let points = enumerated(store, fate, every.unwrap_or(7), Duration::from_mins(10)).await;
+    let points = enumerated(store, fate, every.unwrap_or(7), Flaw::None).await;
     assert!(points > 5, "{points}");
 }
 
@@ -293,4 +336,25 @@ async fn postgres_dies_before() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_dies_after() {
     on_postgres(FATES[3]).await;
+}
+
+/// The enumeration finds what is wrong.
+async fn finds(flaw: Flaw, fate: Fate) {
+    let points = AssertUnwindSafe(enumerated(MemoryStore::new(), fate, 1, flaw));
+    assert!(points.catch_unwind().await.is_err(), "{flaw:?} was not found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_made_anew_are_found() {
+    finds(Flaw::KeysAnew, Fate::DiesAfter).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_ahead_of_what_is_done_is_found() {
+    finds(Flaw::CheckpointAhead, Fate::DiesAfter).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_beside_the_transaction_are_found() {
+    finds(Flaw::OutgoingApart, Fate::DiesBefore).await;
 }

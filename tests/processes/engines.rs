@@ -64,7 +64,8 @@ async fn the_status_tells_numbers(scene: Scene<impl Store>) {
     scene.begin("a", "1", act().held("one").works("two")).await;
     scene.tell("a", "2", act()).await;
     scene.tell("nobody", "3", act()).await;
-    scene.begin("b", "4", act().ends()).await;
+    scene.begin("b", "4", act()).await;
+    scene.tell("b", "4", act().ends()).await;
     scene.begin("c", "5", act().broken("for ever")).await;
     scene.clock.set(Timestamp::now() + Duration::from_mins(3));
     until(async || {

@@ -14,6 +14,8 @@ mod scene;
 mod script;
 #[path = "../contract/shop.rs"]
 mod shop;
+mod storm;
 mod unwritable;
+mod versions;
 mod watched;
 mod works;

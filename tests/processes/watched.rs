@@ -32,9 +32,19 @@ pub trait Watch: Send + Sync + 'static {
     /// Says what becomes of a call that is about to be made; of a unit of work, what is in it.
     fn fate(&self, call: &'static str, work: Option<&UnitOfWork>) -> Fate;
 
-    /// Changes a unit of work.
-    fn changed(&self, work: UnitOfWork) -> UnitOfWork {
-        work
+    /// Changes what is appended by itself.
+    fn appends(&self, appends: Vec<Append>) -> Vec<Append> {
+        appends
+    }
+
+    /// Changes a unit of work; what is put apart is committed after it.
+    fn changed(&self, work: UnitOfWork) -> (UnitOfWork, Option<UnitOfWork>) {
+        (work, None)
+    }
+
+    /// Learns what was read of the log.
+    fn read(&self, page: &LogPage) {
+        let _ = page;
     }
 }
 
@@ -90,7 +100,7 @@ impl<S: Store, W: Watch> EventStore for Watched<S, W> {
     async fn append(&self, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError> {
         let stream_id = appends[0].stream_id.clone();
         let lost = WriteError::UnknownOutcome { stream_id, source: lost() };
-        fares!(self.fate("append"), self.store.append(appends), lost)
+        fares!(self.fate("append"), self.store.append(self.watch.appends(appends)), lost)
     }
 
     async fn stream_page(&self, read: &ReadStream) -> Result<Page, StoreError> {
@@ -98,7 +108,9 @@ impl<S: Store, W: Watch> EventStore for Watched<S, W> {
     }
 
     async fn log_page(&self, read: &ReadAll) -> Result<LogPage, StoreError> {
-        fares!(self.fate("log_page"), self.store.log_page(read), lost())
+        let page: Result<LogPage, StoreError> =
+            fares!(self.fate("log_page"), self.store.log_page(read), lost());
+        page.inspect(|page| self.watch.read(page))
     }
 
     async fn stream_head(&self, stream_id: &StreamId) -> Result<StreamHead, StoreError> {
@@ -293,6 +305,13 @@ impl<S: Store, W: Watch> UnitOfWorkStore for Watched<S, W> {
             }
             None => WriteError::UnknownCommit { source: lost() },
         };
-        fares!(fate, self.store.commit(self.watch.changed(work)), lost)
+        let (work, apart) = self.watch.changed(work);
+        let receipts: Result<_, WriteError> = fares!(fate, self.store.commit(work), lost);
+        if let Some(apart) = apart {
+            let lost = WriteError::UnknownCommit { source: StoreError::unavailable("lost") };
+            let fate = self.watch.fate("commit", None);
+            let _: Vec<Receipt> = fares!(fate, self.store.commit(apart), lost)?;
+        }
+        receipts
     }
 }
