@@ -15,11 +15,11 @@ use crate::recorded_event::RecordedEvent;
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
 
-/// What an [`EventContext`] is about: an aggregate by its id, a row by its key.
+/// What an [`EventContext`] is about: an aggregate or a process by its id, a row by its key.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither an aggregate nor a read model",
+    message = "`{Self}` is no aggregate, no read model and no process manager",
     label = "has no key",
-    note = "derive one: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`, or `#[derive(Debug, Clone, ReadModel)] #[read_model(table = \"…\")]`"
+    note = "derive one: `#[derive(Aggregate)] #[aggregate(id = …, events(…))]`, `#[derive(Debug, Clone, ReadModel)] #[read_model(table = \"…\")]`, or `#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)] #[process_manager(name = \"…\", id = …, sends(…))]`"
 )]
 pub trait Subject: Sized {
     /// What tells one from another.

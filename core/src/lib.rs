@@ -72,7 +72,7 @@ pub use crate::reactor::Reactor;
 pub use crate::read_model::{ColumnType, ReadModel, ReadModelError, ReadModels};
 pub use annals_macros::{
     Aggregate, AggregateId, ColumnType, Command, Event, ProcessManager, Query, ReadModel, apply,
-    deadline, handle, handlers, on, process, projection, query_handler, rejected, step,
+    deadline, handle, handlers, on, process, projection, query_handler, reactor, rejected, step,
 };
 
 #[doc(hidden)]

@@ -242,6 +242,8 @@ pub struct ProcessRegistration {
     pub version: u32,
     /// The commands that it sends.
     pub commands: &'static [SentCommand],
+    /// The names of its deadlines.
+    pub deadlines: fn() -> Vec<&'static str>,
     /// The name of its Rust type, with its path.
     pub type_name: fn() -> &'static str,
     /// Its Rust type.
@@ -261,6 +263,7 @@ impl ProcessRegistration {
             name: P::NAME,
             version: P::VERSION,
             commands: P::Command::COMMANDS,
+            deadlines: || process::<P>().deadlines().into_iter().map(|(name, _)| name).collect(),
             type_name: type_name::<P>,
             type_id: TypeId::of::<P>,
             process: process::<P>,

@@ -470,6 +470,50 @@ pub fn sql_projection(arguments: TokenStream, item: TokenStream) -> TokenStream 
 }
 
 /// Makes a struct or an enum a process manager: the state of what steers several aggregates, and the commands that it sends.
+///
+/// ```
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct Ordered { order: String }
+/// #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// struct Ship(#[command(id)] String);
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+/// #[process_manager(name = "shipping", id = String, sends(Ship))]
+/// struct Shipping;
+/// #
+/// # #[process]
+/// # impl Shipping {
+/// #     #[on(key = order)]
+/// #     fn ordered(event: &Ordered) -> (Self, Ship) { (Self, Ship(event.order.clone())) }
+/// # }
+///
+/// assert_eq!(Shipping::NAME, "shipping");
+/// let command = ShippingCommand::from(Ship("o-1".into()));
+/// assert!(matches!(command, ShippingCommand::Ship(_)));
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its steps are kept, without `-` |
+/// | `id = Type` | the type of its id, which is the key of what goes to it |
+/// | `sends(A, path::B, C as Other)` | the commands that it sends, and what their variants are called |
+/// | `version = N` | the version of its state, from 1 |
+/// | `upcast(from = N, with = path)` | the function that leads the JSON of a state of version N up to the next, as an event's does; without `with`, the step needs nothing; may be given again |
+/// | `start = …` | from where in the log it starts when it is registered first: `beginning` or `head`; by default `head` |
+/// | `command_enum = Name` | the name of the enum of its commands; by default the type's name and `Command` |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// It writes `ProcessManager`, and the enum of the commands with `From` each. What it does, a
+/// [`#[process]`](macro@process) says.
+///
+/// # Mistakes
+///
+/// - Another `name` makes it another process: those that live go no further.
+/// - A change of the state without a new `version` is not seen: the states that were stored before no longer read, or read as
+///   something else.
 #[proc_macro_derive(ProcessManager, attributes(process_manager))]
 pub fn process_manager(item: TokenStream) -> TokenStream {
     derive(
@@ -481,6 +525,91 @@ pub fn process_manager(item: TokenStream) -> TokenStream {
 }
 
 /// Reads the marked methods of a process manager's impl: what it does on an event, a refusal or a deadline.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct Ordered { order: String }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # struct Packed { order: String }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// # struct Pack(#[command(id)] String);
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// # struct Ship(#[command(id)] String);
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Command)]
+/// # struct Complain(#[command(id)] String);
+/// #[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+/// #[process_manager(name = "shipping", id = String, sends(Pack, Ship, Complain))]
+/// struct Shipping {
+///     is_late: bool,
+/// }
+///
+/// #[process]
+/// impl Shipping {
+///     #[on(key = order)]
+///     fn ordered(event: &Ordered) -> (Self, Pack) {
+///         (Self { is_late: false }, Pack(event.order.clone()))
+///     }
+///
+///     #[on(key = order)]
+///     fn packed(&mut self, event: &Packed) -> (Ship, annals::process::DeadlineMove) {
+///         (Ship(event.order.clone()), Self::TOO_SLOW.cancel())
+///     }
+///
+///     #[rejected]
+///     fn not_shipped(self, command: &Ship, why: &Rejection) -> Done<Complain> {
+///         eprintln!("{why}");
+///         Done(Complain(command.0.clone()))
+///     }
+///
+///     #[deadline(name = "too_slow", after = Duration::from_secs(900))]
+///     fn too_slow(&mut self) {
+///         self.is_late = true;
+///     }
+/// }
+/// ```
+///
+/// | Mark | First | Then | Last, if wanted |
+/// |---|---|---|---|
+/// | `#[on]` | nothing, `&self`, `&mut self` or `self` | `&Event` | `&EventContext<Self>` |
+/// | `#[on(upsert)]` | `Option<Self>` | `&Event` | `&EventContext<Self>` |
+/// | `#[rejected]` | `&self`, `&mut self` or `self` | `&Command` | `&Rejection`, then `&EventContext<Self>` |
+/// | `#[rejected(upsert)]` | `Option<Self>` | `&Command` | `&Rejection`, then `&EventContext<Self>` |
+/// | `#[deadline]` | `&self`, `&mut self` or `self` | nothing | `&EventContext<Self>` |
+///
+/// | First | When | Returns |
+/// |---|---|---|
+/// | nothing | there is none: the step begins it | `Self`, `Option<Self>` or `Done(…)`, the first two alone or in a pair with what it sends |
+/// | `&self`, `&mut self` | it lives | what it sends, or nothing |
+/// | `self` | it lives | as a step that begins it; `None` and `Done(…)` end it |
+/// | `Option<Self>` | always | the same |
+///
+/// A step sends a command of `sends(…)`, the enum of those, a change of a deadline, `()`, or an `Option`, `Vec`, array or tuple
+/// of those. It is plain: it sees what is stored, and asks nobody. Without an option, an event goes to the process whose id
+/// is that of the aggregate that lists the event.
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `key = field` of `#[on]` | that the event's field of this name is the id of the process |
+/// | `key = \|event\| …` of `#[on]` | the id, or a `Vec`, an array or an `Option` of it: the event goes to each process |
+/// | `from = Aggregate` of `#[on]` | that the event is taken only from the streams of this aggregate |
+/// | `upsert` of `#[on]` and `#[rejected]` | that the process may live or not |
+/// | `name = "…"` of `#[deadline]` | the name under which the deadline is kept |
+/// | `after = Duration` of `#[deadline]` | when it is due, from the beginning of the process on; without it, a step sets it |
+/// | `crate = path` of `#[process]` | where annals is, if it is not `::annals` |
+///
+/// It writes a `React<Event>` for each `#[on]`, a `Refused<Command>` for each `#[rejected]`, a constant for each deadline by
+/// which steps set it and take it back, `Process`, and registers the process.
+///
+/// # Mistakes
+///
+/// - An event that several aggregates list goes to no process by itself: say whose id is the process's by `from` or `key`.
+/// - A command that may be refused wants its `#[rejected]`: a refusal that nobody takes parks the process.
+/// - All steps are in one block: the list of a process's steps is one.
 #[proc_macro_attribute]
 pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(
@@ -490,6 +619,78 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
         parse::process::parse,
         check::process::check,
         expand::process::expand,
+    )
+}
+
+/// Reads the marked methods of a reactor's impl: what reaches outside when something has happened.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// struct Registered {
+///     address: String,
+/// }
+///
+/// struct Mailer(Mutex<Vec<String>>);
+///
+/// impl Mailer {
+///     async fn send(&self, to: &str, idempotency_key: String) -> std::io::Result<()> {
+///         self.0.lock().unwrap().push(format!("{to}: {idempotency_key}"));
+///         Ok(())
+///     }
+/// }
+///
+/// struct Welcome;
+///
+/// #[reactor(name = "welcome", services = Mailer)]
+/// impl Welcome {
+///     #[on(key = address)]
+///     async fn registered(event: &Registered, cx: &EventContext<Self>) -> std::io::Result<()> {
+///         cx.services().send(&event.address, cx.idempotency_key()).await
+///     }
+/// }
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its checkpoint is kept |
+/// | `services = Type` | what its calls may use, by `cx.services()`; by default `()` |
+/// | `start = …` | from where in the log it starts when it is registered first: `head` or `beginning`; by default `head` |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// An `#[on]` takes `&Event` and, last and only if it wants it, `&EventContext<Self>`. It may be async. It returns nothing,
+/// commands, or a `Result` of one of them and any error. Commands are a command of any type, and `Option`, `Vec`, arrays and
+/// tuples of commands; they go out as those of a process do.
+///
+/// Calls for one key are made in order, one after the other. Without an option, the key is the event's own stream, whatever
+/// aggregate it is of.
+///
+/// | Option of `#[on]` | What it says |
+/// |---|---|
+/// | `key = field` | that the text of the event's field of this name is the key; `key = (a, b)` for both texts, with `/` between them |
+/// | `key = \|event\| …` | the key, as anything with `Display`, or a `Vec`, an array or an `Option` of it: there is a call for each |
+/// | `from = Aggregate` | that the event is taken only from the streams of this aggregate |
+///
+/// It writes a `CallOn<Event>` for each method, `Reactor`, and registers the reactor. The type may be a unit struct.
+///
+/// # Mistakes
+///
+/// - An event comes at least once: pass `cx.idempotency_key()` on, so that who is called can tell a second call.
+/// - An error that is not passed on is a success: the event does not come again.
+/// - Renaming a reactor by `name` makes another one of it, which starts anew.
+#[proc_macro_attribute]
+pub fn reactor(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[reactor]` belongs on the `impl` of a type of your own",
+        parse::reactor::parse,
+        check::reactor::check,
+        expand::reactor::expand,
     )
 }
 
@@ -581,10 +782,13 @@ pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[handle]` belongs on a method in a `#[handlers]` impl", item)
 }
 
-/// Marks a method that takes an event, in a `#[projection]` or a `#[process]` impl.
+/// Marks a method that takes an event, in a `#[projection]`, a `#[process]` or a `#[reactor]` impl.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[on]` belongs on a method in a `#[projection]` or a `#[process]` impl", item)
+    mark(
+        "`#[on]` belongs on a method in a `#[projection]`, a `#[process]` or a `#[reactor]` impl",
+        item,
+    )
 }
 
 /// Marks a method that takes the refusal of a command, in a `#[process]` impl.

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, PgPool, Transaction};
 use tokio::time::timeout;
 
 use crate::error::{Failure, is_lost, store_error};
@@ -69,6 +69,16 @@ impl Database {
         let acquired = self.pool.acquire().await;
         metrics::histogram!(POOL_WAIT_SECONDS).record(begun.elapsed());
         acquired.map_err(|error| store_error(doing, error))
+    }
+
+    /// Begins a transaction.
+    ///
+    /// In a task of its own: sqlx counts a transaction only once its beginning is answered, so that a call that is dropped
+    /// before would put the connection back into the pool with the transaction open.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let pool = self.pool.clone();
+        let beginning = tokio::spawn(async move { pool.begin().await });
+        beginning.await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
     }
 
     /// A connection beside the pool.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use annals::process::Process;
 use annals::{
-    Aggregate, EventEnum, EventOf, NewEvent, Payload, Position, Projection, RecordedEvent,
+    Aggregate, EventEnum, EventOf, NewEvent, Payload, Position, Projection, Reactor, RecordedEvent,
     StreamHead, StreamId, Timestamp, ToId,
 };
 use uuid::Uuid;
 
 use crate::process_test::ProcessTest;
 use crate::project::ProjectionTest;
+use crate::reactor_test::ReactorTest;
 
 /// 2000-01-01T00:00:00Z, the instant before the first event.
 pub(crate) const START: Timestamp = Timestamp::from_micros(946_684_800_000_000);
@@ -127,6 +128,12 @@ impl History {
     #[track_caller]
     pub fn process<P: Process>(self) -> ProcessTest<P> {
         ProcessTest::new(self)
+    }
+
+    /// Tests a reactor that was not there yet while it happened: what it calls and what it sends on what comes next.
+    #[must_use = "a test without `.then…(…)` expects nothing"]
+    pub fn reactor<R: Reactor>(self, services: R::Services) -> ReactorTest<R> {
+        ReactorTest::new(self, services)
     }
 
     /// The events in the order of the log.

@@ -8,32 +8,14 @@ use std::sync::Arc;
 
 use annals::process::{AnyProcess, Fault, Instance, Process, Rejection, StepMade, Taken, process};
 use annals::{PlainJson, RecordedEvent, StreamHead, Timestamp};
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::known::{Known, Sent};
 use crate::outcome::{Outcome, same_state};
 use crate::report;
 
 /// So many deadlines fire one after the other before they are taken to have no end.
 const ENDLESS: usize = 1_000;
-
-/// A command that was sent: its name, and what it says.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sent {
-    pub(crate) name: String,
-    pub(crate) content: Value,
-}
-
-/// One process.
-pub(crate) struct Known {
-    pub(crate) instance: Instance,
-    /// How many steps it has done.
-    pub(crate) steps: u64,
-    /// Why it waits for a person, if it does.
-    pub(crate) parked: Option<String>,
-    /// All that it has sent.
-    pub(crate) sent: Vec<Sent>,
-}
 
 /// What came of what a test did last.
 #[derive(Debug, Default)]
@@ -168,15 +150,18 @@ impl Instances {
     pub(crate) fn deliver_again(&self, history: &[RecordedEvent]) -> Result<(), String> {
         for event in history.iter().filter(|event| self.process.takes(event)) {
             for id in self.route(event)? {
-                let Some(known) = self.known.get(&id).filter(|known| known.parked.is_none()) else {
+                let known = self.known.get(&id);
+                if known.is_some_and(|known| known.parked.is_some()) {
                     continue;
-                };
-                if !matches!(
-                    self.run(&known.instance, Input::Event(event), Uuid::nil()),
-                    Ok(Taken::Skipped)
-                ) {
+                }
+                let instance = known.map_or_else(
+                    || Instance::new(&*self.process, &id),
+                    |known| known.instance.clone(),
+                );
+                let taken = self.run(&instance, Input::Event(event), Uuid::nil());
+                if !matches!(taken, Ok(Taken::Skipped)) {
                     return Err(format!(
-                        "process `{id}` takes an event a second time: {}",
+                        "process `{id}` takes an event that is delivered a second time: {}",
                         report::recorded(event)
                     ));
                 }
@@ -193,11 +178,10 @@ impl Instances {
             let set = going.flat_map(|(id, known)| {
                 known.instance.deadlines().iter().map(move |(name, due)| (*due, id, name))
             });
-            let Some((due, id, name)) = set.filter(|(due, ..)| is_due(*due)).min() else {
+            let Some((_, id, name)) = set.filter(|(due, ..)| is_due(*due)).min() else {
                 return Ok(());
             };
             let (id, name) = (id.clone(), name.clone());
-            self.now = self.now.max(due);
             self.take(&id, Input::Deadline(&name))?;
         }
         // Of all that fired, the first few lines tell enough.
@@ -206,11 +190,22 @@ impl Instances {
         Err(format!("deadlines fire without an end: {ENDLESS} of them, one after the other"))
     }
 
+    /// To which processes an event goes: the same ones each time.
     fn route(&self, event: &RecordedEvent) -> Result<Vec<String>, String> {
-        self.process.route(event, &PlainJson).map_err(|fault| {
+        let route = || {
+            self.process.route(event, &PlainJson).map_err(|fault| {
+                let event = report::recorded(event);
+                format!("the event goes to no process: {}\n\n  {event}", report::in_words(&fault))
+            })
+        };
+        let (ids, again) = (route()?, route()?);
+        if ids != again {
             let event = report::recorded(event);
-            format!("the event goes to no process: {}\n\n  {event}", report::in_words(&fault))
-        })
+            return Err(format!(
+                "the event goes to {ids:?}, and asked again, to {again:?}: a key depends on what is not in its event\n\n  {event}"
+            ));
+        }
+        Ok(ids)
     }
 
     /// Has one process take something, and checks what holds of every step.
@@ -357,48 +352,11 @@ impl Instances {
             }
         }
         let what = if accepted {
-            "counts as accepted: its process has taken something since"
+            "counts as accepted: its process has taken something since, or time has passed"
         } else {
             "was never sent"
         };
         let sent = if text.is_empty() { "\n  (no commands)" } else { &text };
         format!("command {} {what}\n\non their way are:{sent}", command.in_words())
-    }
-}
-
-impl Known {
-    const fn new(instance: Instance) -> Self {
-        Self { instance, steps: 0, parked: None, sent: Vec::new() }
-    }
-
-    /// The deadlines that stand, by their names; of a process that is done, none.
-    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (&str, Timestamp)> {
-        let lives = self.instance.state().is_some();
-        let set = self.instance.deadlines().iter().filter(move |_| lives);
-        set.map(|(name, due)| (&**name, *due))
-    }
-
-    /// Why there is no state, in words.
-    pub(crate) const fn end(&self) -> &'static str {
-        if self.steps == 0 { "never began" } else { "is done" }
-    }
-
-    /// The commands on their way, in their order.
-    fn outgoing(&self) -> impl Iterator<Item = Sent> {
-        let outgoing = self.instance.outgoing().iter();
-        outgoing
-            .map(|command| Sent { name: command.name.clone(), content: command.content.clone() })
-    }
-
-    fn accept_all(&mut self) {
-        while self.instance.is_busy() {
-            self.instance.accepted();
-        }
-    }
-}
-
-impl Sent {
-    pub(crate) fn in_words(&self) -> String {
-        format!("{} {}", self.name, self.content)
     }
 }

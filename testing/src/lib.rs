@@ -4,6 +4,7 @@
 //! event, and the state where it has snapshots, survives being written and read, and that the state after each command
 //! equals a fresh fold of its stored events.
 
+mod calls;
 mod causes;
 mod checks;
 mod commands;
@@ -11,12 +12,14 @@ pub mod conformance;
 mod given;
 mod history;
 mod instances;
+mod known;
 mod outcome;
 mod process_test;
 mod process_then;
 mod project;
 mod project_on;
 mod property;
+mod reactor_test;
 mod report;
 mod runtime;
 mod scenario;
@@ -26,6 +29,7 @@ mod tracked;
 mod tree;
 mod when;
 
+pub use crate::calls::Calls;
 pub use crate::commands::{AnyCommand, IntoCommands};
 pub use crate::given::{
     Given, NoServices, ServicesOf, WithServices, given, given_commands, given_nothing, given_stored,
@@ -35,6 +39,7 @@ pub use crate::process_test::ProcessTest;
 pub use crate::project::ProjectionTest;
 pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};
+pub use crate::reactor_test::ReactorTest;
 pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
 pub use crate::tracked::{Tracked, tracked};
 pub use crate::tree::{

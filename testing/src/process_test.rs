@@ -9,7 +9,8 @@ use annals::{DispatchError, Timestamp, ToId};
 
 use crate::causes::target;
 use crate::history::{History, IntoHistory, START};
-use crate::instances::{Instances, Sent};
+use crate::instances::Instances;
+use crate::known::Sent;
 use crate::report;
 
 /// A process under test: its steps are run as the engine runs them, without an engine and without a store.

@@ -6,7 +6,7 @@ use annals::Timestamp;
 use annals::process::{IntoCommands, Process};
 use serde_json::Value;
 
-use crate::instances::{Known, Sent};
+use crate::known::{Known, Sent};
 use crate::process_test::ProcessTest;
 use crate::report;
 

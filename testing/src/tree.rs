@@ -233,7 +233,7 @@ impl Node<'_> {
             Self::Command(TrackedCommand { name, content, outcome }) => {
                 let line = match name {
                     Some(name) => format!("{name} {content}"),
-                    None => "(a command)".to_owned(),
+                    None => "(a command that no process sent)".to_owned(),
                 };
                 let mut lines = vec![(0, line)];
                 match outcome {

@@ -10,6 +10,7 @@
     clippy::pedantic
 )]
 
+pub mod bookings;
 pub mod orders;
 
 use annals::prelude::*;
@@ -131,6 +132,63 @@ impl WeighedParcel {
     pub fn was_weighed(_: Option<Self>, event: &ParcelWeighed, cx: &EventContext<Self>) -> Self {
         let class = if event.grams > 9_000.0 { Weight::Heavy } else { Weight::Light };
         Self { parcel: cx.key().clone(), grams: event.grams as i64, class }
+    }
+}
+
+/// Weighs again what was weighed as too heavy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scales;
+
+#[reactor(name = "foreign_scales", services = u32)]
+impl Scales {
+    /// Weighs again.
+    #[on(from = Weighed)]
+    #[expect(clippy::cast_precision_loss, reason = "the lints of a user stay on his method")]
+    pub async fn was_weighed(
+        event: &ParcelWeighed,
+        cx: &EventContext<Self>,
+    ) -> Option<WeighParcel> {
+        let parcel = cx.stream_id().id().into();
+        (event.grams > *cx.services() as f32).then_some(WeighParcel { parcel, grams: event.grams })
+    }
+
+    /// Looks only.
+    #[on]
+    pub fn sent(_: &ParcelSent) {}
+}
+
+/// What brings a parcel to its receiver, as others register it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "weighing", id = ParcelId, sends(WeighParcel, DeliverParcel as Deliver))]
+pub struct Weighing {
+    /// How often it was weighed.
+    pub times: u8,
+}
+
+#[process]
+impl Weighing {
+    /// Weighs once more. The marks take these docs along.
+    #[on(upsert)]
+    #[expect(clippy::needless_pass_by_value, reason = "the lints of a user stay on his method")]
+    pub fn weighed(
+        weighing: Option<Self>,
+        event: &ParcelWeighed,
+        cx: &EventContext<Self>,
+    ) -> (Self, Option<WeighingCommand>) {
+        let times = weighing.as_ref().map_or(1, |weighing| weighing.times + 1);
+        let (parcel, grams) = (cx.id().clone(), event.grams);
+        let again = (times < 2).then(|| WeighParcel { parcel, grams }.into());
+        (Self { times }, again)
+    }
+
+    /// Leaves it as it is.
+    #[rejected]
+    pub fn not_weighed(&self, _: &WeighParcel) {}
+
+    /// Delivers it.
+    #[deadline(name = "waited", after = std::time::Duration::from_secs(3))]
+    pub fn waited(self, cx: &EventContext<Self>) -> Done<DeliverParcel> {
+        Done(DeliverParcel { parcel: cx.id().clone() })
     }
 }
 

@@ -15,6 +15,8 @@ mod probe;
 mod process_failures;
 mod process_states;
 mod processes;
+mod reactor_failures;
+mod reactors;
 mod sequences;
 mod stored;
 mod then;

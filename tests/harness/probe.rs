@@ -61,13 +61,15 @@ pub struct Probe {
 
 thread_local! {
     static CALLS: Cell<u32> = const { Cell::new(0) };
+    /// Where events for the probe `?` go.
+    pub static WHERE: Cell<&'static str> = const { Cell::new("a") };
 }
 
 type Sent = (Vec<Ping>, Vec<DeadlineMove>);
 
 #[process]
 impl Probe {
-    #[on(upsert, key = |event| event.probes.clone())]
+    #[on(upsert, key = |event| keys(event))]
     fn poked(probe: Option<Self>, event: &Poked, cx: &EventContext<Self>) -> (Option<Self>, Sent) {
         match (probe, &event.act) {
             (None, Act::Begin) => (Some(Self::default()), Sent::default()),
@@ -124,4 +126,13 @@ impl Probe {
 
 fn ping(cx: &EventContext<Probe>, number: u32) -> Ping {
     Ping { probe: cx.id().clone(), number }
+}
+
+fn keys(event: &Poked) -> Vec<String> {
+    let key = |probe: &String| match &**probe {
+        "?" => WHERE.get().to_owned(),
+        "!" => CALLS.replace(1 - CALLS.get()).to_string(),
+        probe => probe.to_owned(),
+    };
+    event.probes.iter().map(key).collect()
 }

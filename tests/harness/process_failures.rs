@@ -6,7 +6,7 @@ use annals_testing::{given_history, recorded, recorded_at};
 
 use crate::failure::failure_of;
 use crate::fulfilment::Fulfilment;
-use crate::probe::{Act, Ping, Poked, Poker, Probe};
+use crate::probe::{Act, Ping, Poked, Poker, Probe, WHERE};
 use crate::processes::{at, confirmed, confirmed_of, declined, ping, poked, reserve, reserved};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -178,10 +178,24 @@ fn a_refusal_of_what_counts_as_accepted() {
   sent   `o-1`: ChargePayment {"order":"o-1"}
   when   refused ReserveStock {"order":"o-1","product":"p-1","quantity":2}: `stock-p-1` does not exist
 
-command ReserveStock {"order":"o-1","product":"p-1","quantity":2} counts as accepted: its process has taken something since
+command ReserveStock {"order":"o-1","product":"p-1","quantity":2} counts as accepted: its process has taken something since, or time has passed
 
 on their way are:
   `o-1`: ChargePayment {"order":"o-1"}"#,
+    );
+}
+
+#[test]
+fn a_refusal_after_time_has_passed() {
+    check_why(
+        || {
+            let test = given_history([confirmed(2)]).process::<Fulfilment>();
+            let _ = test.when_time_passes(MINUTE).then_no_commands().when_not_found(reserve(2));
+        },
+        r#"command ReserveStock {"order":"o-1","product":"p-1","quantity":2} counts as accepted: its process has taken something since, or time has passed
+
+on their way are:
+  (no commands)"#,
     );
 }
 
@@ -305,6 +319,31 @@ fn a_step_that_depends_on_a_static_in_what_is_given() {
 }
 
 #[test]
+fn a_key_that_depends_on_a_static() {
+    check_why(
+        || {
+            let _ = probe().when(poked("!", Act::Begin));
+        },
+        r#"the event goes to ["0"], and asked again, to ["1"]: a key depends on what is not in its event
+
+  poker-all: Poked {"probes":["!"],"act":"Begin"}"#,
+    );
+}
+
+#[test]
+fn an_event_that_is_taken_a_second_time() {
+    check_why(
+        || {
+            WHERE.set("a");
+            let test = given_history([poked("?", Act::Begin)]).process::<Probe>();
+            WHERE.set("b");
+            let _ = test.when_time_passes(MINUTE);
+        },
+        r#"process `b` takes an event that is delivered a second time: poker-all: Poked {"probes":["?"],"act":"Begin"}"#,
+    );
+}
+
+#[test]
 fn a_state_that_does_not_read_back() {
     check(
         || {
@@ -317,74 +356,5 @@ fn a_state_that_does_not_read_back() {
 the state of process `a` cannot be read back: invalid type: null, expected f64 at line 1 column 43
 
   {"refusals":[],"remembered":[],"share":null}"#,
-    );
-}
-
-#[test]
-fn a_parked_process_that_nobody_expects() {
-    check(
-        || {
-            probe().when(poked("a", Act::Panic)).then_no_commands();
-        },
-        r#"
-  given  poker-all: Poked {"probes":["a"],"act":"Begin"}
-  when   poker-all: Poked {"probes":["a"],"act":"Panic"}
-  parked `a`: panicked: poked too hard
-
-process `a` is parked: panicked: poked too hard
-
-expect that by `.then_parked(…)`"#,
-    );
-}
-
-#[test]
-fn a_parked_process_that_nobody_expects_before_the_next_event() {
-    check_why(
-        || {
-            let _ = probe().when(poked("a", Act::Panic)).when(poked("a", Act::Forget));
-        },
-        "process `a` is parked: panicked: poked too hard
-
-expect that by `.then_parked(…)`",
-    );
-}
-
-#[test]
-fn a_parked_process_among_what_was_given() {
-    check(
-        || {
-            given_history([confirmed(2), confirmed(2)]).process::<Fulfilment>().then_not_done();
-        },
-        r#"
-  given  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
-  sent   `o-1`: ReserveStock {"order":"o-1","product":"p-1","quantity":2}
-  given  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
-  parked `o-1`: the event begins the process, but it lives; take `#[on(upsert)]` and `Option<Self>` if it may
-
-process `o-1` is parked: the event begins the process, but it lives; take `#[on(upsert)]` and `Option<Self>` if it may
-
-expect that by `.then_parked(…)`"#,
-    );
-}
-
-#[test]
-fn a_parked_process_that_is_not_there() {
-    check_why(
-        || {
-            probe().when(poked("a", Act::Forget)).then_parked("panicked");
-        },
-        "expected a parked process, but none is",
-    );
-}
-
-#[test]
-fn a_parked_process_for_another_reason() {
-    check_why(
-        || {
-            probe().when(poked("a", Act::Panic)).then_parked("refused");
-        },
-        "expected a parked process with `refused`, found
-
-  `a`: panicked: poked too hard",
     );
 }

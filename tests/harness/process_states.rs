@@ -1,4 +1,4 @@
-//! What a failing test says of the deadlines, the end and the state of a process.
+//! What a failing test says of a process that waits for a person, and of the deadlines, the end and the state of one.
 
 use std::time::Duration;
 
@@ -193,5 +193,74 @@ fn skipped_but_it_was_taken() {
             both().when(reserved(2)).then_skipped();
         },
         "expected that the event is passed over, but process `o-1` took it",
+    );
+}
+
+#[test]
+fn a_parked_process_that_nobody_expects() {
+    check(
+        || {
+            probe().when(poked("a", Act::Panic)).then_no_commands();
+        },
+        r#"
+  given  poker-all: Poked {"probes":["a"],"act":"Begin"}
+  when   poker-all: Poked {"probes":["a"],"act":"Panic"}
+  parked `a`: panicked: poked too hard
+
+process `a` is parked: panicked: poked too hard
+
+expect that by `.then_parked(…)`"#,
+    );
+}
+
+#[test]
+fn a_parked_process_that_nobody_expects_before_the_next_event() {
+    check_why(
+        || {
+            let _ = probe().when(poked("a", Act::Panic)).when(poked("a", Act::Forget));
+        },
+        "process `a` is parked: panicked: poked too hard
+
+expect that by `.then_parked(…)`",
+    );
+}
+
+#[test]
+fn a_parked_process_among_what_was_given() {
+    check(
+        || {
+            given_history([confirmed(2), confirmed(2)]).process::<Fulfilment>().then_not_done();
+        },
+        r#"
+  given  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
+  sent   `o-1`: ReserveStock {"order":"o-1","product":"p-1","quantity":2}
+  given  order-o-1: OrderConfirmed {"product":"p-1","quantity":2}
+  parked `o-1`: the event begins the process, but it lives; take `#[on(upsert)]` and `Option<Self>` if it may
+
+process `o-1` is parked: the event begins the process, but it lives; take `#[on(upsert)]` and `Option<Self>` if it may
+
+expect that by `.then_parked(…)`"#,
+    );
+}
+
+#[test]
+fn a_parked_process_that_is_not_there() {
+    check_why(
+        || {
+            probe().when(poked("a", Act::Forget)).then_parked("panicked");
+        },
+        "expected a parked process, but none is",
+    );
+}
+
+#[test]
+fn a_parked_process_for_another_reason() {
+    check_why(
+        || {
+            probe().when(poked("a", Act::Panic)).then_parked("refused");
+        },
+        "expected a parked process with `refused`, found
+
+  `a`: panicked: poked too hard",
     );
 }

@@ -236,3 +236,35 @@ ConfirmOrder {"order":"o-1"}
     shop.processes.shutdown().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn what_no_process_has_sent_is_told_by_its_cause() -> Result<(), AnyError> {
+    let shop = shop(5).await?;
+    let tree = shop.tracked.dispatch(place("o-1", 2)).await?;
+    let placed = tree.events()[0].clone();
+    let correlation = placed.metadata.correlation_id.clone().expect("it has one");
+    let place_also = shop.bus.dispatch(place("o-2", 1)).correlation_id(&correlation);
+    place_also.causation_id(placed.id.to_string()).await?;
+    shop.bus.dispatch(place("o-3", 1)).correlation_id(&correlation).await?;
+    shop.bus.dispatch(place("o-4", 1)).await?;
+    let tree = shop.tracked.again(&tree).await?;
+    check(
+        &tree.to_string(),
+        r#"
+PlaceOrder {"order":"o-1","product":"p-1","quantity":2}
+  order-o-1: OrderPlaced {"product":"p-1","quantity":2}
+    patience `o-1` begins
+      sets deadline unconfirmed
+    (a command that no process sent)
+      order-o-2: OrderPlaced {"product":"p-1","quantity":1}
+        patience `o-2` begins
+          sets deadline unconfirmed
+order-o-3: OrderPlaced {"product":"p-1","quantity":1}
+  patience `o-3` begins
+    sets deadline unconfirmed
+"#,
+    );
+    assert_eq!((tree.events().len(), tree.others.len()), (3, 1));
+    shop.processes.shutdown().await?;
+    Ok(())
+}

@@ -9,6 +9,7 @@ mod hygiene;
 mod ids;
 mod options;
 mod processes;
+mod reactors;
 mod receivers;
 mod returns;
 mod rows;

@@ -139,6 +139,74 @@ pub async fn count_lamps(
     cx.models().query::<BurningLamp>().filter(BurningLamp::LUMENS.gt(5)).count().await
 }
 
+pub struct LampWatch;
+
+#[::annals::reactor(name = "lamp_watch", services = u8, start = head)]
+impl LampWatch {
+    #[::annals::on(key = |event| event.colour.as_str())]
+    async fn lit(
+        _: &Lit,
+        cx: &::annals::EventContext<Self>,
+    ) -> ::core::result::Result<::core::option::Option<Light>, ::core::fmt::Error> {
+        let key: &str = cx.key();
+        ::core::result::Result::Ok(::core::option::Option::Some(Light {
+            lamp: ::core::convert::From::from(key),
+        }))
+    }
+}
+
+#[derive(
+    ::core::fmt::Debug,
+    ::core::clone::Clone,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::annals::ProcessManager,
+)]
+#[process_manager(
+    name = "lighting",
+    id = LampId,
+    sends(Light),
+    version = 2,
+    upcast(from = 1, with = same),
+    start = head
+)]
+pub struct Lighting {
+    dim: bool,
+}
+
+#[::annals::process]
+impl Lighting {
+    #[::annals::on(upsert)]
+    fn lit(
+        _: ::core::option::Option<Self>,
+        event: &Lit,
+        cx: &::annals::EventContext<Self>,
+    ) -> (::core::option::Option<Self>, ::core::option::Option<Light>) {
+        let dim = event.lumens.is_none();
+        let lamp = ::core::clone::Clone::clone(cx.id());
+        (::core::option::Option::Some(Self { dim }), dim.then_some(Light { lamp }))
+    }
+
+    #[rejected]
+    fn not_lit(&mut self, _: &Light, _: &::annals::Rejection) {
+        self.dim = false;
+    }
+
+    #[deadline(name = "burnt_down", after = ::core::time::Duration::from_secs(9))]
+    fn burnt_down(self, cx: &::annals::EventContext<Self>) -> ::annals::Done<LightingCommand> {
+        let lamp = ::core::clone::Clone::clone(cx.id());
+        ::annals::Done(::core::convert::Into::into(Light { lamp }))
+    }
+}
+
+#[test]
+fn a_process_lights_it() {
+    ::core::assert_eq!(Lighting::BURNT_DOWN.as_str(), "burnt_down");
+    let steps = <Lighting as ::annals::process::Process>::steps();
+    let expected = r#"Steps { events: ["Lit"], refused: ["Light"], deadlines: ["burnt_down"] }"#;
+    ::core::assert_eq!(::std::format!("{steps:?}"), expected);
+}
+
 #[test]
 fn a_lamp_burns() {
     let id = <LampId as ::core::convert::From<&str>>::from("hall");

@@ -105,7 +105,14 @@ async fn ids_are_taken_as_they_are(scene: Scene<impl Store>) {
     let engine = scene.started().await;
     let long = "x".repeat(1_000);
     let ids = [
-        "a-b-c", "'; DROP TABLE events; --", "ä ö 漢字 🦀", "  spaces  ", "\"quoted\"", "a/b\\c%_", "{}", "null",
+        "a-b-c",
+        "'; DROP TABLE events; --",
+        "ä ö 漢字 🦀",
+        "  spaces  ",
+        "\"quoted\"",
+        "a/b\\c%_",
+        "{}",
+        "null",
         &long,
     ];
     scene.signal(Kind::Begin, &ids, "all", act()).await;

@@ -84,8 +84,7 @@ impl<S: Store> Scene<S> {
 
     pub async fn signal(&self, kind: Kind, to: &[&str], note: &str, act: Act) -> Receipt {
         let to = to.iter().map(|id| (*id).into()).collect();
-        let signal =
-            Signal { signal: self.name.as_str().into(), kind, to, note: note.into(), act };
+        let signal = Signal { signal: self.name.as_str().into(), kind, to, note: note.into(), act };
         self.bus.dispatch(signal).correlation_id(format!("about {note}")).await.expect("recorded")
     }
 
@@ -98,7 +97,8 @@ impl<S: Store> Scene<S> {
     }
 
     pub async fn log(&self) -> Vec<RecordedEvent> {
-        let log: Result<_, _> = self.store.read_all(ReadAll::after(Position::START)).try_collect().await;
+        let log: Result<_, _> =
+            self.store.read_all(ReadAll::after(Position::START)).try_collect().await;
         log.expect("the log is read")
     }
 
@@ -253,4 +253,3 @@ impl Act {
         self
     }
 }
-

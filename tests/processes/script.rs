@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::works::{Bare, Claim, Lost, Make, Picked, Picky, Work, WorkId, Works};
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, AggregateId)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, AggregateId,
+)]
 pub struct ScriptId(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, AggregateId)]
@@ -200,12 +202,7 @@ impl Script {
 
     /// In place: it revives what was about to end.
     #[rejected]
-    fn not_claimed(
-        &mut self,
-        command: &Claim,
-        why: &Rejection,
-        cx: &EventContext<Self>,
-    ) -> Sends {
+    fn not_claimed(&mut self, command: &Claim, why: &Rejection, cx: &EventContext<Self>) -> Sends {
         self.does(refusal(&command.note, why), &command.refused, cx)
     }
 
@@ -222,12 +219,7 @@ impl Script {
         self.goes_on("second".into(), &act, cx)
     }
 
-    fn goes_on(
-        mut self,
-        saw: String,
-        act: &Act,
-        cx: &EventContext<Self>,
-    ) -> (Option<Self>, Sends) {
+    fn goes_on(mut self, saw: String, act: &Act, cx: &EventContext<Self>) -> (Option<Self>, Sends) {
         let sends = self.does(saw, act, cx);
         ((!act.ends).then_some(self), sends)
     }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod counting;
+mod dropped;
 mod fences;
 mod generations;
 mod names;

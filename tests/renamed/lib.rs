@@ -3,8 +3,9 @@
 pub use chronicle as framework;
 
 use chronicle::{
-    Aggregate, AggregateId, ColumnType, Command, Context, Event, EventContext, Query, ReadModel,
-    handlers, projection, query_handler,
+    Aggregate, AggregateId, ColumnType, Command, Context, Done, Event, EventContext,
+    ProcessManager, Query, ReadModel, Rejection, handlers, process, projection, query_handler,
+    reactor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,62 @@ impl BurningLamp {
     }
 }
 
+/// Lights a lamp again that was put out.
+pub struct Watchman;
+
+#[reactor(name = "watchman", crate = crate::framework, start = beginning)]
+impl Watchman {
+    /// Lights it.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is that of no lamp.
+    #[crate::framework::on(key = |_| "all", from = Lamp)]
+    pub async fn put_out(
+        _: &PutOut,
+        cx: &EventContext<Self>,
+    ) -> Result<Light, std::num::ParseIntError> {
+        Ok(Light { lamp: cx.stream_id().id().parse()?, lumens: 400 })
+    }
+}
+
+/// What puts lamps out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+#[process_manager(crate = crate::framework, name = "night", id = LampId, sends(PutOutLamp))]
+pub struct Night {
+    /// How many lumens it tolerates.
+    pub lumens: u16,
+}
+
+#[process(crate = ::chronicle)]
+impl Night {
+    /// Puts out what is too bright.
+    #[chronicle::on]
+    pub fn lit(event: &Lit, cx: &EventContext<Self>) -> (Self, Option<PutOutLamp>) {
+        let too_bright = event.lumens > 100;
+        let put_out = too_bright.then(|| PutOutLamp { lamp: cx.id().clone() });
+        (Self { lumens: 100 }, put_out)
+    }
+
+    /// Ends with the lamp.
+    #[on(key = |_event| None)]
+    pub fn out(self, _: &PutOut) -> Done<()> {
+        Done(())
+    }
+
+    /// Tolerates it.
+    #[chronicle::rejected]
+    pub fn not_out(&mut self, _: &PutOutLamp, _: &Rejection) {
+        self.lumens = u16::MAX;
+    }
+
+    /// Ends at dawn.
+    #[chronicle::deadline(name = "dawn", after = std::time::Duration::from_secs(8))]
+    pub fn dawn(self) -> Done<NightCommand> {
+        Done(PutOutLamp { lamp: 1.into() }.into())
+    }
+}
+
 /// Ask for all lamps that burn.
 #[derive(Debug, Serialize, Deserialize, Query)]
 #[query(result = Vec<BurningLamp>, crate = ::chronicle)]
@@ -181,9 +238,15 @@ pub async fn burning(
 
 #[cfg(test)]
 mod tests {
-    use chronicle::{CommandBus, DispatchError, EventEnum, MemoryStore, Repository};
+    use std::sync::Arc;
 
-    use super::{Lamp, LampEvent, LampId, Light, Lit, PutOutLamp};
+    use chronicle::reactor::reactor;
+    use chronicle::{
+        CommandBus, DispatchError, EventEnum, MemoryStore, NewEvent, Payload, PlainJson, Position,
+        RecordedEvent, Repository, StreamHead, StreamId, Timestamp,
+    };
+
+    use super::{Lamp, LampEvent, LampId, Light, Lit, PutOutLamp, Watchman};
 
     #[tokio::test]
     async fn a_bus_runs_it() -> Result<(), Box<dyn std::error::Error>> {
@@ -209,6 +272,27 @@ mod tests {
         let loaded = lamps.load(&lamp).await?.expect("lit again");
         assert_eq!(loaded.state, Lamp { lumens: 10 });
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_reactor_is_called() -> Result<(), Box<dyn std::error::Error>> {
+        let event = NewEvent::new(Default::default(), "PutOut", 1, Payload::new("null"));
+        let head = StreamHead::new(1, Position::START, Timestamp::MIN);
+        let put_out = RecordedEvent::new(event, StreamId::from_name("lamp-7"), head);
+        let watchman = reactor::<Watchman>(Arc::default());
+        assert_eq!(watchman.route(&put_out, &PlainJson)?, ["all"]);
+        let [light] = watchman.call("all", &put_out, &PlainJson).await?.try_into().unwrap();
+        assert_eq!(light.content, serde_json::json!({ "lamp": 7, "lumens": 400 }));
+        Ok(())
+    }
+
+    #[test]
+    fn a_process_has_its_steps() {
+        let steps = format!("{:?}", <super::Night as chronicle::process::Process>::steps());
+        let expected =
+            r#"Steps { events: ["Lit", "PutOut"], refused: ["PutOutLamp"], deadlines: ["dawn"] }"#;
+        assert_eq!(steps, expected);
+        assert_eq!(super::Night::DAWN.as_str(), "dawn");
     }
 
     #[test]

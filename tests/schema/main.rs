@@ -14,8 +14,10 @@ mod inside;
 mod left_behind;
 mod made_samples;
 mod opaque;
+mod processes;
 mod program;
 mod projections;
+mod reactors;
 mod readers;
 mod versions;
 

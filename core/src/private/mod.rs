@@ -6,6 +6,7 @@ mod marks;
 mod message;
 mod optional;
 mod processes;
+mod reactors;
 mod routes;
 mod rows;
 
@@ -24,8 +25,12 @@ pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
 pub use self::processes::{
     AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
-    RejectedReason, Shown, ShownAll, ShownName, StateData, SteeredBy, UpsertedProcess, own_process,
+    RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess, own_process,
     own_process_from, route_by_id,
+};
+pub use self::reactors::{
+    IntoTexts, KeyText, OneText, ReactorContext, SeveralTexts, keyed, route_by_stream,
+    route_by_texts, text_of_key,
 };
 pub use self::routes::{
     AnyKey, FollowedBy, KeyOfRow, ListedBy, OwnStream, RecordedBy, own_from, route_by_field,

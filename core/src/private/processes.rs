@@ -3,7 +3,6 @@
 use std::fmt::{self, Debug};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{AnyId, ListedBy, RecordedBy};
@@ -12,9 +11,7 @@ use crate::aggregate_id::AggregateId;
 use crate::codec::EncodeError;
 use crate::command::Command;
 use crate::context::{EventContext, Subject};
-use crate::process::{
-    CommandEnum, DeadlineMove, IntoCommands, ProcessManager, Rejection, SentBy, SentCommand,
-};
+use crate::process::{CommandEnum, ProcessManager, Rejection, SentBy, SentCommand};
 use crate::projection::{Route, RowError, Source};
 use crate::read_model::ColumnError;
 use crate::recorded_event::RecordedEvent;
@@ -93,11 +90,6 @@ impl<T> ShownName for Shown<'_, T> {
     }
 }
 
-/// What a state has to be that the derive has refused.
-pub trait StateData: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
-
-impl<P: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> StateData for P {}
-
 /// The commands of a process whose list is missing: any command is one, so that one mistake stays one error.
 #[derive(Debug, Clone)]
 pub enum AnyCommand {}
@@ -117,13 +109,6 @@ impl CommandEnum for AnyCommand {
 #[diagnostic::do_not_recommend]
 impl<P: ProcessManager<Command = AnyCommand>, C: Command> SentBy<P> for C {
     fn into_command(self) -> AnyCommand {
-        unreachable!("bug in annals: a process without commands was compiled")
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<P: ProcessManager<Command = AnyCommand>, C: Command> IntoCommands<P> for C {
-    fn extend_into(self, _: &mut Vec<AnyCommand>, _: &mut Vec<DeadlineMove>) {
         unreachable!("bug in annals: a process without commands was compiled")
     }
 }

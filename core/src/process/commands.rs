@@ -69,7 +69,8 @@ pub trait SentBy<P: ProcessManager>: Command {
 
 /// What stands for none, one or many commands of the process `P`, or changes of its deadlines.
 ///
-/// A command that it lists, its enum, a [`DeadlineMove`], `()`, and `Option`, `Vec`, arrays and tuples of those.
+/// A command that it lists, its enum, a [`DeadlineMove`], `()`, and `Option`, `Vec`, arrays and tuples of those. [`Command`]'s
+/// derive writes the impl for the command itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not among the commands that `{P}` sends",
     label = "not listed in `#[process_manager(sends(…))]` of `{P}`",
@@ -89,34 +90,46 @@ pub trait IntoCommands<P: ProcessManager> {
     }
 }
 
-/// What ends the process, beside `&self` or `&mut self`: nothing does.
+/// Any step. It is not what it returns of which something is asked: of that the compiler would only say what steps send.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyStep {}
+
+/// Whether a step may change its process in place and return `T`, which ends the process or gives it back: none may.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "a step with `&self` or `&mut self` cannot end its process",
-    label = "a step that ends its process takes `self`",
-    note = "write `self` in the place of `&self` or `&mut self`, or return the commands without `Done`"
+    message = "a step with `&self` or `&mut self` neither ends its process nor gives it back, as `{T}` does",
+    label = "a step that returns this takes `self`",
+    note = "write `self` in the place of `&self` or `&mut self`, or return what the step sends and nothing else"
 )]
-pub trait EndsByReference {}
+pub trait InPlace<T> {}
 
 impl<P: ProcessManager, C> IntoCommands<P> for Done<C>
 where
-    Done<C>: EndsByReference,
+    AnyStep: InPlace<Done<C>>,
 {
     fn extend_into(self, _: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) {}
 }
 
-/// A step that may fail: none does.
+impl<P: ProcessManager> IntoCommands<P> for P
+where
+    AnyStep: InPlace<P>,
+{
+    fn extend_into(self, _: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) {}
+}
+
+/// Whether a step may return the `Result` `T`: none may.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a step cannot refuse: what it sees has happened",
-    label = "a `Result`",
-    note = "return what the process is then, and what it sends: what went wrong is a state of its own, or a command; a panic parks the process"
+    label = "`{T}` may be an error",
+    note = "return what the process is then, and what it sends: what goes wrong is a state of its own, or a command; a step that panics parks its process"
 )]
-pub trait MayFail {}
+pub trait Refusing<T> {}
 
 impl<P: ProcessManager, T, E> IntoCommands<P> for Result<T, E>
 where
-    Result<T, E>: MayFail,
+    AnyStep: Refusing<Result<T, E>>,
 {
     fn extend_into(self, _: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) {}
 }

@@ -44,15 +44,7 @@ use crate::upcast::UpcastError;
     label = "not a process manager",
     note = "derive it: `#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)] #[process_manager(name = \"…\", version = 1, id = …, sends(…))]`"
 )]
-pub trait ProcessManager:
-    Subject<Key = <Self as ProcessManager>::Id>
-    + Clone
-    + Serialize
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
-{
+pub trait ProcessManager: Subject<Key = <Self as ProcessManager>::Id> + ProcessState {
     /// What tells one process of this type from another.
     type Id: AggregateId;
 
@@ -84,6 +76,11 @@ pub trait ProcessManager:
         None
     }
 }
+
+/// What the state of a process has to be. Every type is one that has these.
+pub trait ProcessState: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<P: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> ProcessState for P {}
 
 /// From where in the log a process or reactor starts when it is registered first. Later it goes on where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! What a step gives back.
 
-use super::commands::MayFail;
+use super::commands::{AnyStep, Refusing};
 use super::{DeadlineMove, IntoCommands, ProcessManager};
 
 /// What a step gives back: the state after it, the commands to send, the deadlines to change.
@@ -72,7 +72,7 @@ impl<P: ProcessManager, C: IntoCommands<P>> NextStep<P> for Done<C> {
 
 impl<P: ProcessManager, T, E> NextStep<P> for Result<T, E>
 where
-    Result<T, E>: MayFail,
+    AnyStep: Refusing<Result<T, E>>,
 {
     fn into_step(self) -> Step<P> {
         Step::new(None, ())

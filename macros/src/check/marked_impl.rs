@@ -107,6 +107,10 @@ fn is_second(method: &Method, before: &[Method], errors: &Errors) -> bool {
         Mark::React => format!(
             "`{written}` is taken by `{name}` already; an event has one `#[on]`, and `#[on(upsert)]` takes a process that may live"
         ),
+        // #[on] async fn opened(event: &Opened) { … } #[on] async fn greeted(event: &Opened) { … }
+        Mark::Call => format!(
+            "`{written}` is taken by `{name}` already; an event has one `#[on]`, and a reactor beside this one may take it, too"
+        ),
         // #[rejected] fn not_reserved(self, command: &ReserveStock) … #[rejected] fn no_stock(self, command: &ReserveStock) …
         Mark::Rejected => format!(
             "the refusal of `{written}` is taken by `{name}` already; a command has one `#[rejected]`"

@@ -16,7 +16,7 @@ pub(crate) fn check(method: &Method, errors: &Errors) -> bool {
                 "a method has one mark; a handler decides, an apply changes: write two methods"
             }
             // #[on] #[on(upsert)] fn opened(…)
-            Mark::On => "a method has one mark; write all options into one `#[on(…)]`",
+            Mark::On | Mark::Call => "a method has one mark; write all options into one `#[on(…)]`",
             // #[on] #[rejected] fn reserved(…)
             Mark::React | Mark::Rejected | Mark::Deadline => {
                 "a method has one mark; write a method for each, and all options into one mark"
@@ -53,7 +53,9 @@ fn check_kind(method: &Method, errors: &Errors) -> bool {
             Mark::React | Mark::Rejected | Mark::Deadline => {
                 "a step of a process cannot be async: it asks nobody, and what it sends goes out by itself; what reaches outside is a reactor"
             }
-            Mark::Handle => return check_safe(method, errors) && check_generics(method, errors),
+            Mark::Handle | Mark::Call => {
+                return check_safe(method, errors) && check_generics(method, errors);
+            }
         };
         errors.at(span, message);
         sound = false;
@@ -145,6 +147,20 @@ fn check_receiver(method: &Method, errors: &Errors) -> bool {
             errors.on(&method.name, message);
             false
         }
+        // #[on] async fn opened(&self, event: &AccountOpened)
+        (
+            Mark::Call,
+            Receiver::Shared(written)
+            | Receiver::Mutable(written)
+            | Receiver::Value(written)
+            | Receiver::Typed(written),
+        ) => {
+            errors.on(
+                written,
+                "a reactor has no state: leave `self` out; what it uses comes by `cx.services()`",
+            );
+            false
+        }
         _ => true,
     }
 }
@@ -180,6 +196,12 @@ fn check_upsert(method: &Method, errors: &Errors) -> bool {
 /// Checks that what takes the state if there is any says so.
 fn check_no_upsert(method: &Method, errors: &Errors) -> bool {
     let Some(state) = &method.state else { return true };
+    if method.mark == Mark::Call {
+        // #[on] async fn opened(state: Option<Self>, event: &AccountOpened)
+        let takes = method.mark.takes();
+        errors.on(state, format!("a reactor has no state: an `#[on]` takes {takes}"));
+        return false;
+    }
     // #[handle] fn restock(state: Option<&Self>, command: Restock) -> Restocked
     let (word, noun) = (method.mark.word(), method.mark.state());
     let message =
@@ -211,7 +233,7 @@ fn check_subject(method: &Method, errors: &Errors) -> bool {
                 // #[apply] fn opened() -> Self
                 Mark::Apply => "an `#[apply]` takes an event, as in `event: &AccountOpened`",
                 // #[on] fn opened() -> Self
-                Mark::On | Mark::React => {
+                Mark::On | Mark::React | Mark::Call => {
                     "an `#[on]` takes an event, as in `event: &AccountOpened`"
                 }
                 // #[rejected] fn not_reserved(self) -> Done<()>

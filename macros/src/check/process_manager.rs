@@ -16,6 +16,9 @@ const REFUSALS: Refusals = Refusals {
     generics: "a process cannot be generic: its name stands for one state; write one type for each",
 };
 
+/// The longest name of a process: the category of its streams begins with `annals/process/`.
+const LONGEST_NAME: usize = 240;
+
 const COMMANDS: Words = Words {
     owner: "the process",
     noun: "command",
@@ -80,7 +83,7 @@ fn check_name(name: &LitStr, errors: &Errors) {
             "a process's name cannot contain `-`, which ends it in the name of a stream; write `_`";
         errors.on(name, message);
     } else {
-        stored_name::check(name, "a process's name", errors);
+        stored_name::check_up_to(LONGEST_NAME, name, "a process's name", errors);
     }
 }
 

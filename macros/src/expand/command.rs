@@ -15,6 +15,7 @@ use crate::model::item::Kind;
 /// impl Command for Deposit { const NAME = "Deposit"; }
 /// impl Targets<AccountId> for Deposit { fn target(&self) -> &AccountId { &self.account } }
 /// impl HasId for Deposit {}
+/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: SentBy<P> { … }
 /// ```
 pub(crate) fn expand(command: &Command) -> TokenStream {
     let item = &command.item;
@@ -34,6 +35,7 @@ pub(crate) fn expand(command: &Command) -> TokenStream {
     };
     let (impl_generics, of_type, bounds) = generics.split_for_impl();
     let targets = targets(command);
+    let into_commands = into_commands(command);
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -42,7 +44,45 @@ pub(crate) fn expand(command: &Command) -> TokenStream {
         }
 
         #targets
+
+        #into_commands
     }
+}
+
+/// Expands to the impl by which steps of processes return the command:
+///
+/// ```text
+/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: SentBy<P> {
+///     fn extend_into(self, commands: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) { commands.push(self.into_command()); }
+/// }
+/// ```
+fn into_commands(command: &Command) -> TokenStream {
+    let annals = &command.options.crate_path;
+    let ident = &command.item.ident;
+    let (_, of_type, _) = command.item.generics.split_for_impl();
+    let mut generics = command.item.generics.clone();
+    // `__P`: the command itself may be called `P`.
+    generics.params.push(parse_quote!(__P: #annals::ProcessManager));
+    let sent = parse_quote!(#ident #of_type: #annals::SentBy<__P>);
+    generics.make_where_clause().predicates.push(sent);
+    let (impl_generics, _, bounds) = generics.split_for_impl();
+    // As if the user had written it: of what a derive writes, the compiler would advise against the bound.
+    let span = ident.span();
+    let annals_here = annals.at(span);
+    let into_commands = impl_at(
+        span,
+        &quote_spanned!(span=> #impl_generics #annals_here::IntoCommands<__P> for #ident #of_type #bounds),
+        quote! {
+            fn extend_into(
+                self,
+                commands: &mut ::std::vec::Vec<<__P as #annals::ProcessManager>::Command>,
+                _: &mut ::std::vec::Vec<#annals::DeadlineMove>,
+            ) {
+                commands.push(#annals::SentBy::<__P>::into_command(self));
+            }
+        },
+    );
+    quote!(#[allow(deprecated)] #into_commands)
 }
 
 /// Expands to the impls that say which aggregate the command is for. Without an id, it is for any, so that its handler does

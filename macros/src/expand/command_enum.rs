@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::expand::listed_enum::ListedEnum;
-use crate::expand::{impl_at, token_of};
+use crate::expand::token_of;
 use crate::model::ProcessManager;
 use crate::model::listing::variants;
 
@@ -18,7 +18,6 @@ use crate::model::listing::variants;
 /// impl<C: SentBy<Fulfilment>> From<C> for FulfilmentCommand { … }
 /// impl IntoCommands<Fulfilment> for FulfilmentCommand { … }
 /// impl SentBy<Fulfilment> for ReserveStock { … }
-/// impl IntoCommands<Fulfilment> for ReserveStock { … }
 /// ```
 ///
 /// What these say of a command, they say through [`ListedEnum::stored`].
@@ -109,14 +108,20 @@ fn command_enum_impl(commands: &ListedEnum<'_>) -> TokenStream {
 /// ```
 fn conversions(commands: &ListedEnum<'_>) -> TokenStream {
     let (annals, ident, name) = (commands.annals, commands.owner, commands.name);
-    let from = commands.from();
-    let body = extend_into(commands, &quote_spanned!(Span::mixed_site()=> self));
-    quote! {
+    let owner = assumed(commands, ident.span());
+    let from = commands.from(&quote!(where #owner));
+    quote_spanned! {Span::mixed_site()=>
         #from
 
         #[automatically_derived]
-        impl #annals::IntoCommands<#ident> for #name {
-            #body
+        impl #annals::IntoCommands<#ident> for #name where #owner {
+            fn extend_into(
+                self,
+                commands: &mut ::std::vec::Vec<#name>,
+                _: &mut ::std::vec::Vec<#annals::DeadlineMove>,
+            ) {
+                commands.push(self);
+            }
         }
     }
 }
@@ -125,30 +130,21 @@ fn conversions(commands: &ListedEnum<'_>) -> TokenStream {
 ///
 /// ```text
 /// impl SentBy<Fulfilment> for ReserveStock { … }
-/// impl IntoCommands<Fulfilment> for ReserveStock { … }
 /// const _: () = assert_new_command(<FulfilmentCommand as CommandEnum>::COMMANDS, &["ReserveStock", "ReleaseStock"]);
 /// ```
 fn members(commands: &ListedEnum<'_>) -> TokenStream {
-    let (ident, name) = (commands.owner, commands.name);
-    commands.members(("CommandEnum", "COMMANDS"), "assert_new_command", |variant, ty| {
+    commands.members(("CommandEnum", "COMMANDS"), "assert_new_command", |ty| {
         let span = token_of(ty);
         let annals = commands.annals.at(span);
-        let header = quote_spanned!(span=> #annals::IntoCommands<#ident> for #ty);
-        let wrapped = quote_spanned!(Span::mixed_site()=> #name::#variant(self));
-        let into_commands = impl_at(span, &header, extend_into(commands, &wrapped));
-        quote!(#[automatically_derived] #[allow(deprecated)] #into_commands)
+        let owner = assumed(commands, span);
+        // What is no command is reported where it is listed, once.
+        quote_spanned!(span=> where for<'__a> #ty: #annals::Command, #owner)
     })
 }
 
-fn extend_into(commands: &ListedEnum<'_>, pushed: &TokenStream) -> TokenStream {
-    let (annals, name) = (commands.annals, commands.name);
-    quote_spanned! {Span::mixed_site()=>
-        fn extend_into(
-            self,
-            commands: &mut ::std::vec::Vec<#name>,
-            _: &mut ::std::vec::Vec<#annals::DeadlineMove>,
-        ) {
-            commands.push(#pushed);
-        }
-    }
+/// What the impls assume of the process: what it lacks is reported of its own impl only.
+fn assumed(commands: &ListedEnum<'_>, span: Span) -> TokenStream {
+    let (owner, name) = (commands.owner, commands.name);
+    let annals = commands.annals.at(span);
+    quote_spanned!(span=> for<'__a> #owner: #annals::ProcessManager<Command = #name>)
 }

@@ -155,7 +155,7 @@ fn event_enum_impl(events: &ListedEnum<'_>) -> TokenStream {
 /// ```
 fn conversions(events: &ListedEnum<'_>) -> TokenStream {
     let (annals, ident, name) = (events.annals, events.owner, events.name);
-    let from = events.from();
+    let from = events.from(&TokenStream::new());
     quote! {
         #from
 
@@ -195,7 +195,7 @@ fn conversions(events: &ListedEnum<'_>) -> TokenStream {
 fn members(aggregate: &Aggregate, events: &ListedEnum<'_>) -> TokenStream {
     let (name, names) = (events.name, events.words());
     let members =
-        events.members(("EventEnum", "EVENTS"), "assert_new_name", |_, _| TokenStream::new());
+        events.members(("EventEnum", "EVENTS"), "assert_new_name", |_| TokenStream::new());
     let ignored = aggregate.options.ignored.iter().map(|ignored| {
         let span = ignored.span();
         let annals = aggregate.options.crate_path.at(span);

@@ -161,7 +161,7 @@ impl ListedEnum<'_> {
     /// ```text
     /// impl<E: EventOf<Account>> From<E> for AccountEvent { … }
     /// ```
-    pub(super) fn from(&self) -> TokenStream {
+    pub(super) fn from(&self, assumed: &TokenStream) -> TokenStream {
         let (annals, owner, name) = (self.annals, self.owner, self.name);
         let (member, into) = self.member;
         // `__T`: the owner itself may be called `T`.
@@ -172,7 +172,7 @@ impl ListedEnum<'_> {
         impl_at(
             span,
             &quote_spanned!(span=>
-                <__T: #annals_here::#member<#owner>> ::core::convert::From<__T> for #name
+                <__T: #annals_here::#member<#owner>> ::core::convert::From<__T> for #name #assumed
             ),
             quote! {
                 #[inline]
@@ -183,7 +183,8 @@ impl ListedEnum<'_> {
         )
     }
 
-    /// Expands to one impl for each listed type, beside which stands the proof that its name differs from those before it:
+    /// Expands to one impl for each listed type, under what `assumed` says, and to the proof that its name differs from those
+    /// before it:
     ///
     /// ```text
     /// impl EventOf<Account> for MoneyDeposited { … }
@@ -193,7 +194,7 @@ impl ListedEnum<'_> {
         &self,
         (all_by, all): (&str, &str),
         assert: &str,
-        beside: impl Fn(&Ident, &Type) -> TokenStream,
+        assumed: impl Fn(&Type) -> TokenStream,
     ) -> TokenStream {
         let (owner, name) = (self.owner, self.name);
         let (member, into) = self.member;
@@ -213,9 +214,10 @@ impl ListedEnum<'_> {
                         #annals::#assert(<#name as #annals::#all_by>::#all, &[#(#before),*]);
                 }
             });
+            let assumed = assumed(ty);
             let member_impl = impl_at(
                 span,
-                &quote_spanned!(span=> #annals::#member<#owner> for #ty),
+                &quote_spanned!(span=> #annals::#member<#owner> for #ty #assumed),
                 quote! {
                     #[inline]
                     fn #into(self) -> #name {
@@ -223,13 +225,10 @@ impl ListedEnum<'_> {
                     }
                 },
             );
-            let beside = beside(variant, ty);
             quote! {
                 #[automatically_derived]
                 #[allow(deprecated)]
                 #member_impl
-
-                #beside
 
                 #assertion
             }

@@ -6,17 +6,17 @@ use syn::ext::IdentExt;
 use syn::{Ident, Type, Visibility};
 
 use crate::expand::method::{Arms, Scope};
-use crate::expand::routing::{Routes, source_and_route};
+use crate::expand::routing::{Keys, Routes, first_span, source_and_route};
 use crate::expand::{impl_at, registration, respanned, token_of};
 use crate::model::Process;
 use crate::model::method::{Mark, Method, Receiver};
 
-const ROUTES: Routes = Routes {
+const KEYS: Keys = Keys::Typed(Routes {
     own: "own_process",
     own_from: "own_process_from",
     by_field: "route_by_id",
     keys: "IntoIds",
-};
+});
 
 /// Expands to the user's impl without its marks, for each marked method to what [`on`], [`rejected`] or [`constant`] says, and
 /// to:
@@ -110,10 +110,19 @@ fn definition(scope: &Scope<'_>) -> TokenStream {
 fn deadline(scope: &Scope<'_>, method: &Method) -> Option<TokenStream> {
     let name = method.deadline.name.as_ref()?;
     let site = Span::mixed_site();
-    let after = match &method.deadline.after {
-        Some(after) => quote!(::core::option::Option::Some(#after)),
-        None => quote!(::core::option::Option::None),
-    };
+    let after = method.deadline.after.as_ref().map_or_else(
+        || quote!(::core::option::Option::None),
+        |after| {
+            // What is no duration is reported there, and nowhere else.
+            let span = first_span(after);
+            let time = quote_spanned!(site.located_at(span)=> time);
+            let ty = quote_spanned!(span=> ::core::time::Duration);
+            quote!({
+                let #time: #ty = #after;
+                ::core::option::Option::Some(#time)
+            })
+        },
+    );
     let step = step(scope, method, &[]);
     Some(quote_spanned! {site=>
         steps = steps.deadline(#name, #after, |state, cx| { #step });
@@ -177,7 +186,7 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     };
     let site = Span::mixed_site();
     let step = step(scope, method, &[quote_spanned!(site=> event)]);
-    let (source, route) = source_and_route(scope, method, event, &ROUTES);
+    let (source, route) = source_and_route(scope, method, event, &KEYS);
     let body = quote_spanned! {site=>
         fn source() -> #annals::Source<Self> {
             #source

@@ -118,7 +118,7 @@ fn fallback(process: &ProcessManager) -> TokenStream {
     let item = &process.item;
     let annals = &process.options.crate_path;
     let ident = &item.ident;
-    let generics = assuming(item, &quote!(#annals::StateData));
+    let generics = assuming(item, &quote!(#annals::ProcessState));
     let (impl_generics, of_type, bounds) = generics.split_for_impl();
     let definition = command_enum::expand(process);
     quote! {

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
 use crate::expand::method::{Fold, Scope};
-use crate::expand::routing::{Routes, source_and_route};
+use crate::expand::routing::{Keys, Routes, source_and_route};
 use crate::expand::{impl_at, registration, respanned, token_of};
 use crate::model::method::Method;
 use crate::model::projection::Options;
@@ -20,12 +20,12 @@ const STEP: Fold = Fold {
     may_fail: true,
 };
 
-const ROUTES: Routes = Routes {
+const KEYS: Keys = Keys::Typed(Routes {
     own: "row_without_key",
     own_from: "own_from",
     by_field: "route_by_field",
     keys: "IntoKeys",
-};
+});
 
 /// Expands to the user's impl without its marks, for each marked method to what [`on`] says, and to:
 ///
@@ -175,7 +175,7 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     };
     let step =
         if method.refused { quote!(::core::unreachable!()) } else { scope.fold(method, &STEP) };
-    let (source, route) = source_and_route(scope, method, event, &ROUTES);
+    let (source, route) = source_and_route(scope, method, event, &KEYS);
     let body = quote_spanned! {Span::mixed_site()=>
         fn source() -> #annals::Source<Self> {
             #source

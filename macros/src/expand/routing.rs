@@ -10,7 +10,15 @@ use crate::expand::read_model::column_constant;
 use crate::expand::{respanned, token_of};
 use crate::model::method::{Each, KeyBy, Method};
 
-/// By which names of annals an event is routed.
+/// What the keys are to which events are routed.
+pub(super) enum Keys {
+    /// Values of one type: of a row, of a process.
+    Typed(Routes),
+    /// Texts of anything that can be shown: of a reactor.
+    Text,
+}
+
+/// By which names of annals an event is routed to keys of one type.
 pub(super) struct Routes {
     /// The function of an event that goes where its own stream says.
     pub(super) own: &'static str,
@@ -30,11 +38,19 @@ pub(super) struct Routes {
 /// { let key: fn(&AccountOpened) -> _ = |event| …; Ok(<_ as IntoKeys<_>>::into_route(key(event))) }
 /// route_each::<Self, _>(&Self::CUSTOMER, Clone::clone(&event.customer))
 /// ```
+///
+/// where the keys are texts, to one of:
+///
+/// ```text
+/// Ok(route_by_stream(recorded))
+/// Ok(route_by_texts([text_of_key(&event.owner), text_of_key(&event.day)]))
+/// Ok(<_ as IntoTexts<_>>::into_route(keyed(event, |event| …)))
+/// ```
 pub(super) fn source_and_route(
     scope: &Scope<'_>,
     method: &Method,
     event: &Type,
-    by: &Routes,
+    keys: &Keys,
 ) -> (TokenStream, TokenStream) {
     let annals = scope.annals;
     let routing = &method.routing;
@@ -47,15 +63,22 @@ pub(super) fn source_and_route(
             quote_spanned!(span=> #annals::source_from::<Self, #event, #from>())
         }
     };
-    let route = match (&routing.key, &routing.each) {
+    let by = routing.key.as_ref().map(|key| &key.by);
+    let route = match (by, &routing.each, keys) {
         // What was refused is not missed.
         _ if routing.refused => quote!(::core::unreachable!()),
-        (Some(key), _) => match &key.by {
-            KeyBy::Fields(fields) => by_fields(scope, fields, by),
-            KeyBy::Closure(closure) => by_closure(scope, closure, event, by),
-        },
-        (None, Some(each)) => by_column(scope, each),
-        (None, None) => return own(scope, method, event, by),
+        (Some(KeyBy::Fields(fields)), _, Keys::Typed(by)) => by_fields(scope, fields, by),
+        (Some(KeyBy::Fields(fields)), _, Keys::Text) => by_texts(scope, fields),
+        (Some(KeyBy::Closure(closure)), _, Keys::Typed(by)) => {
+            by_closure(scope, closure, event, by)
+        }
+        (Some(KeyBy::Closure(closure)), _, Keys::Text) => by_closure_of_texts(scope, closure),
+        (None, Some(each), _) => by_column(scope, each),
+        (None, None, Keys::Typed(by)) => return own(scope, method, event, by),
+        (None, None, Keys::Text) => {
+            let recorded = quote_spanned!(Span::mixed_site()=> recorded);
+            quote!(::core::result::Result::Ok(#annals::route_by_stream(#recorded)))
+        }
     };
     (source, route)
 }
@@ -111,6 +134,29 @@ fn by_closure(scope: &Scope<'_>, closure: &ExprClosure, event: &Type, by: &Route
     }
 }
 
+fn by_texts(scope: &Scope<'_>, fields: &[Member]) -> TokenStream {
+    let annals = scope.annals;
+    let texts = fields.iter().map(|field| {
+        let span = field.span();
+        let annals = annals.at(span);
+        let event = Ident::new("event", Span::mixed_site().located_at(span));
+        // The compiler's message finds the field by a call, whose tokens are all of one place.
+        let value = quote_spanned!(span=> ::core::convert::identity(&#event.#field));
+        quote_spanned!(span=> #annals::text_of_key(#value))
+    });
+    quote!(::core::result::Result::Ok(#annals::route_by_texts([#(#texts),*])))
+}
+
+fn by_closure_of_texts(scope: &Scope<'_>, closure: &ExprClosure) -> TokenStream {
+    let site = Span::mixed_site();
+    let span = first_span(&closure.body);
+    let annals = scope.annals;
+    let keyed = quote_spanned!(site=> #annals::keyed(event, #closure));
+    let annals = annals.at(span);
+    let into_route = quote_spanned!(span=> <_ as #annals::IntoTexts<_>>::into_route);
+    quote_spanned!(site=> ::core::result::Result::Ok(#into_route(#keyed)))
+}
+
 fn by_column(scope: &Scope<'_>, each: &Each) -> TokenStream {
     let Each { column, field, .. } = each;
     let constant = column_constant(column);
@@ -128,6 +174,6 @@ fn value_of(field: &Member) -> TokenStream {
     quote_spanned!(span=> ::core::clone::Clone::clone(&#event.#field))
 }
 
-fn first_span(tokens: &impl ToTokens) -> Span {
+pub(super) fn first_span(tokens: &impl ToTokens) -> Span {
     tokens.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }

@@ -1,5 +1,5 @@
 //! The marked methods of an impl: `#[apply]` and `#[handle]` of `#[handlers]`, `#[on]` of `#[projection]`, `#[on]`, `#[rejected]`
-//! and `#[deadline]` of `#[process]`.
+//! and `#[deadline]` of `#[process]`, `#[on]` of `#[reactor]`.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Expr, ExprClosure, Generics, Ident, LitStr, Member, Type, Visibility};
@@ -52,6 +52,8 @@ pub(crate) enum Mark {
     React,
     Rejected,
     Deadline,
+    /// Of a reactor.
+    Call,
 }
 
 /// What stands in the parentheses of `#[deadline]`.
@@ -138,7 +140,7 @@ impl Mark {
         match self {
             Self::Apply => "apply",
             Self::Handle => "handle",
-            Self::On | Self::React => "on",
+            Self::On | Self::React | Self::Call => "on",
             Self::Rejected => "rejected",
             Self::Deadline => "deadline",
         }
@@ -147,7 +149,7 @@ impl Mark {
     /// The mark as messages begin with it: "an `#[apply]`".
     pub(crate) fn named(self) -> String {
         let article = match self {
-            Self::Apply | Self::On | Self::React => "an",
+            Self::Apply | Self::On | Self::React | Self::Call => "an",
             Self::Handle | Self::Rejected | Self::Deadline => "a",
         };
         format!("{article} `#[{}]`", self.word())
@@ -156,7 +158,7 @@ impl Mark {
     /// What a method with the mark is written for, each once.
     pub(crate) fn noun(self) -> &'static str {
         match self {
-            Self::Apply | Self::On | Self::React => "event",
+            Self::Apply | Self::On | Self::React | Self::Call => "event",
             Self::Handle | Self::Rejected => "command",
             Self::Deadline => "deadline",
         }
@@ -173,7 +175,7 @@ impl Mark {
     /// What a method with the mark sees and changes.
     pub(crate) fn state(self) -> &'static str {
         match self {
-            Self::Apply | Self::Handle => "state",
+            Self::Apply | Self::Handle | Self::Call => "state",
             Self::On => "row",
             Self::React | Self::Rejected | Self::Deadline => "process",
         }

@@ -15,6 +15,7 @@ const APPLY: Table<MarkOptions> = Table { attribute: "apply", options: &[UPSERT]
 const HANDLE: Table<MarkOptions> = Table { attribute: "handle", options: &[UPSERT] };
 const ON: Table<MarkOptions> = Table { attribute: "on", options: &[UPSERT, KEY, EACH, FROM] };
 const REACT: Table<MarkOptions> = Table { attribute: "on", options: &[UPSERT, KEY, FROM] };
+const CALL: Table<MarkOptions> = Table { attribute: "on", options: &[KEY, FROM] };
 const REJECTED: Table<MarkOptions> = Table { attribute: "rejected", options: &[UPSERT] };
 const DEADLINE: Table<MarkOptions> = Table {
     attribute: "deadline",
@@ -131,6 +132,7 @@ pub(crate) fn read(mark: Mark, attribute: &Attribute, errors: &Errors) -> MarkOp
         Mark::Handle => &HANDLE,
         Mark::On => &ON,
         Mark::React => &REACT,
+        Mark::Call => &CALL,
         Mark::Rejected => &REJECTED,
         Mark::Deadline => &DEADLINE,
     };
@@ -148,7 +150,11 @@ pub(crate) fn read(mark: Mark, attribute: &Attribute, errors: &Errors) -> MarkOp
         // #[apply = "MoneyDeposited"]
         Meta::NameValue(value) => {
             let word = mark.word();
-            let example = if mark == Mark::Deadline { "name = \"…\"" } else { "upsert" };
+            let example = match mark {
+                Mark::Deadline => "name = \"…\"",
+                Mark::Call => "key = …",
+                _ => "upsert",
+            };
             let message = format!(
                 "`{word}` takes no value; its options are in parentheses, as in `{word}({example})`"
             );

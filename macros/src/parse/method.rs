@@ -147,7 +147,7 @@ fn leaves_state_out(mark: Mark, parameters: &[&PatType]) -> bool {
                 matches!(peel(&first.ty), Type::Reference(_)) || ends_in(&first.ty, "Option");
             !is_state && rest.first().is_none_or(|second| refers_to_another(&second.ty))
         }
-        (Mark::Deadline, _) | (_, []) => false,
+        (Mark::Deadline | Mark::Call, _) | (_, []) => false,
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod process_manager;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod query_handler;
+pub(crate) mod reactor;
 pub(crate) mod read_model;
 pub(crate) mod routing;
 pub(crate) mod serde;

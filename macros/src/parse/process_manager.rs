@@ -104,7 +104,8 @@ pub(crate) fn parse(input: DeriveInput, errors: &Errors) -> ProcessManager {
     ProcessManager { item, options, missing, versions_refused }
 }
 
-fn read_start(word: Ident) -> syn::Result<Start> {
+/// `beginning` or `head`.
+pub(crate) fn read_start(word: Ident) -> syn::Result<Start> {
     let variant = match word.to_string().as_str() {
         "beginning" => "Beginning",
         "head" => "Head",

@@ -44,7 +44,7 @@ impl<'a> Attempts<'a> {
     pub(super) async fn begin(&mut self) -> Result<Transaction<'static, Postgres>, Trouble> {
         let Self { database, .. } = self;
         let begun = async {
-            let mut transaction = database.pool.begin().await?;
+            let mut transaction = database.begin().await?;
             database.statements.models_lock().execute(&mut *transaction).await?;
             database.statements.models_patience().execute(&mut *transaction).await?;
             Ok(transaction)

@@ -5,7 +5,7 @@ use std::fmt;
 use super::file::SchemaFile;
 use super::finding::Finding;
 use super::program::Schema;
-use super::{aggregates, commands, events, names, projections};
+use super::{aggregates, commands, events, names, processes, projections, reactors};
 
 /// What a program has to say to its schema file.
 ///
@@ -95,7 +95,9 @@ impl Schema {
         events::compare(self, &program, file, &mut comparison);
         aggregates::compare(self, &program, file, &mut comparison);
         commands::compare(self, &program, file, &mut comparison);
+        processes::compare(&program, file, &mut comparison);
         projections::compare(&program, file, &mut comparison);
+        reactors::compare(&program, file, &mut comparison);
         comparison
     }
 }

@@ -34,12 +34,18 @@ pub struct SchemaFile {
     pub commands: BTreeMap<String, KeptShape>,
     /// Events by their stored names.
     pub events: BTreeMap<String, KeptEvent>,
+    /// Process managers by the names under which their steps are kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub processes: BTreeMap<String, KeptProcess>,
     /// Projections by the names under which their checkpoints are kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub projections: BTreeMap<String, KeptProjection>,
     /// The names of queries.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub queries: BTreeSet<String>,
+    /// The names of reactors, under which their checkpoints are kept.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reactors: BTreeSet<String>,
 }
 
 /// What is kept of a projection: nothing that breaks, since its rows come from events; but where they are.
@@ -50,6 +56,17 @@ pub struct KeptProjection {
     /// The name of its table.
     pub table: String,
     /// Its version.
+    pub version: u32,
+}
+
+/// What is kept of a process manager.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptProcess {
+    /// The names of its deadlines.
+    pub deadlines: BTreeSet<String>,
+    /// The version of its state.
     pub version: u32,
 }
 
@@ -141,8 +158,10 @@ impl Default for SchemaFile {
             aggregates: BTreeMap::new(),
             commands: BTreeMap::new(),
             events: BTreeMap::new(),
+            processes: BTreeMap::new(),
             projections: BTreeMap::new(),
             queries: BTreeSet::new(),
+            reactors: BTreeSet::new(),
         }
     }
 }

@@ -33,9 +33,11 @@ mod layout;
 mod left_behind;
 mod names;
 mod opaque;
+mod processes;
 mod program;
 mod projections;
 mod proof;
+mod reactors;
 mod readers;
 mod reading;
 mod sample;
@@ -46,7 +48,8 @@ use std::path::Path;
 
 pub use self::compare::Comparison;
 pub use self::file::{
-    FileError, KeptAggregate, KeptEvent, KeptProjection, KeptShape, KeptSnapshot, SchemaFile,
+    FileError, KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptShape, KeptSnapshot,
+    SchemaFile,
 };
 pub use self::finding::{Finding, FindingKind};
 pub use self::program::Schema;

@@ -25,6 +25,16 @@ pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
         .iter()
         .map(|command| (command.command, Bearer::new(command.type_name, command.type_id)));
     clashes("the name of command", "command(name", commands, comparison);
+    let processes = schema
+        .processes
+        .iter()
+        .map(|process| (process.name, Bearer::new(process.type_name, process.type_id)));
+    clashes("the name of process", "process_manager(name", processes, comparison);
+    let reactors = schema
+        .reactors
+        .iter()
+        .map(|reactor| (reactor.name, Bearer::new(reactor.type_name, reactor.type_id)));
+    clashes("the name of reactor", "reactor(name", reactors, comparison);
 }
 
 /// A type that a name stands for.

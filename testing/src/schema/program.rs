@@ -1,13 +1,16 @@
 //! What the program stores: all that it registers.
 
 use annals::event::EventName;
+use annals::process::Process;
 use annals::registry::{
-    AggregateRegistration, CommandRegistration, EventRegistration, ProjectionRegistration,
-    QueryRegistration,
+    AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
+    ProjectionRegistration, QueryRegistration, ReactorRegistration,
 };
-use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection};
+use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection, Reactor};
 
-use super::file::{KeptAggregate, KeptEvent, KeptProjection, KeptShape, KeptSnapshot, SchemaFile};
+use super::file::{
+    KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptShape, KeptSnapshot, SchemaFile,
+};
 
 /// The stored names of a program, with the shapes of what stands under them.
 ///
@@ -18,8 +21,10 @@ pub struct Schema {
     pub(super) events: Vec<EventRegistration>,
     pub(super) aggregates: Vec<AggregateRegistration>,
     pub(super) commands: Vec<CommandRegistration>,
+    pub(super) processes: Vec<ProcessRegistration>,
     pub(super) projections: Vec<ProjectionRegistration>,
     pub(super) queries: Vec<QueryRegistration>,
+    pub(super) reactors: Vec<ReactorRegistration>,
 }
 
 impl Schema {
@@ -34,13 +39,17 @@ impl Schema {
             events: EventRegistration::all().copied().collect(),
             aggregates: AggregateRegistration::all().copied().collect(),
             commands: CommandRegistration::all().copied().collect(),
+            processes: ProcessRegistration::all().copied().collect(),
             projections: ProjectionRegistration::all().copied().collect(),
             queries: QueryRegistration::all().copied().collect(),
+            reactors: ReactorRegistration::all().copied().collect(),
         };
         // Linking decides the order of registrations; a message should not depend on it.
         schema.events.sort_by_key(|event| (event.event.type_name)());
         schema.aggregates.sort_by_key(|aggregate| (aggregate.type_name)());
         schema.commands.sort_by_key(|command| (command.type_name)());
+        schema.processes.sort_by_key(|process| (process.type_name)());
+        schema.reactors.sort_by_key(|reactor| (reactor.type_name)());
         schema
     }
 
@@ -65,6 +74,13 @@ impl Schema {
         self
     }
 
+    /// Takes a process manager: its name, the version of its state and its deadlines.
+    #[must_use]
+    pub fn with_process<P: Process>(mut self) -> Self {
+        self.processes.push(ProcessRegistration::of::<P>());
+        self
+    }
+
     /// Takes a projection: its name, its version and its table.
     #[must_use]
     pub fn with_projection<P: Projection>(mut self) -> Self {
@@ -76,6 +92,13 @@ impl Schema {
     #[must_use]
     pub fn with_query<Q: HandledQuery>(mut self) -> Self {
         self.queries.push(QueryRegistration::of::<Q>());
+        self
+    }
+
+    /// Takes a reactor.
+    #[must_use]
+    pub fn with_reactor<R: Reactor>(mut self) -> Self {
+        self.reactors.push(ReactorRegistration::of::<R>());
         self
     }
 
@@ -111,11 +134,17 @@ impl Schema {
         for command in &self.commands {
             file.commands.insert(command.command.to_owned(), KeptShape::of((command.trace)()));
         }
+        for process in &self.processes {
+            let deadlines = (process.deadlines)().into_iter().map(str::to_owned).collect();
+            let kept = KeptProcess { deadlines, version: process.version };
+            file.processes.insert(process.name.to_owned(), kept);
+        }
         for projection in &self.projections {
             let (table, version) = (projection.table.to_owned(), projection.version);
             file.projections.insert(projection.name.to_owned(), KeptProjection { table, version });
         }
         file.queries = self.queries.iter().map(|query| query.query.to_owned()).collect();
+        file.reactors = self.reactors.iter().map(|reactor| reactor.name.to_owned()).collect();
         file
     }
 

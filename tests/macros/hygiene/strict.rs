@@ -66,11 +66,77 @@ mod door {
             self.opened = cx.stream_version() == 0;
         }
     }
+
+    /// A reactor.
+    #[derive(Debug)]
+    pub(crate) struct Porter;
+
+    #[reactor(name = "strict_porter", services = String)]
+    impl Porter {
+        #[on(key = by)]
+        async fn opened(
+            event: &DoorOpened,
+            cx: &EventContext<Self>,
+        ) -> Result<Vec<OpenDoor>, std::fmt::Error> {
+            let opened = cx.services() == &event.by;
+            Ok(Vec::from_iter(opened.then(|| OpenDoor { door: "back".into() })))
+        }
+
+        #[on(key = |_| "all")]
+        fn closed(_: &DoorClosed) {}
+    }
 }
 
 /// A command.
 #[derive(Debug, Clone, Serialize, Deserialize, Command)]
 pub(crate) struct Knock(#[command(id)] DoorId);
+
+/// A command.
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+#[deprecated = "nobody rings"]
+pub(crate) struct Ring(#[command(id)] DoorId);
+
+/// A process.
+#[expect(deprecated, reason = "old doors were closed and had bells")]
+mod visit {
+    use super::*;
+
+    /// A visit.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ProcessManager)]
+    #[process_manager(name = "visit", id = DoorId, sends(Knock, Ring), start = beginning)]
+    pub(crate) struct Visit {
+        knocks: u8,
+    }
+
+    #[process]
+    impl Visit {
+        #[on]
+        fn opened(_: &DoorOpened) -> Self {
+            Self { knocks: 0 }
+        }
+
+        #[on]
+        fn closed(&mut self, _: &DoorClosed, cx: &EventContext<Self>) -> (Knock, Option<Ring>) {
+            self.knocks += 1;
+            (Knock(cx.id().clone()), (self.knocks > 2).then(|| Ring(cx.id().clone())))
+        }
+
+        #[rejected]
+        fn not_heard(&self, _: &Knock) {}
+
+        #[rejected(upsert)]
+        #[deprecated = "bells are always heard"]
+        fn not_rung(visit: Option<Self>, _: &Ring, _: &Rejection) -> Option<Self> {
+            visit
+        }
+
+        #[deadline(name = "gone", after = std::time::Duration::from_secs(60))]
+        #[deprecated = "visitors have patience"]
+        fn gone(self) -> Done<()> {
+            Done(())
+        }
+    }
+}
 
 #[test]
 fn it_compiles_without_a_warning() {
@@ -79,4 +145,7 @@ fn it_compiles_without_a_warning() {
     let open = OpenDoor { door: "front".into() };
     assert!(crate::fold::decide(door.as_ref(), open).unwrap().is_ok());
     assert!(crate::fold::decide(door.as_ref(), Knock("front".into())).unwrap().is_ok());
+    assert_eq!(visit::Visit::GONE.as_str(), "gone");
+    let opened = annals_testing::recorded::<door::Door>("front", DoorOpened { by: "Ada".into() });
+    assert_eq!(crate::reactors::react::<door::Porter>("Ada".into(), &opened).unwrap().len(), 1);
 }

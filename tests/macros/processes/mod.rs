@@ -1,5 +1,5 @@
 //! Process managers: what the derive and the attribute write, stepped by hand.
 
 mod fulfilment;
-mod run;
+pub mod run;
 mod surroundings;

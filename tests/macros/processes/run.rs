@@ -51,9 +51,15 @@ impl Run {
         self.took(taken)
     }
 
+    /// Has the next command accepted.
+    pub fn accept_one(&mut self) {
+        self.instance.accepted();
+    }
+
+    /// Has all commands accepted.
     pub fn accept(&mut self) {
         while self.instance.is_busy() {
-            self.instance.accepted();
+            self.accept_one();
         }
     }
 

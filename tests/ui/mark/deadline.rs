@@ -1,10 +1,18 @@
 use annals::prelude::*;
+use serde::{Deserialize, Serialize};
 
-struct Account;
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
 
-impl Account {
-    #[deadline]
-    fn open(&self) {}
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+impl Shipping {
+    #[deadline(name = "too_slow")]
+    fn too_slow(self) -> Done<()> {
+        Done(())
+    }
 }
 
 fn main() {}

@@ -1,10 +1,18 @@
 use annals::prelude::*;
+use serde::{Deserialize, Serialize};
 
-struct Account;
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
 
-impl Account {
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+impl Shipping {
     #[rejected]
-    fn open(&self) {}
+    fn not_shipped(self, _: &Ship) -> Done<()> {
+        Done(())
+    }
 }
 
 fn main() {}

@@ -242,7 +242,13 @@ impl Worker {
     }
 
     /// Writes what was decided; what cannot be written together, one by one.
-    pub(super) async fn write(&self, owned: &mut Owned, plan: Vec<Planned>) -> Result<(), Ended> {
+    pub(super) async fn write(
+        &self,
+        owned: &mut Owned,
+        mut plan: Vec<Planned>,
+    ) -> Result<(), Ended> {
+        // The checkpoint moves past what was decided only with it.
+        plan.append(&mut owned.decided);
         let position = owned.checkpoint();
         match self.commit(owned, &plan, position).await {
             Ok(()) => {
@@ -261,7 +267,6 @@ impl Worker {
                 Ok(())
             }
             Err(WriteError::Store(error)) if error.is_invalid() && !plan.is_empty() => {
-                let mut plan = plan;
                 match plan.pop() {
                     Some(planned) => self.park_unwritable(owned, planned, &error).await,
                     None => Ok(()),

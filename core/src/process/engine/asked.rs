@@ -14,12 +14,25 @@ type Answer<T> = oneshot::Sender<Result<T, ProcessError>>;
 
 /// What a worker is asked.
 pub(super) enum Asked {
-    RetryParked { id: String, answer: Answer<u64> },
-    DropParked { id: String, answer: Answer<u64> },
-    Skip { position: Position, answer: Answer<()> },
-    Resume { answer: Answer<()> },
+    RetryParked {
+        id: String,
+        answer: Answer<u64>,
+    },
+    DropParked {
+        id: String,
+        answer: Answer<u64>,
+    },
+    Skip {
+        position: Position,
+        answer: Answer<()>,
+    },
+    Resume {
+        answer: Answer<()>,
+    },
     /// To look at the clock, which may have been set.
-    Look { answer: Answer<()> },
+    Look {
+        answer: Answer<()>,
+    },
 }
 
 impl Asked {

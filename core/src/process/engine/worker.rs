@@ -248,8 +248,7 @@ impl Worker {
             stop: self.stop.clone(),
             answers: answer,
         };
-        let mut owned =
-            Owned::new(lease, reader, kept.unwrap_or(self.begins_at), sender, answers);
+        let mut owned = Owned::new(lease, reader, kept.unwrap_or(self.begins_at), sender, answers);
         if kept.is_none() {
             self.commit(&mut owned, &[], self.begins_at).await.map_err(ended)?;
         }

@@ -1,0 +1,40 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Ordered {
+    order: String,
+    product: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Sent;
+
+#[derive(Aggregate)]
+#[aggregate(id = String, events(Sent))]
+struct Parcel;
+
+#[handlers]
+impl Parcel {
+    #[apply]
+    fn sent(_: &Sent) -> Self {
+        Self
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+#[process]
+impl Shipping {
+    #[on(key = order, from = Parcel)]
+    fn ordered(event: &Ordered) -> (Self, Ship) {
+        (Self, Ship(event.order.clone()))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,37 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Ordered {
+    order: String,
+    product: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+#[derive(Aggregate)]
+#[aggregate(id = u64, events(Ordered))]
+struct Order;
+
+#[handlers]
+impl Order {
+    #[apply]
+    fn ordered(_: &Ordered) -> Self {
+        Self
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+#[process]
+impl Shipping {
+    #[on(from = Order)]
+    fn ordered(event: &Ordered) -> (Self, Ship) {
+        (Self, Ship(event.order.clone()))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Cancelled {
+    order: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+#[process]
+impl Shipping {
+    #[on(key = order)]
+    fn cancelled(&mut self, _: &Cancelled) {}
+}
+
+fn main() {}

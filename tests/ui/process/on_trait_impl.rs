@@ -1,0 +1,18 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship))]
+struct Shipping;
+
+#[process]
+impl Default for Shipping {
+    fn default() -> Self {
+        Self
+    }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+struct Shipping;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+#[command(name = "Ship")]
+struct Send(#[command(id)] String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", id = String, sends(Ship, Send))]
+struct Shipping;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+struct Ship(#[command(id)] String);
+
+fn same(old: String) -> String {
+    old
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "shipping", version = 2, id = String, sends(Ship), upcast(from = 1, with = same))]
+struct Shipping;
+
+fn main() {}

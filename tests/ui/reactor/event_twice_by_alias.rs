@@ -1,0 +1,22 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Registered {
+    address: String,
+}
+
+type Registration = Registered;
+
+struct Welcome;
+
+#[reactor(name = "welcome")]
+impl Welcome {
+    #[on]
+    async fn registered(_: &Registered) {}
+
+    #[on]
+    fn greeted(_: &Registration) {}
+}
+
+fn main() {}

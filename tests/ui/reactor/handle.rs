@@ -1,0 +1,22 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Registered {
+    address: String,
+}
+
+struct Welcome;
+
+#[reactor(name = "welcome")]
+impl Welcome {
+    #[on]
+    async fn registered(_: &Registered) {}
+
+    #[handle]
+    fn register(_: Registered) -> Registered {
+        Registered { address: String::new() }
+    }
+}
+
+fn main() {}

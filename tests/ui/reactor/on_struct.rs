@@ -1,0 +1,6 @@
+use annals::prelude::*;
+
+#[reactor(name = "welcome")]
+struct Welcome;
+
+fn main() {}

@@ -1,0 +1,19 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Registered {
+    address: String,
+}
+
+struct Welcome;
+
+#[reactor(name = "welcome")]
+impl Welcome {
+    #[on]
+    async fn registered(event: &Registered) -> String {
+        event.address.clone()
+    }
+}
+
+fn main() {}

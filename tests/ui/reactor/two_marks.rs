@@ -1,0 +1,18 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Registered {
+    address: String,
+}
+
+struct Welcome;
+
+#[reactor(name = "welcome")]
+impl Welcome {
+    #[on]
+    #[on(key = address)]
+    async fn registered(_: &Registered) {}
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Registered {
+    address: String,
+}
+
+struct Welcome;
+
+#[reactor(name = "welcome")]
+impl Welcome {
+    async fn registered(_: &Registered) {}
+}
+
+fn main() {}
