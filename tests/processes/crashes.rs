@@ -123,7 +123,8 @@ impl<S: Store> Story<S> {
     async fn happens(&self, run: &str) {
         let bus = self.bus(&self.store);
         let id = |name: &str| format!("{name}.{run}");
-        let to = |name: &str, note: &str, act: Act| act.sends(&id(name), note, How::Work(Works::Done));
+        let to =
+            |name: &str, note: &str, act: Act| act.sends(&id(name), note, How::Work(Works::Done));
         let refused = |note: &str, act: Act, instead: Act| {
             act.sends(&id("a"), note, How::Work(Works::Refused)).or(instead)
         };
@@ -131,7 +132,11 @@ impl<S: Store> Story<S> {
         let soon = act().moves(Move::Second(Duration::from_mins(1)));
         let signals: [(Kind, &[&str], Act); 9] = [
             (Kind::Begin, &["a"], to("a", "2", to("a", "1", act()))),
-            (Kind::Tell, &["a"], to("a", "gone", refused("no", to("a", "3", act()), to("a", "4", act())))),
+            (
+                Kind::Tell,
+                &["a"],
+                to("a", "gone", refused("no", to("a", "3", act()), to("a", "4", act()))),
+            ),
             (Kind::Begin, &["b"], soon.at_deadline(to("b", "late", act()))),
             (Kind::Tell, &["a", "b", "nobody"], to("c", "both", act())),
             (Kind::Begin, &["d"], bare.at_deadline(act())),
@@ -149,7 +154,8 @@ impl<S: Store> Story<S> {
         let product = ProductId::from(id("p"));
         let restock = Restock { product: product.clone(), quantity: 5 };
         bus.dispatch(restock).await.expect("recorded");
-        for (name, quantity) in [("shipped", 2), ("declined", 1), ("too-much", 9), ("cancelled", 1)] {
+        for (name, quantity) in [("shipped", 2), ("declined", 1), ("too-much", 9), ("cancelled", 1)]
+        {
             let order = OrderId::from(id(name));
             let place = PlaceOrder { order: order.clone(), product: product.clone(), quantity };
             bus.dispatch(place).await.expect("recorded");
@@ -183,7 +189,10 @@ impl<S: Store> Story<S> {
         };
         parked(1).await;
         let left = self.left(&run).await;
-        until(async || engine.drop_parked::<Script>(&ScriptId::from(format!("d.{run}"))).await.is_ok()).await;
+        until(async || {
+            engine.drop_parked::<Script>(&ScriptId::from(format!("d.{run}"))).await.is_ok()
+        })
+        .await;
         engine.settle(PATIENCE).await.expect("nothing is parked any more");
         engine.shutdown().await.expect("it has not stopped");
         (is_reached, left)
@@ -250,7 +259,8 @@ impl<S: Store> Story<S> {
 fn step(record: &Value) -> Value {
     let commands = record["commands"].as_array().expect("a list");
     let names: Vec<_> = commands.iter().map(|sent| &sent["name"]).collect();
-    let saw = if record["state"]["saw"].is_null() { &record["state"] } else { &record["state"]["saw"] };
+    let saw =
+        if record["state"]["saw"].is_null() { &record["state"] } else { &record["state"]["saw"] };
     let deadlines = record["deadlines"].as_object().expect("an object");
     serde_json::json!({
         "saw": saw,

@@ -122,7 +122,11 @@ async fn judged(store: &impl Store, wishes: &[Wish]) {
         assert!(events.values().all(|count| *count == 1), "{order}: done once each: {events:?}");
         assert_eq!(of("OrderShipped") + of("OrderCancelled"), 1, "{order}: {events:?}");
         let is_cancelled = of("OrderCancelled");
-        assert_eq!(of("PaymentRefunded"), of("PaymentCharged") * is_cancelled, "{order}: {events:?}");
+        assert_eq!(
+            of("PaymentRefunded"),
+            of("PaymentCharged") * is_cancelled,
+            "{order}: {events:?}"
+        );
         assert_eq!(of("StockReleased"), of("StockReserved") * is_cancelled, "{order}: {events:?}");
         assert!(is_cancelled == 1 || of("PaymentCharged") == 1, "{order}: {events:?}");
         *sold.entry(product.to_string()).or_default() += quantity * of("OrderShipped");
@@ -139,8 +143,13 @@ async fn judged(store: &impl Store, wishes: &[Wish]) {
     }
     let waiting = store.outgoing("annals/process/fulfilment", 0, 1).await.expect("it is read");
     assert_eq!(waiting, []);
-    println!("{shipped} shipped, {cancelled} cancelled, {refunded} refunded, {refused} not in stock");
-    assert!(shipped > 0 && refunded > 0 && refused > 0, "a storm in which nothing happens proves nothing");
+    println!(
+        "{shipped} shipped, {cancelled} cancelled, {refunded} refunded, {refused} not in stock"
+    );
+    assert!(
+        shipped > 0 && refunded > 0 && refused > 0,
+        "a storm in which nothing happens proves nothing"
+    );
 }
 
 /// A process that runs an engine until it is killed.
