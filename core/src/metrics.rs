@@ -199,9 +199,16 @@ fn as_f64(number: u64) -> f64 {
     number as f64
 }
 
-pub(crate) fn projection_batch(name: &str, events: u64, delay: Duration) {
+pub(crate) fn projection_batch(
+    name: &str,
+    events: u64,
+    delays: impl IntoIterator<Item = Duration>,
+) {
     ::metrics::counter!(PROJECTION_EVENTS, "projection" => name.to_owned()).increment(events);
-    ::metrics::histogram!(PROJECTION_DELAY, "projection" => name.to_owned()).record(delay);
+    let histogram = ::metrics::histogram!(PROJECTION_DELAY, "projection" => name.to_owned());
+    for delay in delays {
+        histogram.record(delay);
+    }
 }
 
 pub(crate) fn projection_failed(name: &str) {

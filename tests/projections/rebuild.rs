@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use annals::prelude::*;
+use annals::projection::ProjectionState;
+use annals_testing::conformance::faulty::Faulty;
 
 use crate::models::ItemRow;
 use crate::on_each_store;
-use crate::stores::{Store, bus, listed, priced, record, wait};
+use crate::stores::{Slow, Store, bus, listed, priced, record, wait};
 
 on_each_store!(
     a_rebuild_gives_the_same_rows,
     rows_answer_while_they_are_rebuilt,
     a_rebuild_that_is_dropped_leaves_the_rows,
+    one_rebuild_at_a_time_of_all_engines,
+    rebuilds_that_are_dropped_anywhere_leave_the_rows,
+    whoever_stands_by_takes_over_and_a_rebuild_ends,
+    a_paused_projection_can_be_rebuilt,
 );
 
 async fn start(store: &impl Store) -> ProjectionEngine {
@@ -103,4 +109,87 @@ async fn a_rebuild_that_is_dropped_leaves_the_rows(store: impl Store) {
     assert_eq!(rows(&engine).await, before);
     engine.rebuild::<ItemRow>().await.expect("it can be done again");
     assert_eq!(rows(&engine).await, before);
+}
+
+async fn slow(store: &impl Store, pause: Duration) -> ProjectionEngine {
+    let engine = ProjectionEngine::builder(Faulty::new(store.clone(), Slow(pause)))
+        .register::<ItemRow>()
+        .lease(Duration::from_secs(3))
+        .batch(10);
+    engine.start().await.expect("the engine starts")
+}
+
+async fn one_rebuild_at_a_time_of_all_engines(store: impl Store) {
+    let bus = bus(&store);
+    let last = fill(&bus, 300).await;
+    let engine = slow(&store, Duration::from_millis(60)).await;
+    wait(&engine, &last).await;
+    let before = rows(&engine).await;
+    let other = start(&store).await;
+    let (built, (second, of_other)) = tokio::join!(engine.rebuild::<ItemRow>(), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::join!(engine.rebuild::<ItemRow>(), other.rebuild::<ItemRow>())
+    });
+    built.expect("it came first");
+    assert!(matches!(second, Err(EngineError::Rebuilding { .. })), "{second:?}");
+    assert!(of_other.is_err(), "{of_other:?}");
+    assert_eq!(rows(&engine).await, before);
+    let last = record(&bus, "i-3", priced(7)).await;
+    wait(&engine, &last).await;
+    engine.rebuild::<ItemRow>().await.expect("it is alone now");
+}
+
+async fn rebuilds_that_are_dropped_anywhere_leave_the_rows(store: impl Store) {
+    let bus = bus(&store);
+    let last = fill(&bus, 200).await;
+    let engine = slow(&store, Duration::from_millis(3)).await;
+    wait(&engine, &last).await;
+    let before = rows(&engine).await;
+    for millis in [1, 20, 45, 60, 75, 80, 85, 90, 95, 100, 110, 120] {
+        let patience = Duration::from_millis(millis);
+        let dropped = tokio::time::timeout(patience, engine.rebuild::<ItemRow>()).await;
+        assert!(matches!(dropped, Err(_) | Ok(Ok(()))), "after {millis} ms: {dropped:?}");
+        assert_eq!(rows(&engine).await, before, "after {millis} ms");
+    }
+    engine.rebuild::<ItemRow>().await.expect("it can be done again");
+    assert_eq!(rows(&engine).await, before);
+}
+
+/// Of two engines, either may be the owner of what was built: the rebuild ends, and both tell the same.
+async fn whoever_stands_by_takes_over_and_a_rebuild_ends(store: impl Store) {
+    let (bus, one) = (bus(&store), start(&store).await);
+    record(&bus, "b", listed("Bob", 1)).await;
+    record(&bus, "b", priced(-1)).await;
+    let last = record(&bus, "a", listed("Ada", 1)).await;
+    wait(&one, &last).await;
+    let two = start(&store).await;
+    for generation in 2..8 {
+        one.rebuild::<ItemRow>().await.expect("it is the owner");
+        for engine in [&one, &two] {
+            let status = engine.status().await.expect("the store is there");
+            let status = status.of::<ItemRow>().expect("it is registered");
+            assert_eq!((status.generation, status.events_behind), (generation, 0), "{status:?}");
+            assert_eq!(status.parked, 1);
+            assert_eq!(engine.parked::<ItemRow>().await.expect("the store is there").len(), 1);
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(..40))).await;
+    }
+    one.shutdown().await.expect("nothing went wrong");
+    let last = record(&bus, "a", priced(2)).await;
+    wait(&two, &last).await;
+}
+
+async fn a_paused_projection_can_be_rebuilt(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store).await);
+    let last = record(&bus, "a", listed("Ada", 1)).await;
+    wait(&engine, &last).await;
+    engine.pause::<ItemRow>().await.expect("it is registered");
+    crate::stopped::is(&engine, ProjectionState::Paused).await;
+    let new = record(&bus, "b", listed("Bob", 1)).await;
+    engine.rebuild::<ItemRow>().await.expect("it is the owner");
+    crate::stopped::is(&engine, ProjectionState::Paused).await;
+    wait(&engine, &new).await;
+    engine.resume::<ItemRow>().await.expect("it is registered");
+    let last = record(&bus, "a", priced(2)).await;
+    wait(&engine, &last).await;
 }

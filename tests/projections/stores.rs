@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use annals::UnitOfWorkStore;
 use annals::prelude::*;
+use annals::{CheckpointChange, RowChange, UnitOfWorkStore, WriteError};
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
+use annals_testing::conformance::faulty::Fault;
 
 use crate::models::{Item, ItemListed, ItemRow, PriceChanged, Record, What};
 
@@ -16,6 +17,23 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub trait Store: UnitOfWorkStore + SnapshotStore + Clone {}
 
 impl<S: UnitOfWorkStore + SnapshotStore + Clone> Store for S {}
+
+/// A store that takes its time to write rows.
+#[derive(Clone)]
+pub struct Slow(pub Duration);
+
+#[async_trait]
+impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Slow {
+    async fn write_rows(
+        &self,
+        store: &S,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError> {
+        tokio::time::sleep(self.0).await;
+        store.write_rows(rows, checkpoint).await
+    }
+}
 
 pub async fn postgres() -> (PostgresStore, TestDatabase) {
     let database = TestDatabase::create().await.expect("a database");

@@ -240,6 +240,10 @@ impl State {
 
     pub(super) fn forget_checkpoint(&mut self, id: &CheckpointId) {
         self.checkpoints.remove(id);
+        // The lease's epoch stays and rises: whoever held it writes no more, though what comes next has the same name.
+        if let Some(lease) = self.leases.get_mut(id) {
+            *lease = Lease { owner: None, epoch: lease.epoch + 1, until: Timestamp::MIN };
+        }
     }
 
     pub(super) fn checkpoint(&self, id: &CheckpointId) -> Option<Position> {

@@ -27,7 +27,7 @@ pub use self::fold::message_of;
 pub(crate) use self::fold::read;
 pub use self::fold::{Fold, Outcome, Routed};
 pub use self::handler::{EventHandler, On, Source};
-pub use self::parked::ParkedEvent;
+pub use self::parked::{ParkedEvent, SkippedEvent};
 pub(crate) use self::progress::Progress;
 pub use self::projector::{Batch, BatchDone, BatchError, Projector};
 pub use self::route::{IntoKeys, Route};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{ParkedEvent, Projection};
+use super::{CatalogEntry, ParkedEvent, Projection};
 use crate::position::Position;
 use crate::read_model::{After, ReadModelError};
 use crate::store::{CheckpointId, ReadModelStore, StoreError};
@@ -56,7 +56,15 @@ impl Progress {
         if M::INLINE {
             return Ok(());
         }
-        self.wait(store, M::NAME, M::VERSION, after).await
+        let late = match self.wait(store, M::NAME, M::VERSION, after).await {
+            Err(late @ ReadModelError::Late { .. }) => late,
+            done => return done,
+        };
+        let of_model =
+            |entry: &CatalogEntry| entry.projection == M::NAME && entry.version == M::VERSION;
+        let is_there = store.catalog().await?.iter().any(of_model);
+        let missing = ReadModelError::Missing { model: M::TABLE.name, version: M::VERSION };
+        Err(if is_there { late } else { missing })
     }
 
     pub(crate) async fn wait(
@@ -66,17 +74,17 @@ impl Progress {
         version: u32,
         after: &After,
     ) -> Result<(), ReadModelError> {
-        let deadline = Instant::now() + after.patience;
+        // Whose patience has no end has no deadline.
+        let deadline = Instant::now().checked_add(after.patience);
         let mut worker = self.worker(name, version);
         loop {
             let here = worker.as_mut().map(|worker| worker.borrow_and_update().clone());
-            if let Some(reason) = here.as_ref().and_then(|here| here.stopped.clone()) {
-                return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
-            }
+            let stopped = here.as_ref().and_then(|here| here.stopped.clone());
             let (reader, reached) = match here {
                 Some(Reached { position: Some(position), generation, .. }) => {
                     (CheckpointId::of_projection(name, version, generation), position)
                 }
+                // By another engine, or before this one stopped.
                 _ => kept(store, name, version).await?,
             };
             let is_pending = match held_back(store, &reader, after).await? {
@@ -94,8 +102,18 @@ impl Progress {
             if reached >= after.position && !is_pending {
                 return Ok(());
             }
+            if let Some(reason) = stopped {
+                return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
+            }
             let now = Instant::now();
-            if now >= deadline {
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                if is_paused(store, name, version).await? {
+                    return Err(ReadModelError::Paused {
+                        projection: name.to_owned(),
+                        wanted: after.position,
+                        reached,
+                    });
+                }
                 return Err(ReadModelError::Late {
                     projection: name.to_owned(),
                     wanted: after.position,
@@ -111,7 +129,7 @@ impl Progress {
                 }
                 std::future::pending::<()>().await;
             };
-            let pause = POLLING.min(deadline - now);
+            let pause = deadline.map_or(POLLING, |deadline| POLLING.min(deadline - now));
             // Whichever comes first: the loop looks at both.
             let _ = tokio::time::timeout(pause, moved).await;
         }
@@ -132,17 +150,32 @@ async fn kept(
     Ok((reader, reached))
 }
 
-/// The event that holds back one of the stream's, if any does: it failed, and waits to be tried again or for a person.
+async fn is_paused(
+    store: &dyn ReadModelStore,
+    name: &str,
+    version: u32,
+) -> Result<bool, StoreError> {
+    let catalog = store.catalog().await?;
+    let mut of_name = catalog.iter().filter(|entry| entry.projection == name);
+    Ok(of_name.any(|entry| entry.version == version && entry.paused))
+}
+
+/// The event that holds back one that is waited for, if any does: it failed, and waits to be tried again or for a person.
+///
+/// A receipt tells the position of its last event only: of one that names several, any earlier one of the stream counts.
 async fn held_back(
     store: &dyn ReadModelStore,
     reader: &CheckpointId,
     after: &After,
 ) -> Result<Option<ParkedEvent>, StoreError> {
     let parked = store.parked(reader, None).await?;
-    let of_stream = parked
-        .iter()
-        .find(|event| event.stream_id == after.stream_id && event.position <= after.position);
-    let first = of_stream.and_then(|event| parked.iter().find(|first| first.key == event.key));
+    let is_wanted = |event: &&ParkedEvent| {
+        event.stream_id == after.stream_id
+            && (event.position == after.position
+                || after.events > 1 && event.position < after.position)
+    };
+    let wanted = parked.iter().find(is_wanted);
+    let first = wanted.and_then(|event| parked.iter().find(|first| first.key == event.key));
     Ok(first.cloned())
 }
 

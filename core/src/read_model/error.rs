@@ -30,6 +30,14 @@ pub enum ReadModelError {
         /// What is wrong with the value.
         source: ColumnError,
     },
+    /// The row behind which to begin does not go into its columns.
+    #[error("read model `{model}`: the row behind which to begin")]
+    Behind {
+        /// The read model's table.
+        model: &'static str,
+        /// What is wrong with it.
+        source: ColumnError,
+    },
     /// A row does not read as its type.
     #[error("read model `{model}`: a row that does not read as its type")]
     Row {
@@ -57,6 +65,18 @@ pub enum ReadModelError {
         reached: Position,
         /// How long it was waited for.
         patience: Duration,
+    },
+    /// The projection did not get to a position in time, since it is paused.
+    #[error(
+        "projection `{projection}` is paused at position {reached} and has not reached position {wanted}; resume it"
+    )]
+    Paused {
+        /// The projection.
+        projection: String,
+        /// Where it had to be.
+        wanted: Position,
+        /// Where it is.
+        reached: Position,
     },
     /// An event of the stream that was waited for is parked, and so is what comes after it for its row.
     #[error(

@@ -51,6 +51,17 @@ pub trait ReadModelStore: Send + Sync + 'static {
         fence: &Fence,
     ) -> Result<(), WriteError>;
 
+    /// Hears that a projection's owner has read the log to its end: what a store shows under the read model's own name is this
+    /// version from now on, unless that is one still newer. It is called each time that an owner first comes there.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        let _ = definition;
+        Ok(())
+    }
+
     /// Drops a generation that is built, with its checkpoint; one that answers stays.
     ///
     /// # Errors
@@ -204,6 +215,10 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         (**self).switch_generation(definition, generation, fence).await
     }
 
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        (**self).caught_up(definition).await
+    }
+
     async fn drop_generation(
         &self,
         definition: &ModelDefinition,
@@ -336,6 +351,16 @@ impl CheckpointId {
     /// The reader of a projection's generation.
     pub fn of_projection(projection: &str, version: u32, generation: u32) -> Self {
         Self { name: format!("{PROJECTIONS}{projection}/{generation}"), version, shard: 0 }
+    }
+
+    /// Under which the events are kept that a projection passes over since a person said so.
+    pub(crate) fn of_skips(projection: &str, version: u32) -> Self {
+        Self { name: format!("{PROJECTIONS}{projection}/skipped"), version, shard: 0 }
+    }
+
+    /// By whose lease one at a time rebuilds a projection.
+    pub(crate) fn of_rebuild(projection: &str, version: u32) -> Self {
+        Self { name: format!("{PROJECTIONS}{projection}/rebuild"), version, shard: 0 }
     }
 
     /// Whether a name is kept for the readers of annals itself.

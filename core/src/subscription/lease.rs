@@ -100,13 +100,14 @@ impl Lease {
         })?;
         let id = claim.id.clone();
         let owner = Uuid::now_v7().to_string();
-        let fence = claim.wait_for_lease(&id, &owner).await?;
-        let held = Mutex::new(Held { fence, kept: None, in_doubt: None });
+        let claimed = claim.wait_for_lease(&id, &owner).await?;
+        let held = Mutex::new(Held { fence: claimed.fence.clone(), kept: None, in_doubt: None });
         let shared = Arc::new(Shared { claim, id, owner, held });
         let (stop, stopped) = oneshot::channel();
         let (tell, lost) = oneshot::channel();
-        // From here on it is given up when this call is dropped.
+        // Dropped, the task gives it up.
         let task = runtime.spawn(keep(shared.clone(), stopped, tell));
+        claimed.leave();
         let lease = Self { shared, stop, lost, task };
         let kept = lease.read_checkpoint().await?;
         Ok((lease, kept))
@@ -168,18 +169,34 @@ impl Lease {
 }
 
 impl Claim {
-    async fn wait_for_lease(&self, id: &CheckpointId, owner: &str) -> Result<Fence, StoreError> {
-        let store = self.checkpoints.store()?;
+    /// Takes the lease if it is free.
+    ///
+    /// In a task of its own: what is taken for a call that was dropped meanwhile is given up, and nobody waits for its end.
+    async fn try_lease(
+        &self,
+        id: &CheckpointId,
+        owner: &str,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let (id, owner, lifetime) = (id.clone(), owner.to_owned(), self.lifetime);
+        let checkpoints = self.checkpoints.clone();
+        let claiming = tokio::spawn(async move {
+            let fence = checkpoints.store()?.claim_lease(&id, &owner, lifetime).await?;
+            Ok(fence.map(|fence| Claimed { fence, checkpoints, is_renewed: false }))
+        });
+        claiming.await.unwrap_or_else(|error| {
+            Err(StoreError::other("the task that claims a lease has ended").with_source(error))
+        })
+    }
+
+    async fn wait_for_lease(&self, id: &CheckpointId, owner: &str) -> Result<Claimed, StoreError> {
         let mut is_told = false;
         let longest = (self.lifetime / 8).min(LONGEST_WAIT);
         // Whoever gives the lease up does so at once, whoever has died does not: soon at first, then less often.
         let mut pause = FIRST_WAIT.min(longest);
         loop {
-            let claimed = retried(&self.name, "claim the lease", || {
-                store.claim_lease(id, owner, self.lifetime)
-            });
-            if let Some(fence) = claimed.await? {
-                return Ok(fence);
+            let claimed = retried(&self.name, "claim the lease", || self.try_lease(id, owner));
+            if let Some(claimed) = claimed.await? {
+                return Ok(claimed);
             }
             if !std::mem::replace(&mut is_told, true) {
                 tracing::info!(
@@ -190,6 +207,34 @@ impl Claim {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(longest);
         }
+    }
+}
+
+/// A lease that nobody renews yet: dropped, it is given up.
+struct Claimed {
+    fence: Fence,
+    checkpoints: Checkpoints,
+    is_renewed: bool,
+}
+
+impl Claimed {
+    /// Leaves it to whoever renews it.
+    fn leave(mut self) {
+        self.is_renewed = true;
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.is_renewed {
+            return;
+        }
+        let (fence, checkpoints) = (self.fence.clone(), self.checkpoints.clone());
+        runtime.spawn(async move {
+            // One that could not be given up runs out.
+            let _ = async { checkpoints.store()?.release_lease(&fence).await }.await;
+        });
     }
 }
 

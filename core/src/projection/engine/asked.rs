@@ -27,9 +27,9 @@ pub(super) enum Asked {
         position: Position,
         answer: oneshot::Sender<Result<(), EngineError>>,
     },
-    /// Has a generation answer that has come at least as far, and goes on with it.
+    /// Has a generation answer that has come at least as far, and goes on with it and its lease.
     Switch {
-        generation: u32,
+        built: Box<Owned>,
         answer: oneshot::Sender<Result<Switched, EngineError>>,
     },
 }
@@ -38,7 +38,7 @@ pub(super) enum Asked {
 pub(super) enum Switched {
     Done,
     /// The new generation has to come further first.
-    Behind,
+    Behind(Box<Owned>),
 }
 
 impl Worker {
@@ -64,15 +64,25 @@ impl Worker {
                     self.name()
                 )))));
             }
-            Asked::Switch { generation, answer } => {
-                let switched = self.switch(owned, generation).await;
-                let is_over =
-                    matches!(switched, Ok(Switched::Done) | Err(EngineError::NotOwner { .. }));
-                let _ = answer.send(switched);
-                if is_over {
-                    return Err(Ended::Again);
+            // Whoever built it is gone, and it is given up.
+            Asked::Switch { answer, .. } if answer.is_closed() => {}
+            Asked::Switch { built, answer } => match self.switch(owned, &built).await {
+                Ok(true) => {
+                    let before = std::mem::replace(owned, *built);
+                    self.generation = owned.generation;
+                    self.owns_built(owned);
+                    let _ = answer.send(Ok(Switched::Done));
+                    let _ = before.lease.give_up().await;
                 }
-            }
+                Ok(false) => drop(answer.send(Ok(Switched::Behind(built)))),
+                Err(error) => {
+                    let is_over = matches!(error, EngineError::NotOwner { .. });
+                    let _ = answer.send(Err(error));
+                    if is_over {
+                        return Err(Ended::Again);
+                    }
+                }
+            },
         }
         Ok(())
     }
@@ -90,7 +100,7 @@ impl Worker {
             Err(Ended::Shutdown) => Some(EngineError::Ended { projection: projection() }),
             Err(Ended::Again) => Some(EngineError::NotOwner { projection: projection() }),
             Err(Ended::Failed(error)) => Some(EngineError::Store(StoreError::other(chain(error)))),
-            Err(Ended::Stopped(error, _)) => {
+            Err(Ended::Stopped(error)) => {
                 Some(EngineError::Stopped { projection: projection(), reason: chain(error) })
             }
         };
@@ -99,25 +109,32 @@ impl Worker {
         done
     }
 
-    /// Has a generation answer that is as far as this one.
-    pub(super) async fn switch(
-        &self,
-        owned: &mut Owned,
-        generation: u32,
-    ) -> Result<Switched, EngineError> {
-        let definition = self.projector.definition();
-        let reached = self.rows.checkpoint(&definition.reader(generation)).await?;
-        if reached.unwrap_or_default() < owned.position {
-            return Ok(Switched::Behind);
+    /// Has a generation answer that is as far as this one; `false` if it is not.
+    async fn switch(&self, owned: &Owned, built: &Owned) -> Result<bool, EngineError> {
+        if built.position < owned.position {
+            return Ok(false);
         }
         let fence = owned.lease.fence().await;
-        match self.rows.switch_generation(definition, generation, &fence).await {
-            Ok(()) => Ok(Switched::Done),
+        let definition = self.projector.definition();
+        match self.rows.switch_generation(definition, built.generation, &fence).await {
+            Ok(()) => Ok(true),
             Err(WriteError::Fenced { .. }) => {
                 Err(EngineError::NotOwner { projection: self.name().to_owned() })
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Shows that a generation that was built beside is this worker's: whoever asks next finds the new rows kept.
+    pub(super) fn owns_built(&self, built: &Owned) {
+        self.show(|shown| {
+            shown.position = Some(built.position);
+            shown.generation = built.generation;
+        });
+        self.reached.send_modify(|reached| {
+            reached.position = Some(built.position);
+            reached.generation = built.generation;
+        });
     }
 
     /// Answers what only the owner can do.

@@ -34,6 +34,20 @@ pub enum EngineError {
         /// The projection.
         projection: String,
     },
+    /// The projection is being rebuilt, here or by another engine.
+    #[error("projection `{projection}` is being rebuilt already; wait for that")]
+    Rebuilding {
+        /// The projection.
+        projection: String,
+    },
+    /// What ran the projection panicked.
+    #[error("the worker of projection `{projection}` panicked: {text}")]
+    Panicked {
+        /// The projection.
+        projection: String,
+        /// What the panic said.
+        text: String,
+    },
     /// The projection has stopped.
     #[error("projection `{projection}` has stopped: {reason}")]
     Stopped {

@@ -14,7 +14,7 @@ use crate::projection::fold::{self, Fold};
 use crate::projection::table_projector::filter_of;
 use crate::projection::{EventHandler, OnError, Projection};
 use crate::read_model::{ModelKey, RowKey};
-use crate::store::{EventFilter, EventStore, EventStoreExt, ReadAll};
+use crate::store::{CheckpointId, EventFilter, EventStore, EventStoreExt, ReadAll, ReadModelStore};
 use crate::timestamp::Timestamp;
 
 /// A row that is folded when it is awaited.
@@ -27,14 +27,18 @@ use crate::timestamp::Timestamp;
 #[must_use = "nothing is folded until it is awaited"]
 pub struct Live<M: Projection> {
     store: Arc<dyn EventStore>,
+    rows: Arc<dyn ReadModelStore>,
     key: M::Key,
     as_of: Option<Timestamp>,
     of: PhantomData<fn() -> M>,
 }
 
 impl<M: Projection> Live<M> {
-    pub(super) fn new(store: Arc<dyn EventStore>, key: M::Key) -> Self {
-        Self { store, key, as_of: None, of: PhantomData }
+    pub(super) fn new(
+        (store, rows): (Arc<dyn EventStore>, Arc<dyn ReadModelStore>),
+        key: M::Key,
+    ) -> Self {
+        Self { store, rows, key, as_of: None, of: PhantomData }
     }
 
     /// Folds only what was recorded at an instant or before.
@@ -51,10 +55,12 @@ impl<M: Projection> Live<M> {
             .map_err(|source| EngineError::Key { model: M::TABLE.name, source })?;
         let filter = filter_of(&handlers);
         let filter = self.streams(&handlers).into_iter().fold(filter, EventFilter::streams);
+        let skipped = self.rows.parked(&CheckpointId::of_skips(M::NAME, M::VERSION), None).await?;
         let mut folded = Fold::<M>::new();
         let mut events = self.store.read_all(ReadAll::after(Position::START).filter(filter));
         while let Some(event) = events.try_next().await? {
-            if self.as_of.is_some_and(|instant| event.recorded_at > instant) {
+            let is_skipped = skipped.iter().any(|skipped| skipped.position == event.position);
+            if is_skipped || self.as_of.is_some_and(|instant| event.recorded_at > instant) {
                 continue;
             }
             let failed = |reason: String| EngineError::Event {

@@ -9,10 +9,12 @@ mod live;
 mod named;
 mod pages;
 mod parked;
+mod pulse;
 mod rebuild;
 mod shown;
 mod size;
 mod status;
+mod stopped;
 mod worker;
 
 use std::fmt;
@@ -32,10 +34,11 @@ use self::inline_rows::{InlineRows, Rows};
 pub use self::live::Live;
 pub use self::named::Named;
 pub(crate) use self::parked::read_parked;
-use self::shown::Shown;
+use self::pulse::Pulse;
+use self::shown::{Shown, age_of_next};
 pub use self::status::{Level, ProjectionState, ProjectionStatus, Status, Thresholds};
 use self::worker::Worker;
-use super::{ParkedEvent, Progress, Projection, Projector};
+use super::{CatalogEntry, ParkedEvent, Progress, Projection, Projector, SkippedEvent};
 use crate::position::Position;
 use crate::read_model::{IntoColumn, ModelKey, ReadModelError, ReadModels};
 use crate::receipt::Receipt;
@@ -57,6 +60,7 @@ struct Inner {
     workers: Vec<Handle>,
     inline: Vec<InlineRows>,
     settings: Arc<Settings>,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -86,6 +90,8 @@ impl ProjectionEngine {
         let (progress, stop, tasks) =
             (Progress::default(), CancellationToken::new(), TaskTracker::new());
         let settings = Arc::new(settings);
+        let pulse = Arc::new(Pulse::new((events.clone(), rows.clone()), settings.polling));
+        tasks.spawn(pulse.clone().run(stop.clone()));
         let mut workers = Vec::new();
         for (projector, entry) in prepared {
             let (asks, asked) = mpsc::channel(16);
@@ -93,7 +99,7 @@ impl ProjectionEngine {
                 projector.clone(),
                 entry,
                 (events.clone(), rows.clone()),
-                settings.clone(),
+                (settings.clone(), pulse.clone()),
                 stop.clone(),
             );
             let definition = projector.definition();
@@ -111,7 +117,7 @@ impl ProjectionEngine {
         }
         tasks.close();
         let inline = inlined;
-        let inner = Inner { events, rows, progress, workers, inline, settings, stop, tasks };
+        let inner = Inner { events, rows, progress, workers, inline, settings, pulse, stop, tasks };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -124,7 +130,7 @@ impl ProjectionEngine {
     ///
     /// # Errors
     ///
-    /// [`ReadModelError::Late`] if it takes longer than `patience`; [`ReadModelError::Parked`] if what is waited for is parked;
+    /// [`ReadModelError::Late`] if it takes longer than `patience`, [`ReadModelError::Paused`] if that is because it is paused; [`ReadModelError::Parked`] if what is waited for is parked;
     /// [`ReadModelError::Stopped`] if the projection has stopped.
     pub async fn wait_for<M: Projection>(
         &self,
@@ -142,7 +148,7 @@ impl ProjectionEngine {
 
     /// Folds a row at the moment of asking, from the events alone.
     pub fn live<M: Projection>(&self, key: impl IntoColumn<M::Key>) -> Live<M> {
-        Live::new(self.inner.events.clone(), key.into_column())
+        Live::new((self.inner.events.clone(), self.inner.rows.clone()), key.into_column())
     }
 
     /// Tells how the projections are.
@@ -153,19 +159,26 @@ impl ProjectionEngine {
     pub async fn status(&self) -> Result<Status, EngineError> {
         let head = self.inner.events.head().await?;
         let now = self.inner.settings.clock.now();
+        let catalog = self.inner.rows.catalog().await?;
         let mut projections = Vec::new();
         for worker in &self.inner.workers {
             let definition = worker.projector.definition();
-            let shown = worker.shown.borrow().clone();
+            let mut shown = worker.shown.borrow().clone();
+            // The owner knows, whoever stands by may not know yet.
+            if shown.position.is_none()
+                && let Some(entry) = catalog.iter().find(|entry| entry.is_of(definition))
+            {
+                shown.generation = entry.generation;
+            }
             let reader = definition.reader(shown.generation);
             let position = match shown.position {
                 Some(position) => position,
                 None => self.inner.rows.checkpoint(&reader).await?.unwrap_or_default(),
             };
             let events_behind = head.get().saturating_sub(position.get());
-            let time_behind = match shown.recorded_at {
-                Some(recorded_at) if events_behind > 0 => now.since(recorded_at),
-                _ => Duration::ZERO,
+            let time_behind = match events_behind {
+                0 => Duration::ZERO,
+                _ => age_of_next(&*self.inner.events, &*worker.projector, position, now).await?,
             };
             let parked = self.inner.rows.parked(&reader, None).await?.len() as u64;
             projections.push(ProjectionStatus {
@@ -211,7 +224,8 @@ impl ProjectionEngine {
     ///
     /// # Errors
     ///
-    /// When another engine runs the projection, an event fails in a way that stops it, or the store does not answer.
+    /// When another engine runs the projection, it is being rebuilt already, an event fails in a way that stops it, or the store
+    /// does not answer. One that has stopped can be rebuilt, which is the cure for rows that are not as they should be.
     ///
     /// # Cancel safety
     ///
@@ -260,13 +274,23 @@ impl ProjectionEngine {
         self.of::<M>()?.drop_parked(key).await
     }
 
-    /// Has the projection of `M` pass over an event at which it has stopped, and go on. What is skipped is told of in the log.
+    /// Has the projection of `M` pass over an event at which it has stopped, and go on. That is kept: a rebuild passes over it,
+    /// too, and so does [`live`](Self::live).
     ///
     /// # Errors
     ///
     /// When the projection has not stopped at that position.
     pub async fn skip<M: Projection>(&self, position: Position) -> Result<(), EngineError> {
         self.of::<M>()?.skip(position).await
+    }
+
+    /// Lists the events that the projection of `M` passes over, in the order of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn skipped<M: Projection>(&self) -> Result<Vec<SkippedEvent>, EngineError> {
+        self.of::<M>()?.skipped().await
     }
 
     /// Stops all projections after their present batch, and gives their leases up.
@@ -318,9 +342,18 @@ impl Handle {
         answered.await.map_err(|_| ended())
     }
 
-    /// The reader of the generation that answers.
-    fn reader(&self) -> crate::CheckpointId {
-        self.projector.definition().reader(self.shown.borrow().generation)
+    /// Whether it is asked in vain.
+    fn has_ended(&self) -> bool {
+        self.asks.is_closed()
+    }
+}
+
+impl Inner {
+    /// What is kept of a projection, which another engine may have changed.
+    async fn entry(&self, handle: &Handle) -> Result<CatalogEntry, EngineError> {
+        let definition = handle.projector.definition();
+        let found = self.rows.catalog().await?.into_iter().find(|entry| entry.is_of(definition));
+        Ok(found.ok_or_else(|| definition.not_prepared())?)
     }
 }
 

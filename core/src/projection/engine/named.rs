@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::asked::Asked;
 use super::{EngineError, Handle, Inner, rebuild};
 use crate::position::Position;
-use crate::projection::ParkedEvent;
+use crate::projection::{ParkedEvent, SkippedEvent};
 use crate::read_model::{After, ReadModelError};
 use crate::receipt::Receipt;
+use crate::store::CheckpointId;
 
 /// One projection of an engine.
 pub struct Named<'a> {
@@ -29,8 +30,7 @@ impl Named<'_> {
         receipt: &Receipt,
         patience: Duration,
     ) -> Result<(), ReadModelError> {
-        let Receipt { stream_id, position, .. } = receipt;
-        let after = After { stream_id: stream_id.clone(), position: *position, patience };
+        let after = After::new(receipt, patience);
         let definition = self.handle.projector.definition();
         let (name, version) = (&definition.projection, definition.version);
         self.inner.progress.wait(&*self.inner.rows, name, version, &after).await
@@ -57,6 +57,9 @@ impl Named<'_> {
     async fn set_paused(&self, paused: bool) -> Result<(), EngineError> {
         let definition = self.handle.projector.definition();
         let (name, version) = (&definition.projection, definition.version);
+        if self.handle.has_ended() {
+            return Err(EngineError::Ended { projection: name.clone() });
+        }
         self.inner.rows.set_paused(name, version, paused).await?;
         self.handle.ask(|answer| Asked::Paused { paused, answer }).await
     }
@@ -80,7 +83,9 @@ impl Named<'_> {
     ///
     /// When the store cannot be read.
     pub async fn parked(&self) -> Result<Vec<ParkedEvent>, EngineError> {
-        Ok(self.inner.rows.parked(&self.handle.reader(), None).await?)
+        let generation = self.inner.entry(self.handle).await?.generation;
+        let reader = self.handle.projector.definition().reader(generation);
+        Ok(self.inner.rows.parked(&reader, None).await?)
     }
 
     /// Tries the parked events of one key again, as [`ParkedEvent::key`] names it, in their order; tells how many are parked
@@ -104,13 +109,26 @@ impl Named<'_> {
         self.handle.ask(|answer| Asked::DropParked { key, answer }).await?
     }
 
-    /// Has it pass over an event at which it has stopped, and go on. What is skipped is told of in the log.
+    /// Has it pass over an event at which it has stopped, and go on, as
+    /// [`ProjectionEngine::skip`](super::ProjectionEngine::skip).
     ///
     /// # Errors
     ///
     /// When it has not stopped at that position.
     pub async fn skip(&self, position: Position) -> Result<(), EngineError> {
         self.handle.ask(|answer| Asked::Skip { position, answer }).await?
+    }
+
+    /// Lists the events that it passes over, in the order of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn skipped(&self) -> Result<Vec<SkippedEvent>, EngineError> {
+        let definition = self.handle.projector.definition();
+        let skips = CheckpointId::of_skips(&definition.projection, definition.version);
+        let skipped = self.inner.rows.parked(&skips, None).await?;
+        Ok(skipped.into_iter().map(SkippedEvent::from).collect())
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Instant;
 use tracing::Instrument;
 
 use super::EngineError;
-use super::parked::Tries;
 use super::status::ProjectionState;
 use super::worker::{Ended, IDLE_CHECKPOINT, Owned, Worker};
 use crate::causes::chain;
@@ -18,23 +17,14 @@ use crate::store::{CheckpointChange, Fence, ReadAll, StoreError, WriteError};
 impl Worker {
     /// Does what is due: parked events whose time has come, then the next page.
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
-        let now = self.settings.clock.now();
-        let due: Vec<String> = owned
-            .parked
-            .iter()
-            .filter(|event| event.retry_at.is_some_and(|at| at <= now))
-            .map(|event| event.key.clone())
-            .collect();
-        for key in due {
-            self.retry(owned, &key, Tries::Counted).await?;
-        }
+        self.retry_due(owned).await?;
         let began = Instant::now();
         let read =
             ReadAll::after(owned.position).filter(self.projector.filter()).limit(owned.size.get());
-        let page = self.events.log_page(&read).await?;
+        let mut page = self.events.log_page(&read).await?;
         read.following(&page)?;
+        page.events.retain(|event| !owned.skipped.contains(&event.position));
         owned.is_at_end = !page.more;
-        let last = page.events.last().map(|event| event.recorded_at);
         let count = page.events.len();
         let reached = page.reached.max(owned.position);
         if !owned.is_at_end {
@@ -50,7 +40,7 @@ impl Worker {
                 self.keep_checkpoint(owned).await?;
             }
         }
-        self.show_reached(owned, last, count, began.elapsed());
+        self.show_reached(owned, &page.events, began.elapsed());
         Ok(())
     }
 
@@ -80,9 +70,8 @@ impl Worker {
                 error @ (BatchError::Unreadable { index, .. } | BatchError::Failed { index, .. }),
             ) => {
                 if let Some(last) = index.checked_sub(1) {
-                    let before = &events[..index];
-                    let done = self.apply_once(owned, before, events[last].position).await;
-                    done.map_err(|error| Self::ended(error, before))?;
+                    // They may have to be applied one by one themselves.
+                    Box::pin(self.apply(owned, &events[..index], events[last].position)).await?;
                 }
                 Err(Self::ended(error, events))
             }
@@ -171,7 +160,7 @@ impl Worker {
                 stream: event.stream_id.to_string(),
                 reason,
             };
-            Ended::Stopped(error, Some(event.position))
+            Ended::Stopped(error)
         };
         match error {
             BatchError::Unreadable { index, source } => at(index, chain(&source)),

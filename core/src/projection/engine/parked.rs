@@ -1,12 +1,18 @@
 //! Parked events: tried again, or given up.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use super::worker::{Ended, Owned, Worker};
+use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::{BatchError, ParkedEvent};
 use crate::recorded_event::RecordedEvent;
 use crate::store::{CheckpointChange, EventFilter, EventStore, ReadAll, RowChange, StoreError};
+use crate::timestamp::Timestamp;
+
+/// For how long parked events are tried again before the next page is read.
+const RETRIES: Duration = Duration::from_millis(50);
 
 /// How tries of a parked event are counted.
 #[derive(Clone, Copy)]
@@ -22,7 +28,39 @@ pub(super) fn waiting(parked: &[ParkedEvent]) -> HashSet<String> {
     parked.iter().map(|event| event.key.clone()).collect()
 }
 
+impl Owned {
+    /// Takes in what a parked event's next try has come to.
+    fn park_again(&mut self, event: ParkedEvent) {
+        let is_same =
+            |kept: &&mut ParkedEvent| kept.key == event.key && kept.position == event.position;
+        if let Some(kept) = self.parked.iter_mut().find(is_same) {
+            let parked_at = kept.parked_at;
+            *kept = ParkedEvent { parked_at, ..event };
+        }
+    }
+
+    /// The keys of parked events whose time has come, the first that was due first.
+    fn due(&self, now: Timestamp) -> Vec<String> {
+        let retries = self.parked.iter().filter_map(|event| Some((event.retry_at?, &event.key)));
+        let mut due: Vec<_> = retries.filter(|(at, _)| *at <= now).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+}
+
 impl Worker {
+    /// Tries parked events again whose time has come, but not for long: those that are sound wait for it.
+    pub(super) async fn retry_due(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+        let began = Instant::now();
+        for key in owned.due(self.settings.clock.now()) {
+            self.retry(owned, &key, Tries::Counted).await?;
+            if began.elapsed() >= RETRIES || self.stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Tries the parked events of a key again, as many as there are until one fails.
     pub(super) async fn retry(
         &mut self,
@@ -61,14 +99,7 @@ impl Worker {
                     owned.parked.retain(|event| !is_done(event));
                     for event in done.parked {
                         self.tell_parked(&event);
-                        let kept = owned
-                            .parked
-                            .iter_mut()
-                            .find(|kept| kept.key == event.key && kept.position == event.position);
-                        if let Some(kept) = kept {
-                            let parked_at = kept.parked_at;
-                            *kept = ParkedEvent { parked_at, ..event };
-                        }
+                        owned.park_again(event);
                     }
                     if failed.is_some() {
                         break;
@@ -76,10 +107,39 @@ impl Worker {
                     rest = &rest[now.len()..];
                 }
                 Err(BatchError::OneOf(_)) if now.len() > 1 => count = 1,
+                Err(BatchError::Unreadable { index, .. } | BatchError::Failed { index, .. })
+                    if index > 0 =>
+                {
+                    count = index;
+                }
+                // It waits for a person already: what would stop the projection elsewhere is told as its error.
+                Err(BatchError::Unreadable { source, .. }) => {
+                    let again = batch.failed(&now[0], key.to_owned(), chain(&source));
+                    self.park_again(owned, again).await?;
+                    break;
+                }
+                Err(BatchError::Failed { error, .. } | BatchError::OneOf(error)) => {
+                    let again = batch.failed(&now[0], key.to_owned(), error);
+                    self.park_again(owned, again).await?;
+                    break;
+                }
                 Err(error) => return Err(Self::ended(error, now)),
             }
         }
-        owned.waiting = waiting(&owned.parked);
+        if owned.parked.iter().all(|event| event.key != key) {
+            owned.waiting.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn park_again(&self, owned: &mut Owned, again: ParkedEvent) -> Result<(), Ended> {
+        let fence = owned.lease.fence().await;
+        let position = owned.kept.unwrap_or_default();
+        let change = CheckpointChange { fence, position };
+        let written = self.rows.write_rows(vec![RowChange::Park(again.clone())], change).await;
+        written.map_err(|error| Self::ended(error.into(), &[]))?;
+        self.tell_parked(&again);
+        owned.park_again(again);
         Ok(())
     }
 

@@ -1,66 +1,75 @@
 //! Rows built anew beside those that answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::asked::{Asked, Switched};
 use super::failures::{Failures, Next};
 use super::worker::{Ended, Owned, Worker};
 use super::{EngineError, Handle, Inner};
+use crate::store::CheckpointId;
+use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 
-/// Builds a generation from the beginning of the log, and has it answer.
+/// How long a rebuild waits for one before it, which may just have been dropped.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Builds a generation from the beginning of the log, and has it answer. One at a time, of all engines.
 pub(super) async fn rebuild(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
     let definition = handle.projector.definition();
     if definition.table.is_none() {
         return Err(definition.not_rebuilt().into());
     }
-    let catalog = inner.rows.catalog().await?;
-    let entry = catalog.into_iter().find(|entry| {
-        entry.projection == definition.projection && entry.version == definition.version
-    });
-    let Some(entry) = entry else {
-        return Err(EngineError::NotRegistered { projection: definition.projection.clone() });
-    };
     owns(inner, handle).await?;
+    let mut turn = turn(inner, handle).await?;
+    let built = tokio::select! {
+        lost = turn.lost() => Err(Ended::from(lost).into_error(&definition.projection)),
+        built = build(inner, handle) => built,
+    };
+    // Whether it could be given up, its task tells the log.
+    let _ = turn.give_up().await;
+    built
+}
+
+/// Takes the lease of those who rebuild a projection.
+async fn turn(inner: &Inner, handle: &Handle) -> Result<Lease, EngineError> {
+    let definition = handle.projector.definition();
+    let name = definition.projection.clone();
+    let claim = Claim {
+        events: inner.events.clone(),
+        checkpoints: Checkpoints::Apart(inner.rows.clone()),
+        name: format!("rebuild of {name}"),
+        id: CheckpointId::of_rebuild(&name, definition.version),
+        lifetime: inner.settings.lease,
+        run_out: RunOut::Lost,
+    };
+    match tokio::time::timeout(TURN, Lease::take(claim)).await {
+        Ok(Ok((lease, _))) => Ok(lease),
+        Ok(Err(error)) => Err(Ended::from(error).into_error(&name)),
+        Err(_) => Err(EngineError::Rebuilding { projection: name }),
+    }
+}
+
+async fn build(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
+    let definition = handle.projector.definition();
+    let entry = inner.entry(handle).await?;
     let generation = inner.rows.begin_generation(definition).await?;
     tracing::info!(projection = definition.projection, generation, "a rebuild begins");
-    let stores = (inner.events.clone(), inner.rows.clone());
     let (worker, ..) = Worker::new(
         handle.projector.clone(),
         entry,
-        stores,
-        inner.settings.clone(),
+        (inner.events.clone(), inner.rows.clone()),
+        (inner.settings.clone(), inner.pulse.clone()),
         inner.stop.clone(),
     );
-    let switch = async |generation| {
-        match handle.ask(|answer| Asked::Switch { generation, answer }).await.flatten() {
-            // It may have lost its lease in an outage, and will have it again soon.
-            Err(EngineError::NotOwner { .. }) => {
-                owns(inner, handle).await.map(|()| Switched::Behind)
-            }
-            answer => answer,
-        }
-    };
-    let built = worker.build(generation, switch).await;
-    if built.is_ok() {
-        // Whoever asks next finds the new rows kept by their owner.
-        let mut shown = handle.shown.clone();
-        let goes_on = shown.wait_for(|shown| {
-            shown.generation == generation && (shown.position.is_some() || shown.stopped.is_some())
-        });
-        tokio::select! {
-            () = inner.stop.cancelled() => {}
-            // An error says that the worker has ended.
-            _ = goes_on => {}
-        }
-    } else {
+    let built = worker.build(generation, inner, handle).await;
+    if built.is_err() {
         // What failed is told; what is left goes with the next rebuild at the latest.
         let _ = inner.rows.drop_generation(definition, generation).await;
     }
     built
 }
 
-/// Waits until the projection's worker is the owner: one that has only just begun, or changed generations, may still be waiting
-/// for its lease.
+/// Waits until the projection's worker is the owner, or has stopped: one that has only just begun, or changed generations, may
+/// still be waiting for its lease.
 async fn owns(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
     let mut shown = handle.shown.clone();
     let owns = shown.wait_for(|shown| shown.position.is_some() || shown.stopped.is_some());
@@ -73,34 +82,37 @@ async fn owns(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
 
 impl Worker {
     /// Builds a generation beside the one that answers, until it has taken its place.
-    pub(super) async fn build(
+    async fn build(
         mut self,
         generation: u32,
-        switch: impl AsyncFn(u32) -> Result<Switched, EngineError>,
+        inner: &Inner,
+        handle: &Handle,
     ) -> Result<(), EngineError> {
         self.generation = generation;
         let mut failures = Failures::default();
         loop {
-            let ended = match self.hold().await {
-                Ok(mut owned) => {
-                    let (kept, began) = (owned.kept, Instant::now());
-                    let built = self.build_owned(&mut owned, &switch).await;
-                    if owned.has_gone_on(kept, began) {
-                        failures = Failures::default();
-                    }
-                    let _ = owned.lease.give_up().await;
+            let held = tokio::select! {
+                () = inner.stop.cancelled() => Err(Ended::Shutdown),
+                held = self.hold() => held,
+            };
+            let ended = match held {
+                Ok(owned) => {
+                    let built = self.build_owned(owned, handle, &mut failures).await;
                     match built {
-                        Ok(done) => return done,
+                        Ok(()) => return Ok(()),
                         Err(ended) => ended,
                     }
                 }
                 Err(ended) => ended,
             };
             match ended {
-                Ended::Shutdown => {
-                    return Err(EngineError::Ended { projection: self.name().to_owned() });
+                Ended::Again => {
+                    // Its owner may have lost the lease in an outage, and will have it again soon.
+                    owns(inner, handle).await?;
+                    if self.find_entry().await?.building != Some(generation) {
+                        return Err(self.projector.definition().not_building(generation).into());
+                    }
                 }
-                Ended::Again => {}
                 Ended::Failed(error) => {
                     let Next::Again(pause) = failures.next(&error) else {
                         return Err(error.into());
@@ -109,28 +121,48 @@ impl Worker {
                     tracing::warn!(projection, %error, ?pause, "a rebuild failed: tries again");
                     tokio::time::sleep(pause).await;
                 }
-                Ended::Stopped(error, _) => return Err(error),
+                ended => return Err(ended.into_error(self.name())),
             }
         }
     }
 
-    pub(super) async fn build_owned(
+    async fn build_owned(
         &mut self,
-        owned: &mut Owned,
-        switch: &impl AsyncFn(u32) -> Result<Switched, EngineError>,
-    ) -> Result<Result<(), EngineError>, Ended> {
+        owned: Owned,
+        handle: &Handle,
+        failures: &mut Failures,
+    ) -> Result<(), Ended> {
+        let (kept, began) = (owned.kept, Instant::now());
+        let mut owned = Box::new(owned);
+        loop {
+            let advanced = self.catch_up(&mut owned).await;
+            if owned.has_gone_on(kept, began) {
+                *failures = Failures::default();
+            }
+            if let Err(ended) = advanced {
+                let _ = owned.lease.give_up().await;
+                return Err(ended);
+            }
+            let switched =
+                handle.ask(|answer| Asked::Switch { built: owned, answer }).await.flatten();
+            match switched {
+                Ok(Switched::Done) => return Ok(()),
+                Ok(Switched::Behind(behind)) => owned = behind,
+                Err(EngineError::NotOwner { .. }) => return Err(Ended::Again),
+                Err(error) => return Err(Ended::Stopped(error)),
+            }
+        }
+    }
+
+    /// Applies what there is, up to the log's end.
+    async fn catch_up(&mut self, owned: &mut Owned) -> Result<(), Ended> {
         loop {
             if self.stop.is_cancelled() {
                 return Err(Ended::Shutdown);
             }
             self.advance(owned).await?;
             if owned.is_at_end {
-                self.keep_checkpoint(owned).await?;
-                match switch(self.generation).await {
-                    Ok(Switched::Done) => return Ok(Ok(())),
-                    Ok(Switched::Behind) => {}
-                    Err(error) => return Ok(Err(error)),
-                }
+                return self.keep_checkpoint(owned).await;
             }
         }
     }

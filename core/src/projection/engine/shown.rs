@@ -4,9 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::status::ProjectionState;
 use super::worker::{Owned, Worker};
+use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
-use crate::store::StoreError;
+use crate::projection::Projector;
+use crate::recorded_event::RecordedEvent;
+use crate::store::{EventStore, ReadAll, StoreError};
 use crate::timestamp::Timestamp;
 
 /// How often it is measured how far behind a projection is.
@@ -19,12 +22,25 @@ pub(super) struct Shown {
     pub(super) generation: u32,
     /// What it has passed, if it is the owner.
     pub(super) position: Option<Position>,
-    /// The instant of the last event that it has passed.
-    pub(super) recorded_at: Option<Timestamp>,
     pub(super) rate: f64,
     pub(super) events: u64,
     pub(super) last_error: Option<String>,
     pub(super) stopped: Option<String>,
+}
+
+/// After how long the store is told again that the log's end was reached, if it did not take it.
+const TELL_AGAIN: Duration = Duration::from_secs(30);
+
+/// How old the first event is that a projection has not passed; zero if there is none.
+pub(super) async fn age_of_next(
+    events: &dyn EventStore,
+    projector: &dyn Projector,
+    position: Position,
+    now: Timestamp,
+) -> Result<Duration, StoreError> {
+    let next = ReadAll::after(position).filter(projector.filter()).limit(1);
+    let page = events.log_page(&next).await?;
+    Ok(page.events.first().map_or(Duration::ZERO, |event| now.since(event.recorded_at)))
 }
 
 impl Worker {
@@ -32,17 +48,11 @@ impl Worker {
         self.shown.send_modify(change);
     }
 
-    pub(super) fn show_reached(
-        &self,
-        owned: &Owned,
-        last: Option<Timestamp>,
-        count: usize,
-        time: Duration,
-    ) {
+    pub(super) fn show_reached(&self, owned: &Owned, passed: &[RecordedEvent], time: Duration) {
+        let count = passed.len();
         self.show(|shown| {
             shown.position = Some(owned.position);
             shown.generation = self.generation;
-            shown.recorded_at = last.or(shown.recorded_at);
             shown.events += count as u64;
             if owned.is_at_end {
                 shown.state = ProjectionState::Live;
@@ -57,9 +67,10 @@ impl Worker {
             reached.position = Some(owned.position);
             reached.generation = self.generation;
         });
-        if let Some(last) = last {
-            let delay = self.settings.clock.now().since(last);
-            metrics::projection_batch(self.name(), count as u64, delay);
+        if count > 0 {
+            let now = self.settings.clock.now();
+            let delays = passed.iter().map(|event| now.since(event.recorded_at));
+            metrics::projection_batch(self.name(), count as u64, delays);
         }
     }
 
@@ -69,13 +80,32 @@ impl Worker {
             return Ok(());
         }
         owned.measured_at = Some(Instant::now());
-        let behind = self.events.head().await?.get().saturating_sub(owned.position.get());
-        let last = self.shown.borrow().recorded_at;
-        let time = match last {
-            Some(last) if behind > 0 => self.settings.clock.now().since(last),
-            _ => Duration::ZERO,
+        let behind = self.pulse.head().get().saturating_sub(owned.position.get());
+        let now = self.settings.clock.now();
+        let time = match behind {
+            0 => Duration::ZERO,
+            _ => age_of_next(&*self.events, &*self.projector, owned.position, now).await?,
         };
         metrics::projection_lag(self.name(), behind, time, owned.parked.len());
         Ok(())
+    }
+
+    /// Tells the store, once, that the log's end was reached. The rows do not depend on it: if it fails, it is tried later.
+    pub(super) async fn tell_end(&self, owned: &mut Owned) {
+        if owned.tells_end_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        owned.tells_end_at = match self.rows.caught_up(self.projector.definition()).await {
+            Ok(()) => None,
+            Err(error) => {
+                let (projection, error) = (self.name(), chain(&error));
+                tracing::warn!(
+                    projection,
+                    error,
+                    "others do not see this version by its public name yet"
+                );
+                Some(Instant::now() + TELL_AGAIN)
+            }
+        };
     }
 }

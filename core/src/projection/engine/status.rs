@@ -45,7 +45,7 @@ pub struct ProjectionStatus {
     pub head: Position,
     /// How many positions it is behind the log's end; a position that holds no event of its counts, too.
     pub events_behind: u64,
-    /// How old what its rows say is, at most; zero at the log's end.
+    /// How old what its rows say is: the age of the first event that it has not passed; zero without any.
     pub time_behind: Duration,
     /// How bad that is.
     pub level: Level,

@@ -1,25 +1,28 @@
 //! The task of one projection: it holds the lease, reads, writes, retries, and does what it is asked.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::failures::{Failures, Next};
 use super::parked::waiting;
+use super::pulse::Pulse;
 use super::shown::Shown;
 use super::size::Size;
 use super::status::ProjectionState;
+use super::stopped::Over;
 use super::{EngineError, Settings};
 use crate::causes::chain;
-use crate::metrics;
 use crate::position::Position;
 use crate::projection::progress::Reached;
-use crate::projection::{CatalogEntry, ParkedEvent, Projector};
-use crate::store::{CheckpointChange, CheckpointId, EventStore, ReadModelStore, StoreError};
+use crate::projection::{CatalogEntry, ParkedEvent, Projector, message_of};
+use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
 use crate::subscription::SubscriptionError;
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 
@@ -31,6 +34,7 @@ pub(super) struct Worker {
     pub(super) events: Arc<dyn EventStore>,
     pub(super) rows: Arc<dyn ReadModelStore>,
     pub(super) settings: Arc<Settings>,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) stop: CancellationToken,
     pub(super) entry: CatalogEntry,
     /// The generation that it writes: the one that answers, or one that is built beside.
@@ -42,6 +46,7 @@ pub(super) struct Worker {
 /// What a worker has while it is the owner.
 pub(super) struct Owned {
     pub(super) lease: Lease,
+    pub(super) generation: u32,
     pub(super) reader: CheckpointId,
     /// Up to where the log was read and its effects written.
     pub(super) position: Position,
@@ -49,9 +54,15 @@ pub(super) struct Owned {
     pub(super) kept: Option<Position>,
     pub(super) kept_at: Instant,
     pub(super) measured_at: Option<Instant>,
+    /// When it was looked, or said, whether it is paused.
+    pub(super) looked_at: Instant,
     pub(super) is_at_end: bool,
+    /// When the store is told that the log's end was reached; `None` once it knows.
+    pub(super) tells_end_at: Option<Instant>,
     pub(super) parked: Vec<ParkedEvent>,
     pub(super) waiting: HashSet<String>,
+    /// What is passed over, since a person said so.
+    pub(super) skipped: HashSet<Position>,
     pub(super) size: Size,
 }
 
@@ -62,7 +73,20 @@ pub(super) enum Ended {
     Again,
     /// The store did not answer, or failed.
     Failed(StoreError),
-    Stopped(EngineError, Option<Position>),
+    Stopped(EngineError),
+}
+
+impl Ended {
+    /// What whoever waits for it is told.
+    pub(super) fn into_error(self, projection: &str) -> EngineError {
+        let projection = projection.to_owned();
+        match self {
+            Self::Shutdown => EngineError::Ended { projection },
+            Self::Again => EngineError::NotOwner { projection },
+            Self::Failed(error) => error.into(),
+            Self::Stopped(error) => error,
+        }
+    }
 }
 
 impl From<StoreError> for Ended {
@@ -85,15 +109,25 @@ impl Worker {
         projector: Arc<dyn Projector>,
         entry: CatalogEntry,
         (events, rows): (Arc<dyn EventStore>, Arc<dyn ReadModelStore>),
-        settings: Arc<Settings>,
+        (settings, pulse): (Arc<Settings>, Arc<Pulse>),
         stop: CancellationToken,
     ) -> (Self, watch::Receiver<Shown>, watch::Receiver<Reached>) {
         let generation = entry.generation;
         let shown = watch::Sender::new(Shown { generation, ..Shown::default() });
         let reached = watch::Sender::new(Reached { generation, ..Reached::default() });
         let (shown_to, reached_to) = (shown.subscribe(), reached.subscribe());
-        let worker =
-            Self { projector, events, rows, settings, stop, entry, generation, shown, reached };
+        let worker = Self {
+            projector,
+            events,
+            rows,
+            settings,
+            pulse,
+            stop,
+            entry,
+            generation,
+            shown,
+            reached,
+        };
         (worker, shown_to, reached_to)
     }
 
@@ -104,133 +138,85 @@ impl Worker {
     /// Runs until it is stopped.
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
         let mut failures = Failures::default();
+        let mut given = None;
         loop {
-            self.show(|shown| shown.state = ProjectionState::Waiting);
-            let ended = match self.take_lease(&mut asked).await {
-                Ok(mut owned) => {
-                    let (kept, began) = (owned.kept, Instant::now());
-                    let ended = self.own(&mut owned, &mut asked).await;
-                    if !matches!(ended, Ended::Failed(_)) || owned.has_gone_on(kept, began) {
-                        failures = Failures::default();
-                    }
-                    self.disown(owned).await;
-                    ended
-                }
-                Err(ended) => ended,
-            };
-            match ended {
+            // Whatever panics, a person is told, and the worker stays.
+            let turn = AssertUnwindSafe(self.turn(given.take(), &mut asked, &mut failures));
+            let ended = turn.catch_unwind().await.unwrap_or_else(|panic| {
+                let projection = self.name().to_owned();
+                Ended::Stopped(EngineError::Panicked { projection, text: message_of(&*panic) })
+            });
+            let error = match ended {
                 Ended::Shutdown => break,
-                Ended::Again => {}
-                Ended::Failed(error) => {
-                    let text = chain(&error);
-                    let pause = match failures.next(&error) {
-                        Next::Stop => {
-                            if self.stopped(text, None, &mut asked).await.is_err() {
-                                break;
-                            }
-                            failures = Failures::default();
-                            continue;
+                Ended::Again => continue,
+                Ended::Stopped(error) => error,
+                Ended::Failed(error) => match failures.next(&error) {
+                    Next::Stop => error.into(),
+                    Next::Again(pause) => {
+                        self.tell_failed(&error, pause);
+                        tokio::select! {
+                            () = self.stop.cancelled() => break,
+                            () = tokio::time::sleep(pause) => continue,
                         }
-                        Next::Again(pause) => pause,
-                    };
-                    self.show(|shown| {
-                        shown.state = ProjectionState::Retrying;
-                        shown.last_error = Some(text);
-                    });
-                    let projection = self.name();
-                    tracing::warn!(projection, %error, ?pause, "the store failed: tries again");
-                    tokio::select! {
-                        () = self.stop.cancelled() => break,
-                        () = tokio::time::sleep(pause) => {}
                     }
-                }
-                Ended::Stopped(error, position) => {
-                    if self.stopped(chain(&error), position, &mut asked).await.is_err() {
-                        break;
-                    }
-                }
+                },
+            };
+            failures = Failures::default();
+            match self.stopped(error, &mut asked).await {
+                Ok(owned) => given = owned,
+                Err(Over) => break,
             }
         }
         self.show(|shown| shown.state = ProjectionState::Ended);
     }
 
-    /// Tells why it has stopped, and waits to be resumed; an error if the engine ends.
-    async fn stopped(
+    /// Takes the lease, unless it is given it, and has it for as long as it can.
+    async fn turn(
         &mut self,
-        reason: String,
-        at: Option<Position>,
+        given: Option<Owned>,
         asked: &mut mpsc::Receiver<Asked>,
-    ) -> Result<(), ()> {
-        tracing::error!(projection = self.name(), reason, "the projection has stopped");
-        metrics::projection_stopped(self.name());
-        self.show(|shown| {
-            shown.state = ProjectionState::Stopped;
-            shown.last_error = Some(reason.clone());
-            shown.stopped = Some(reason.clone());
-        });
-        self.reached.send_modify(|reached| reached.stopped = Some(reason.clone()));
-        loop {
-            let ask = tokio::select! {
-                () = self.stop.cancelled() => return Err(()),
-                ask = asked.recv() => ask.ok_or(())?,
-            };
-            let projection = self.name().to_owned();
-            let refusal = || EngineError::Stopped { projection, reason: reason.clone() };
-            match ask {
-                Asked::Paused { paused: false, answer } => {
-                    self.goes_on();
-                    let _ = answer.send(());
-                    return Ok(());
-                }
-                Asked::Paused { paused: true, answer } => drop(answer.send(())),
-                Asked::Skip { position, answer } if Some(position) == at => {
-                    let skipped = self.skip(position).await;
-                    let is_done = skipped.is_ok();
-                    if is_done {
-                        self.goes_on();
-                    }
-                    let _ = answer.send(skipped);
-                    if is_done {
-                        return Ok(());
-                    }
-                }
-                Asked::Skip { answer, .. } => drop(answer.send(Err(refusal()))),
-                Asked::RetryParked { answer, .. } | Asked::DropParked { answer, .. } => {
-                    let _ = answer.send(Err(refusal()));
-                }
-                Asked::Switch { answer, .. } => drop(answer.send(Err(refusal()))),
-            }
-        }
-    }
-
-    /// Takes back that it has stopped. Before whoever asked for it has an answer: what they ask next is of one that goes on.
-    fn goes_on(&self) {
-        self.show(|shown| {
-            shown.stopped = None;
-            shown.state = ProjectionState::Waiting;
-        });
-        self.reached.send_modify(|reached| reached.stopped = None);
-    }
-
-    /// Moves the checkpoint past an event that stopped the projection.
-    async fn skip(&self, position: Position) -> Result<(), EngineError> {
-        let reader = self.projector.definition().reader(self.generation);
-        let (owner, lifetime) = (&self.settings.name, self.settings.lease);
-        let Some(fence) = self.rows.claim_lease(&reader, owner, lifetime).await? else {
-            return Err(EngineError::NotOwner { projection: self.name().to_owned() });
+        failures: &mut Failures,
+    ) -> Ended {
+        self.show(|shown| shown.state = ProjectionState::Waiting);
+        let taken = match given {
+            Some(owned) => self.take_over(owned).await,
+            None => self.take_lease(asked).await,
         };
-        let change = CheckpointChange { fence: fence.clone(), position };
-        let moved = self.rows.write_rows(Vec::new(), change).await;
-        self.rows.release_lease(&fence).await?;
-        moved?;
-        let position = position.get();
-        tracing::warn!(projection = self.name(), position, "an event was skipped by hand");
-        Ok(())
+        let mut owned = match taken {
+            Ok(owned) => owned,
+            Err(ended) => return ended,
+        };
+        let (kept, began) = (owned.kept, Instant::now());
+        let ended = self.own(&mut owned, asked).await;
+        if !matches!(ended, Ended::Failed(_)) || owned.has_gone_on(kept, began) {
+            *failures = Failures::default();
+        }
+        self.disown(owned).await;
+        ended
+    }
+
+    fn tell_failed(&self, error: &StoreError, pause: Duration) {
+        let text = chain(error);
+        self.show(|shown| {
+            shown.state = ProjectionState::Retrying;
+            shown.last_error = Some(text);
+        });
+        let projection = self.name();
+        tracing::warn!(projection, %error, ?pause, "the store failed: tries again");
+    }
+
+    /// Goes on with a generation that was built beside, and answers now.
+    async fn take_over(&mut self, built: Owned) -> Result<Owned, Ended> {
+        self.entry = self.find_entry().await?;
+        self.generation = built.generation;
+        Ok(built)
     }
 
     async fn take_lease(&mut self, asked: &mut mpsc::Receiver<Asked>) -> Result<Owned, Ended> {
         self.entry = self.find_entry().await?;
         self.generation = self.entry.generation;
+        self.show(|shown| shown.generation = self.generation);
+        self.reached.send_modify(|reached| reached.generation = self.generation);
         let owned = {
             let mut taken = std::pin::pin!(self.hold());
             loop {
@@ -265,18 +251,25 @@ impl Worker {
         };
         let (lease, kept) = Lease::take(claim).await?;
         let parked = self.rows.parked(&reader, None).await?;
+        let definition = self.projector.definition();
+        let skips = CheckpointId::of_skips(&definition.projection, definition.version);
+        let skipped = self.rows.parked(&skips, None).await?;
         let position = kept.unwrap_or_default();
         let most = self.projector.batch().unwrap_or(self.settings.batch);
         let owned = Owned {
             lease,
+            generation: self.generation,
             reader,
             position,
             kept,
             kept_at: Instant::now(),
             measured_at: None,
+            looked_at: Instant::now(),
             is_at_end: false,
+            tells_end_at: Some(Instant::now()),
             waiting: waiting(&parked),
             parked,
+            skipped: skipped.iter().map(|event| event.position).collect(),
             size: Size::new(most),
         };
         Ok(owned)
@@ -284,15 +277,12 @@ impl Worker {
 
     /// What is kept of the projection, which another engine may have changed.
     pub(super) async fn find_entry(&self) -> Result<CatalogEntry, StoreError> {
-        let catalog = self.rows.catalog().await?;
-        let Self { entry, .. } = self;
-        let found = catalog
-            .into_iter()
-            .find(|found| found.projection == entry.projection && found.version == entry.version);
+        let definition = self.projector.definition();
+        let found = self.rows.catalog().await?.into_iter().find(|found| found.is_of(definition));
         found.ok_or_else(|| {
             StoreError::invalid(format!(
                 "projection `{}`: version {} is not in the store any more; start the engine again",
-                entry.projection, entry.version
+                definition.projection, definition.version
             ))
         })
     }
@@ -306,7 +296,7 @@ impl Worker {
 
     /// Reads and writes as the owner.
     async fn own(&mut self, owned: &mut Owned, asked: &mut mpsc::Receiver<Asked>) -> Ended {
-        self.show_reached(owned, None, 0, Duration::ZERO);
+        self.show_reached(owned, &[], Duration::ZERO);
         let mut is_paused = self.entry.paused;
         loop {
             if self.stop.is_cancelled() {
@@ -317,6 +307,9 @@ impl Worker {
             let step = if is_paused {
                 self.show(|shown| shown.state = ProjectionState::Paused);
                 Ok(())
+            } else if owned.is_at_end && self.pulse.head() <= owned.position {
+                self.show(|shown| shown.state = ProjectionState::Live);
+                self.retry_due(owned).await
             } else {
                 self.advance(owned).await
             };
@@ -325,6 +318,9 @@ impl Worker {
             }
             if let Err(error) = self.measure(owned).await {
                 return error.into();
+            }
+            if owned.is_at_end {
+                self.tell_end(owned).await;
             }
             let has_more = !is_paused && !owned.is_at_end;
             let ask = if has_more {
@@ -338,16 +334,19 @@ impl Worker {
             let answered = match ask {
                 Some(Asked::Paused { paused, answer }) => {
                     is_paused = paused;
+                    owned.looked_at = Instant::now();
                     let _ = answer.send(());
                     Ok(())
                 }
                 Some(ask) => self.answer(owned, ask).await,
                 // Another process may have said so.
-                None if owned.is_at_end || is_paused => self
-                    .find_entry()
-                    .await
-                    .map(|entry| is_paused = entry.paused)
-                    .map_err(Into::into),
+                None if owned.looked_at.elapsed() >= self.settings.polling => {
+                    let before = std::mem::replace(&mut owned.looked_at, Instant::now());
+                    let entry = self.pulse.entry(self.projector.definition(), before).await;
+                    entry
+                        .map(|entry| is_paused = entry.is_some_and(|entry| entry.paused))
+                        .map_err(Into::into)
+                }
                 None => Ok(()),
             };
             if let Err(ended) = answered {
@@ -373,20 +372,19 @@ impl Worker {
         }
         let events = async {
             if is_paused {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } else {
-                self.events.wait_for_events(owned.position).await
+                self.pulse.above(owned.position).await;
             }
         };
-        let ended = tokio::select! {
+        tokio::select! {
             biased;
             () = self.stop.cancelled() => return Ok(None),
             lost = owned.lease.lost() => return Err(lost.into()),
             ask = asked.recv() => return Ok(ask),
-            came = events => came,
-            () = tokio::time::sleep(pause) => Ok(()),
-        };
-        ended?;
+            () = events => {}
+            () = tokio::time::sleep(pause) => {}
+        }
         if !is_paused && owned.kept_at.elapsed() >= IDLE_CHECKPOINT {
             self.keep_checkpoint(owned).await?;
         }

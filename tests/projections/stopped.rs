@@ -1,0 +1,136 @@
+//! A projection that has stopped: what is passed over by hand, and engines that go on where others stopped.
+
+use std::time::Duration;
+
+use annals::prelude::*;
+use annals::projection::ProjectionState;
+use annals::{Append, Expected, NewEvent, Payload};
+
+use crate::models::ItemRow;
+use crate::on_each_store;
+use crate::stores::{PATIENCE, Store, bus, listed, priced, record, wait};
+
+on_each_store!(
+    an_event_that_one_engine_skipped_is_not_skipped_back_to_by_another,
+    what_is_skipped_is_kept_and_a_rebuild_passes_over_it,
+    an_engine_that_stopped_goes_on_when_another_does,
+    a_stopped_projection_can_be_rebuilt,
+);
+
+async fn start(store: &impl Store, polling: Duration) -> ProjectionEngine {
+    ProjectionEngine::builder(store.clone())
+        .register::<ItemRow>()
+        .retry(RetryPolicy::never())
+        .polling(polling)
+        .start()
+        .await
+        .expect("the engine starts")
+}
+
+const SOON: Duration = Duration::from_millis(20);
+const NEVER: Duration = Duration::from_hours(1);
+
+/// Appends what does not read as any event.
+async fn broken(store: &impl Store, item: &str) -> Receipt {
+    let event = NewEvent::new(uuid::Uuid::now_v7(), "PriceChanged", 1, Payload::new("{}"));
+    let stream = StreamId::new("projected_item", item);
+    let append = Append::new(stream, Expected::Any, vec![event]);
+    store.append(vec![append]).await.expect("it is appended").remove(0)
+}
+
+pub async fn is(engine: &ProjectionEngine, state: ProjectionState) {
+    let is = async {
+        while engine.status().await.expect("the store is there").projections[0].state != state {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, is).await;
+    waited.unwrap_or_else(|_| panic!("it is not {state:?}"));
+}
+
+async fn changes(engine: &ProjectionEngine, item: &str) -> i64 {
+    let row = engine.read_models().get::<ItemRow>(item).await.expect("the row is read");
+    i64::from(row.expect("there is one").changes)
+}
+
+async fn an_event_that_one_engine_skipped_is_not_skipped_back_to_by_another(store: impl Store) {
+    let bus = bus(&store);
+    record(&bus, "a", listed("Ada", 1)).await;
+    let broken = broken(&store, "b").await;
+    // The second does not look by itself.
+    let (one, two) = (start(&store, SOON).await, start(&store, NEVER).await);
+    is(&one, ProjectionState::Stopped).await;
+    is(&two, ProjectionState::Stopped).await;
+    one.skip::<ItemRow>(broken.position).await.expect("it has stopped there");
+    let last = record(&bus, "a", priced(5)).await;
+    wait(&one, &last).await;
+    one.shutdown().await.expect("it has gone on");
+    two.skip::<ItemRow>(broken.position).await.expect("it has stopped there");
+    let last = record(&bus, "a", priced(6)).await;
+    wait(&two, &last).await;
+    assert_eq!(changes(&two, "a").await, 2, "each event once");
+}
+
+async fn what_is_skipped_is_kept_and_a_rebuild_passes_over_it(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store, SOON).await);
+    record(&bus, "a", listed("Ada", 1)).await;
+    record(&bus, "b", listed("Bob", 7)).await;
+    let broken = broken(&store, "b").await;
+    is(&engine, ProjectionState::Stopped).await;
+    assert!(engine.skipped::<ItemRow>().await.expect("the store is there").is_empty());
+    engine.skip::<ItemRow>(broken.position).await.expect("it has stopped there");
+    let last = record(&bus, "a", priced(5)).await;
+    wait(&engine, &last).await;
+    let skipped = engine.skipped::<ItemRow>().await.expect("the store is there");
+    assert_eq!(skipped.len(), 1);
+    assert_eq!((&skipped[0].stream_id, skipped[0].position), (&broken.stream_id, broken.position));
+    assert_eq!(skipped[0].event_type, "PriceChanged");
+    assert!(skipped[0].error.contains("price"), "{skipped:?}");
+    engine.rebuild::<ItemRow>().await.expect("it passes over the event");
+    assert_eq!(changes(&engine, "a").await, 1);
+    let live = engine.live::<ItemRow>("b").await.expect("it passes over the event, too");
+    assert_eq!(live.map(|row| row.price), Some(7));
+    assert_eq!(engine.skipped::<ItemRow>().await.expect("the store is there"), skipped);
+}
+
+async fn an_engine_that_stopped_goes_on_when_another_does(store: impl Store) {
+    let bus = bus(&store);
+    record(&bus, "a", listed("Ada", 1)).await;
+    let broken = broken(&store, "b").await;
+    let (one, two) = (start(&store, SOON).await, start(&store, SOON).await);
+    is(&one, ProjectionState::Stopped).await;
+    is(&two, ProjectionState::Stopped).await;
+    one.skip::<ItemRow>(broken.position).await.expect("it has stopped there");
+    let last = record(&bus, "a", priced(5)).await;
+    wait(&one, &last).await;
+    wait(&two, &last).await;
+    is(&two, ProjectionState::Waiting).await;
+    one.shutdown().await.expect("it has gone on");
+    let last = record(&bus, "a", priced(6)).await;
+    wait(&two, &last).await;
+    assert_eq!(changes(&two, "a").await, 2);
+    two.shutdown().await.expect("it has gone on");
+}
+
+async fn a_stopped_projection_can_be_rebuilt(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store, NEVER).await);
+    record(&bus, "a", listed("Ada", 1)).await;
+    let broken = broken(&store, "b").await;
+    is(&engine, ProjectionState::Stopped).await;
+    let refused = engine.rebuild::<ItemRow>().await;
+    assert!(matches!(refused, Err(EngineError::Event { .. })), "{refused:?}");
+    // Another engine skips it, which this one does not see by itself.
+    let other = start(&store, SOON).await;
+    is(&other, ProjectionState::Stopped).await;
+    other.skip::<ItemRow>(broken.position).await.expect("it has stopped there");
+    other.shutdown().await.expect("it has gone on");
+    is(&engine, ProjectionState::Stopped).await;
+    engine.rebuild::<ItemRow>().await.expect("a rebuild is the cure");
+    let last = record(&bus, "a", priced(5)).await;
+    wait(&engine, &last).await;
+    assert_eq!(changes(&engine, "a").await, 1);
+    let status = engine.status().await.expect("the store is there");
+    let status = status.of::<ItemRow>().expect("it is registered");
+    assert_eq!((status.generation, status.state), (2, ProjectionState::Live));
+    engine.shutdown().await.expect("it has gone on");
+}
