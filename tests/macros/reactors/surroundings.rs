@@ -35,7 +35,6 @@ mod shadowed {
     mod annals {}
 
     /// Its variants are called as what an impl names.
-    #[expect(clippy::upper_case_acronyms, reason = "a constant of the trait is called so")]
     pub enum Shipping {
         Output,
         Services,
