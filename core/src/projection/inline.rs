@@ -198,7 +198,7 @@ impl<P: Projection> InlineRows<P> {
         };
         let inserted = fold::caught(|| {
             let row = open_row(self.table, row, store.row_codec()).and_then(P::from_row);
-            Ok(row.and_then(|row| fold.insert(row)).map_err(RowError::Unreadable)?)
+            row.and_then(|row| fold.insert(row)).map_err(RowError::Unreadable)
         });
         inserted.map_err(|error| InlineError::Failed(chain(&error)))?;
         Ok(version)
