@@ -3,6 +3,7 @@
 mod engine;
 mod failures;
 mod fold;
+mod harness;
 mod history;
 mod inline;
 mod live;

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 
 use super::fold::{self, Fold};
 use super::table_projector::definition_of;
-use super::{EventHandler, ModelDefinition, Projection};
+use super::{EventHandler, ModelDefinition, Projection, RowError};
 use crate::bus::SetupError;
 use crate::causes::chain;
 use crate::read_model::{
@@ -196,9 +196,11 @@ impl<P: Projection> InlineRows<P> {
             Some(Value::Integer(version)) => u64::try_from(version).unwrap_or_default(),
             _ => 0,
         };
-        let row = open_row(self.table, row, store.row_codec()).and_then(P::from_row);
-        let inserted = row.and_then(|row| fold.insert(row));
-        inserted.map_err(|error| InlineError::Failed(format!("its row does not read: {error}")))?;
+        let inserted = fold::caught(|| {
+            let row = open_row(self.table, row, store.row_codec()).and_then(P::from_row);
+            row.and_then(|row| fold.insert(row)).map_err(RowError::Unreadable)
+        });
+        inserted.map_err(|error| InlineError::Failed(chain(&error)))?;
         Ok(version)
     }
 
