@@ -13,5 +13,6 @@ mod queries;
 mod rebuild;
 mod retries;
 mod send;
+mod status;
 mod stopped;
 mod stores;

@@ -40,7 +40,8 @@ pub(super) async fn prepare_with(
     };
     if let Some(row) = database.fetch_optional(&doing, query).await? {
         let kept = read_kept(definition, &row).map_err(|error| store_error(&doing, error))?;
-        if definition.change_from(&kept.definition) == Change::None {
+        let is_same = definition.change_from(&kept.definition) == Change::None;
+        if is_same && has_table(database, definition, &kept.entry).await? {
             return Ok(kept.entry);
         }
     }
@@ -51,6 +52,18 @@ pub(super) async fn prepare_with(
             Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
         }
     }
+}
+
+/// Whether the table is there that answers: somebody may have dropped it.
+async fn has_table(
+    database: &Database,
+    definition: &ModelDefinition,
+    entry: &CatalogEntry,
+) -> Result<bool, StoreError> {
+    let Some(table) = definition.table_of(entry.generation) else { return Ok(true) };
+    let (schema, name) = (database.schema.as_str(), names::physical(&table));
+    let columns = || database.statements.models_columns().bind(schema).bind(name.clone());
+    Ok(!database.fetch_all("look for a table", columns).await?.is_empty())
 }
 
 async fn prepare_once(
@@ -70,6 +83,7 @@ async fn prepare_once(
             entry
         }
         Some(kept) => {
+            work.make_missing(&kept.entry).await?;
             match definition.change_from(&kept.definition) {
                 Change::None => {}
                 Change::Added(columns) => work.add_columns(&kept.entry, &columns).await?,
