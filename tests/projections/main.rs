@@ -5,6 +5,7 @@ mod failures;
 mod fold;
 mod history;
 mod inline;
+mod inline_rows;
 mod live;
 mod models;
 mod parking;
