@@ -657,7 +657,7 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | Option | What it says |
 /// |---|---|
-/// | `name = "…"` | the name under which its checkpoint is kept |
+/// | `name = "…"` | the name under which its checkpoint is kept, without `-` |
 /// | `services = Type` | what its calls may use, by `cx.services()`; by default `()` |
 /// | `start = …` | from where in the log it starts when it is registered first: `head` or `beginning`; by default `head` |
 /// | `crate = path` | where annals is, if it is not `::annals` |

@@ -200,6 +200,10 @@ impl ReadModelStore for PostgresStore {
         models::drop_generation(self.database(), definition, generation).await
     }
 
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        models::caught_up(self.database(), definition).await
+    }
+
     async fn set_paused(
         &self,
         projection: &str,

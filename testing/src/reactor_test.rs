@@ -126,18 +126,28 @@ impl<R: Reactor> ReactorTest<R> {
             let (name, taken) = (R::NAME, taken.join(", "));
             self.fail(&format!("no `#[on]` of `{name}` takes the event; it takes {taken}"));
         }
-        let keys = match self.reactor.route(event, &PlainJson) {
-            Ok(keys) => keys,
-            Err(fault) => {
-                self.fail(&format!("the event names no key: {}", report::in_words(&fault)))
-            }
-        };
+        let (keys, again) = (self.route(event), self.route(event));
+        if keys != again {
+            self.fail(&format!(
+                "the event goes to {keys:?}, and asked again, to {again:?}: a key depends on what is not in its event"
+            ));
+        }
         for key in keys {
             let returned = self.call(&key, event);
             if let Ok(commands) = &returned {
                 self.ensure_same(&key, commands, self.run(&key, event));
             }
             self.last.get_or_insert_default().push(Call { key, returned });
+        }
+    }
+
+    #[track_caller]
+    fn route(&self, event: &RecordedEvent) -> Vec<String> {
+        match self.reactor.route(event, &PlainJson) {
+            Ok(keys) => keys,
+            Err(fault) => {
+                self.fail(&format!("the event names no key: {}", report::in_words(&fault)))
+            }
         }
     }
 

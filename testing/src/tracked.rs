@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tracks what follows from commands in a program: on its own bus, with its own processes, on any store.
 ///
-/// ```
+/// ```standalone_crate
 /// # use annals::prelude::*;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, AggregateId)]

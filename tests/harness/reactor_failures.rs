@@ -1,7 +1,9 @@
 //! What a failing test of a reactor says.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use annals::prelude::*;
-use annals_testing::{Calls, recorded};
+use annals_testing::{Calls, given_history, recorded};
 
 use crate::failure::failure_of;
 use crate::reactors::{cancelled, confirmed, notices, notices_without_mail, reserve};
@@ -183,9 +185,29 @@ fn an_event_without_a_key() {
 
     check_why(
         || {
-            let _ = annals_testing::given_history([]).reactor::<Wrong>(()).when(cancelled(""));
+            let _ = given_history([]).reactor::<Wrong>(()).when(cancelled(""));
         },
         "the event names no key: panicked: a name",
+    );
+}
+
+#[test]
+fn a_key_that_is_not_of_its_event() {
+    struct Counting;
+
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+
+    #[reactor(name = "counting_keys")]
+    impl Counting {
+        #[on(key = |_| COUNT.fetch_add(1, Ordering::Relaxed))]
+        async fn cancelled(_: &OrderCancelled) {}
+    }
+
+    check_why(
+        || {
+            let _ = given_history([]).reactor::<Counting>(()).when(cancelled(""));
+        },
+        r#"the event goes to ["0"], and asked again, to ["1"]: a key depends on what is not in its event"#,
     );
 }
 

@@ -43,7 +43,7 @@ impl Notices {
         let order: OrderId = cx.stream_id().id().parse().unwrap();
         cx.services().send(format!("order {order} is confirmed"), cx.idempotency_key()).await?;
         let (product, quantity) = (event.product.clone(), event.quantity);
-        Ok((quantity > 0).then(|| ReserveStock { product, order, quantity }))
+        Ok((quantity > 0).then_some(ReserveStock { product, order, quantity }))
     }
 
     #[on(key = order, from = Payment)]

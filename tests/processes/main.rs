@@ -3,10 +3,19 @@
 mod begins;
 mod causes;
 mod commands;
+mod crashes;
 mod deadlines;
 mod drops;
+mod engines;
+mod fulfilment;
 mod parking;
 mod refusals;
 mod scene;
 mod script;
+#[path = "../contract/shop.rs"]
+mod shop;
+mod storm;
+mod unwritable;
+mod versions;
+mod watched;
 mod works;

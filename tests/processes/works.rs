@@ -109,7 +109,7 @@ impl Passes {
     }
 
     pub fn pass(&self, note: &str) {
-        self.open.send_modify(|open| drop(open.insert(note.to_owned())));
+        self.open.send_modify(|open| _ = open.insert(note.to_owned()));
     }
 
     /// Waits until a work waits to be let pass.
@@ -122,7 +122,7 @@ impl Passes {
     }
 
     async fn opened(&self, note: &str) {
-        self.waiting.send_modify(|waiting| drop(waiting.insert(note.to_owned())));
+        self.waiting.send_modify(|waiting| _ = waiting.insert(note.to_owned()));
         has(&self.open, note).await;
     }
 }

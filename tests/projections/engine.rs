@@ -19,6 +19,7 @@ on_each_store!(
     an_engine_goes_on_where_another_stopped,
     the_status_tells_how_far_it_is,
     waiting_for_what_never_comes_ends,
+    a_program_that_only_reads_waits_for_an_engine_elsewhere,
     rows_are_found_ordered_counted_and_paged,
 );
 
@@ -162,10 +163,25 @@ async fn waiting_for_what_never_comes_ends(store: impl Store) {
     // A program that only reads, while nobody writes.
     let models = ReadModels::new(store).after_within(&receipt, Duration::from_millis(50));
     let late = models.query::<ItemRow>().fetch().await;
-    assert!(
-        matches!(late, Err(ReadModelError::Late { .. } | ReadModelError::Missing { .. })),
-        "{late:?}"
-    );
+    assert!(matches!(late, Err(ReadModelError::Missing { .. })), "{late:?}");
+}
+
+async fn a_program_that_only_reads_waits_for_an_engine_elsewhere(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store).await);
+    let first = record(&bus, "a", listed("Ada", 1)).await;
+    wait(&engine, &first).await;
+    engine.rebuild::<ItemRow>().await.expect("it is done");
+    engine.shutdown().await.expect("nothing went wrong");
+    let models = ReadModels::new(store.clone());
+    // With a patience that has no end, too.
+    let rows = models.clone().after_within(&first, Duration::MAX).query::<ItemRow>().count().await;
+    assert_eq!(rows.expect("it is there"), 1);
+    let second = record(&bus, "b", listed("Ada", 1)).await;
+    let behind = models.after_within(&second, Duration::from_millis(30));
+    let late = behind.query::<ItemRow>().count().await;
+    assert!(matches!(late, Err(ReadModelError::Late { .. })), "{late:?}");
+    let engine = start(&store).await;
+    engine.wait_for::<ItemRow>(&second, Duration::MAX).await.expect("it comes there");
 }
 
 async fn rows_are_found_ordered_counted_and_paged(store: impl Store) {
@@ -210,5 +226,9 @@ async fn rows_are_found_ordered_counted_and_paged(store: impl Store) {
         two.owner.cmp(&one.owner).then(one.price.cmp(&two.price)).then(one.item.0.cmp(&two.item.0))
     });
     assert_eq!(paged, expected);
+    // In whatever order it is written.
+    let page = query().after(&expected[3]).order_by(ItemRow::OWNER.desc());
+    let page = page.order_by(ItemRow::PRICE.asc()).limit(4).fetch().await;
+    assert_eq!(page.expect("rows are read"), expected[4..8]);
     let _: ItemId = "i-1".into_column();
 }

@@ -48,6 +48,7 @@ impl InlinePrice {
 on_each_store!(
     the_row_is_there_with_the_receipt,
     a_failing_row_fails_the_command,
+    a_row_that_the_table_refuses_fails_the_command,
     racing_commands_give_the_row_of_their_order,
     streams_that_were_there_before_are_brought_forward,
     an_engine_writes_rows_of_streams_that_nobody_touches,
@@ -92,6 +93,37 @@ async fn a_failing_row_fails_the_command(store: impl Store) {
     }
     let head = store.stream_head(&StreamId::new("projected_item", "a")).await.expect("it is read");
     assert_eq!((head.version, row(&store, "a").await), (1, Some((1, 0))));
+}
+
+/// Of which no two have the same price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ReadModel)]
+#[read_model(table = "unlike_prices")]
+pub struct UnlikePrice {
+    #[read_model(key)]
+    pub item: ItemId,
+    #[read_model(unique)]
+    pub price: i64,
+}
+
+#[projection(inline, name = "unlike")]
+impl UnlikePrice {
+    #[on(upsert)]
+    fn listed(_: Option<Self>, event: &ItemListed, cx: &EventContext<Self>) -> Self {
+        Self { item: cx.key().clone(), price: event.price }
+    }
+}
+
+async fn a_row_that_the_table_refuses_fails_the_command(store: impl Store) {
+    let bus = CommandBus::builder(store.clone()).register::<Item>();
+    let bus = bus.register_inline::<UnlikePrice>().build().expect("nothing clashes");
+    record(&bus, "a", listed("Ada", 1)).await;
+    let refused = bus.dispatch(Record { item: "b".into(), what: listed("Bob", 1) }).await;
+    let refused = refused.expect_err("another row has the price").to_string();
+    for part in ["projected_item-b", "`unlike`", "row `b`", "unique column `price`"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    let head = store.stream_head(&StreamId::new("projected_item", "b")).await.expect("it is read");
+    assert_eq!(head.version, 0);
 }
 
 async fn racing_commands_give_the_row_of_their_order(store: impl Store) {

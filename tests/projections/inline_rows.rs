@@ -1,20 +1,15 @@
 //! Rows of inline projections that an engine writes: those of streams that nobody who knows the projection appended to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use annals::prelude::*;
 use annals::projection::ProjectionState;
-use annals::{UnitOfWork, UnitOfWorkStore, WriteError};
-use annals_testing::conformance::faulty::{Fault, Faulty};
 
 use crate::inline::InlinePrice;
 use crate::on_each_store;
 use crate::stores::{PATIENCE, Store, bus, listed, priced, record};
 
 on_each_store!(
-    an_outage_of_one_commit_ends_nothing,
     a_stream_that_fails_holds_up_no_other,
     streams_that_a_program_of_before_begins_later_are_written,
     what_an_inline_projection_cannot_be_asked_says_so,
@@ -42,30 +37,6 @@ async fn rows(engine: &ProjectionEngine, count: usize) -> Vec<InlinePrice> {
     };
     let counted = tokio::time::timeout(PATIENCE, counted).await;
     counted.unwrap_or_else(|_| panic!("not {count} rows"))
-}
-
-/// An outage of the second commit.
-#[derive(Clone, Default)]
-struct Away(Arc<AtomicUsize>);
-
-#[async_trait]
-impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Away {
-    async fn commit(&self, store: &S, work: UnitOfWork) -> Result<Vec<Receipt>, WriteError> {
-        if self.0.fetch_add(1, Ordering::SeqCst) == 1 {
-            return Err(StoreError::unavailable("away for a moment").into());
-        }
-        store.commit(work).await
-    }
-}
-
-async fn an_outage_of_one_commit_ends_nothing(store: impl Store) {
-    let bus = bus(&store);
-    for item in ["a", "b", "c"] {
-        record(&bus, item, listed("Ada", 1)).await;
-    }
-    let engine = start(Faulty::new(store, Away::default())).await;
-    rows(&engine, 3).await;
-    engine.shutdown().await.expect("nothing went wrong");
 }
 
 async fn a_stream_that_fails_holds_up_no_other(store: impl Store) {

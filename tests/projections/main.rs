@@ -12,6 +12,8 @@ mod parking;
 mod properties;
 mod queries;
 mod rebuild;
+mod refusals;
+mod releases;
 mod retries;
 mod send;
 mod status;

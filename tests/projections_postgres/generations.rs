@@ -116,6 +116,24 @@ async fn the_public_name_goes_to_a_newer_version_and_not_back() -> Result<(), Er
     store.prepare(&new).await?;
     assert_eq!(shown().await?, "bigint");
     for (definition, expected) in [(&old, "bigint"), (&new, "smallint"), (&old, "smallint")] {
+        store.caught_up(definition).await?;
+        assert_eq!(shown().await?, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rebuild_takes_the_public_name_and_does_not_give_it_back() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let (old, new) = (definition(ACCOUNTS, 1), definition(ACCOUNTS_IN_SMALL, 2));
+    let shown = async || -> Result<String, Error> {
+        let sql = "SELECT pg_typeof(max(balance))::text FROM accounts";
+        Ok(sqlx::query_scalar(sql).fetch_one(store.pool()).await?)
+    };
+    store.prepare(&old).await?;
+    store.prepare(&new).await?;
+    assert_eq!(shown().await?, "bigint");
+    for (definition, expected) in [(&old, "bigint"), (&new, "smallint"), (&old, "smallint")] {
         let entry = store.prepare(definition).await?;
         let fence = lease(&store, definition, entry.generation).await?;
         let generation = store.begin_generation(definition).await?;

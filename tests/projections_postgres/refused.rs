@@ -38,7 +38,10 @@ async fn a_row_that_does_not_fit_is_refused_with_its_reason() -> Result<(), Erro
     for (row, expected) in [
         (with_email("bob", "a@b"), "another row has the same value in the unique column `email`"),
         (account("bob", 40_000), "a number is out of the range of its column"),
-        (account("bob", -1), "the database refuses it (23514)"),
+        (
+            account("bob", -1),
+            "the database refuses it (23514: new row for relation \"accounts_v1_1\" violates check constraint \"no_debts\")",
+        ),
         (
             account("b\0b", 1),
             "column `account`: the text holds the character U+0000, which PostgreSQL does not keep",

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use annals::Subject;
 use annals::prelude::*;
-use annals::process::Start;
 use annals::projection::{Route, RowError, Source};
 use annals::reactor::{CallOn, Reaction, Reactor};
 use tokio::sync::Semaphore;
@@ -95,48 +94,37 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     panic!("not within ten seconds: {what}");
 }
 
-macro_rules! reactor {
-    ($name:ident, $stored:literal, $start:expr, [$($event:ident => $says:literal),+]) => {
-        pub struct $name;
+pub struct Mails;
 
-        impl Subject for $name {
-            type Key = String;
-        }
+#[reactor(name = "mails", services = Mailer)]
+impl Mails {
+    #[on]
+    async fn placed(_: &OrderPlaced, cx: &EventContext<Self>) -> Result<(), String> {
+        cx.services().send(cx.key(), "placed", cx.idempotency_key()).await
+    }
 
-        impl Reactor for $name {
-            type Services = Mailer;
-            const NAME: &'static str = $stored;
-            const START: Start = $start;
+    #[on]
+    async fn confirmed(_: &OrderConfirmed, cx: &EventContext<Self>) -> Result<(), String> {
+        cx.services().send(cx.key(), "confirmed", cx.idempotency_key()).await
+    }
 
-            fn reactions() -> Vec<Reaction<Self>> {
-                vec![$(Reaction::of::<$event>()),+]
-            }
-        }
-
-        $(
-            impl CallOn<$event> for $name {
-                type Output = Result<(), String>;
-
-                fn source() -> Source<Self> {
-                    Source::any()
-                }
-
-                fn route(_: &$event, recorded: &RecordedEvent) -> Result<Route<String>, RowError> {
-                    Ok(Route::One(recorded.stream_id.to_string()))
-                }
-
-                async fn call(_: &$event, cx: &EventContext<Self>) -> Result<(), String> {
-                    cx.services().send(cx.key(), $says, cx.idempotency_key()).await
-                }
-            }
-        )+
-    };
+    #[on]
+    async fn shipped(_: &OrderShipped, cx: &EventContext<Self>) -> Result<(), String> {
+        cx.services().send(cx.key(), "shipped", cx.idempotency_key()).await
+    }
 }
 
-reactor!(Mails, "mails", Start::Head, [OrderPlaced => "placed", OrderConfirmed => "confirmed", OrderShipped => "shipped"]);
-reactor!(History, "history", Start::Beginning, [OrderPlaced => "placed"]);
+pub struct History;
 
-/// Has each order confirmed that is placed: choreography.
+#[reactor(name = "history", services = Mailer, start = beginning)]
+impl History {
+    #[on]
+    async fn placed(_: &OrderPlaced, cx: &EventContext<Self>) -> Result<(), String> {
+        cx.services().send(cx.key(), "placed", cx.idempotency_key()).await
+    }
+}
+
+/// Has each order confirmed that is placed: choreography. By hand, as the attribute writes it.
 pub struct Confirms;
 
 impl Subject for Confirms {

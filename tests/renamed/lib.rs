@@ -276,7 +276,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reactor_is_called() -> Result<(), Box<dyn std::error::Error>> {
-        let event = NewEvent::new(Default::default(), "PutOut", 1, Payload::new("null"));
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse()?;
+        let event = NewEvent::new(id, "PutOut", 1, Payload::new("null"));
         let head = StreamHead::new(1, Position::START, Timestamp::MIN);
         let put_out = RecordedEvent::new(event, StreamId::from_name("lamp-7"), head);
         let watchman = reactor::<Watchman>(Arc::default());

@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::attempt::Rejected;
 use super::inline::InlineFailure;
 use super::{CommandBus, DispatchError, RetryPolicy, SetupError};
+use crate::causes::chain;
 use crate::metrics;
+use crate::read_model::RowKey;
 use crate::receipt::Receipt;
 use crate::store::{Append, RowChange, StoreError, UnitOfWork, WriteError};
 
@@ -75,6 +77,7 @@ impl CommandBus {
         let key = append.key.clone();
         let begun = Instant::now();
         let rows = self.inline_rows(aggregate, &append).await?;
+        let (stream_id, written) = (append.stream_id.clone(), written(rows.as_deref()));
         let appended = self.append_until_known(append, rows).await;
         metrics::append(aggregate, begun.elapsed());
         match appended {
@@ -95,9 +98,13 @@ impl CommandBus {
                 Err(DispatchError::UnknownOutcome { stream_id, source })
             }
             Err(WriteError::Store(error)) => Err(DispatchError::Store(error)),
-            Err(refused @ WriteError::RowRefused { .. }) => {
-                let message = refused.to_string();
-                Err(DispatchError::Store(StoreError::other(message)))
+            Err(WriteError::RowRefused { model, source }) => {
+                let row = written.into_iter().find(|(table, _)| *table == model);
+                let row = row.map(|(_, key)| format!("row `{key}`: ")).unwrap_or_default();
+                let projection = self.inline()?.keeper(&model).map(str::to_owned);
+                let projection = projection.unwrap_or(model);
+                let reason = format!("{row}{}", chain(&source));
+                Err(DispatchError::InlineProjection { stream_id, projection, reason })
             }
             // An append alone moves no checkpoint.
             Err(
@@ -107,6 +114,15 @@ impl CommandBus {
             ) => Err(DispatchError::Store(StoreError::other(other.to_string()))),
         }
     }
+}
+
+/// The rows that are written, each by its table and its key.
+fn written(rows: Option<&[RowChange]>) -> Vec<(&'static str, RowKey)> {
+    let written = rows.into_iter().flatten().filter_map(|change| match change {
+        RowChange::Upsert { table, row } => Some((table.table.name, table.table.key_of(row))),
+        _ => None,
+    });
+    written.collect()
 }
 
 /// What came of an append.

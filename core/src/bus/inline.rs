@@ -46,6 +46,14 @@ impl InlineProjections {
         Some(&follower.rows.definition().projection)
     }
 
+    /// The name of the projection that keeps a table, if there is any.
+    pub(super) fn keeper(&self, table: &str) -> Option<&str> {
+        let definitions = self.all.iter().map(|kept| kept.rows.definition());
+        let mut keepers = definitions
+            .filter(|definition| definition.table.is_some_and(|kept| kept.name == table));
+        Some(&keepers.next()?.projection)
+    }
+
     /// What becomes of the rows that follow an append's stream.
     pub(super) async fn changes(
         &self,

@@ -34,6 +34,12 @@ impl Models {
         &mut self,
         definition: &ModelDefinition,
     ) -> Result<CatalogEntry, StoreError> {
+        if let Some(table) = definition.table
+            && let Some(kept) = self.keeper(table.name, definition.version)
+            && kept.entry.projection != definition.projection
+        {
+            return Err(definition.taken(table));
+        }
         let key = (definition.projection.clone(), definition.version);
         let kept = match self.entries.entry(key) {
             Entry::Vacant(free) => {
@@ -44,14 +50,15 @@ impl Models {
             Entry::Occupied(taken) => taken.into_mut(),
         };
         match definition.change_from(&kept.definition) {
-            Change::None => {}
+            // Rows stay as they are laid out.
+            Change::None | Change::Behind(_) => return Ok(kept.entry.clone()),
             Change::Added(_) => {
                 if let (Some(before), Some(now)) = (kept.table, definition.table) {
                     let of_table = self.tables.iter_mut().filter(|((name, version, _), _)| {
                         *name == now.name && *version == definition.version
                     });
                     for row in of_table.flat_map(|(_, rows)| rows.values_mut()) {
-                        row.0 = with_columns(before, now, &row.0);
+                        row.0 = laid_out(before, now, &row.0);
                     }
                 }
             }
@@ -69,6 +76,12 @@ impl Models {
         &mut self,
         definition: &ModelDefinition,
     ) -> Result<u32, StoreError> {
+        let key = (definition.projection.clone(), definition.version);
+        if let Some(kept) = self.entries.get(&key)
+            && let Change::Behind(columns) = definition.change_from(&kept.definition)
+        {
+            return Err(definition.behind(&columns));
+        }
         let entry = self.entry(definition)?;
         let generation = entry.building.unwrap_or(entry.generation + 1);
         entry.building = Some(generation);
@@ -115,14 +128,17 @@ impl Models {
 
     pub(super) fn rows(&self, table: &ModelTable, keys: &[RowKey], tests: &[Test]) -> Vec<Row> {
         let Some(rows) = self.tables.get(&name_of(table)) else { return Vec::new() };
+        let kept = self.layout(table.table, table.version);
+        let read = |row: &Row| Row(laid_out(kept, table.table, &row.0));
         if tests.is_empty() {
             let keys: HashSet<&RowKey> = keys.iter().collect();
-            return keys.into_iter().filter_map(|key| rows.get(key)).cloned().collect();
+            return keys.into_iter().filter_map(|key| rows.get(key)).map(read).collect();
         }
-        let is_wanted = |key: &RowKey, row: &Row| {
+        let is_wanted = |(key, row): &(&RowKey, Row)| {
             keys.contains(key) || tests.iter().any(|test| test.passes(&row.0[test.column]))
         };
-        rows.iter().filter(|(key, row)| is_wanted(key, row)).map(|(_, row)| row.clone()).collect()
+        let rows = rows.iter().map(|(key, row)| (key, read(row)));
+        rows.filter(is_wanted).map(|(_, row)| row).collect()
     }
 
     pub(super) fn select(
@@ -131,22 +147,29 @@ impl Models {
         version: u32,
         select: &Select,
     ) -> Option<Vec<Row>> {
-        let of_table = |kept: &&Kept| {
-            kept.entry.version == version && kept.table.is_some_and(|kept| kept.name == table.name)
-        };
-        let generation = self.entries.values().find(of_table)?.entry.generation;
-        let rows = self.tables.get(&(table.name, version, generation));
+        let keeper = self.keeper(table.name, version)?;
+        let kept = keeper.table?;
+        let rows = self.tables.get(&(table.name, version, keeper.entry.generation));
         let rows = rows.into_iter().flat_map(BTreeMap::values);
-        let mut rows: Vec<Row> = rows.filter(|row| select.takes(row)).cloned().collect();
+        let rows = rows.map(|row| Row(laid_out(kept, table, &row.0)));
+        let mut rows: Vec<Row> = rows.filter(|row| select.takes(row)).collect();
         rows.sort_by(|one, two| select.compare(one, two));
         if let Some(limit) = select.limit {
             rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
-        // What is kept beside the model's own columns is not asked for.
-        for row in &mut rows {
-            row.0.truncate(table.columns.len());
-        }
         Some(rows)
+    }
+
+    /// What is kept of the projection that keeps a table.
+    fn keeper(&self, table: &str, version: u32) -> Option<&Kept> {
+        self.entries.values().find(|kept| {
+            kept.entry.version == version && kept.table.is_some_and(|kept| kept.name == table)
+        })
+    }
+
+    /// The columns in which the rows of a table are laid out, which another release may have named in another order.
+    fn layout(&self, table: &'static Table, version: u32) -> &'static Table {
+        self.keeper(table.name, version).and_then(|kept| kept.table).unwrap_or(table)
     }
 
     pub(super) fn parked(&self, reader: &CheckpointId, key: Option<&str>) -> Vec<ParkedEvent> {
@@ -173,9 +196,12 @@ impl Models {
             for (index, column) in unique {
                 let fates = &after[&name];
                 let rows = self.tables.get(&name).into_iter().flatten();
+                let layout = self.layout(table, name.1).columns.iter();
+                let kept = layout.enumerate().find(|(_, kept)| kept.name == column.name);
+                let kept = kept.map_or(index, |(kept, _)| kept);
                 let mut known: HashSet<&Value> = rows
                     .filter(|(key, _)| !fates.contains_key(*key))
-                    .map(|(_, row)| &row.0[index])
+                    .map(|(_, row)| &row.0[kept])
                     .collect();
                 for row in fates.values().flatten() {
                     let value = &row.0[index];
@@ -200,7 +226,19 @@ impl Models {
             match change {
                 RowChange::Upsert { table, row } => {
                     let key = table.table.key_of(&row);
-                    self.tables.entry(name_of(&table)).or_default().insert(key, row);
+                    let layout = self.layout(table.table, table.version);
+                    let rows = self.tables.entry(name_of(&table)).or_default();
+                    let mut values = laid_out(table.table, layout, &row.0);
+                    // What the writer does not know stays.
+                    if let Some(before) = rows.get(&key) {
+                        let known =
+                            |name| table.table.columns.iter().any(|column| column.name == name);
+                        let columns = layout.columns.iter().enumerate();
+                        for (index, _) in columns.filter(|(_, column)| !known(column.name)) {
+                            values[index] = before.0[index].clone();
+                        }
+                    }
+                    rows.insert(key, Row(values));
                 }
                 RowChange::Delete { table, key } => {
                     if let Some(rows) = self.tables.get_mut(&name_of(&table)) {
@@ -237,11 +275,14 @@ impl Models {
     }
 }
 
-/// The values of a row whose table has got more columns.
-fn with_columns(before: &Table, now: &Table, values: &[Value]) -> Vec<Value> {
+/// The values of a row in the order of other columns of the same names; nothing where there is none.
+fn laid_out(from: &Table, to: &Table, values: &[Value]) -> Vec<Value> {
+    if from == to {
+        return values.to_vec();
+    }
     let value = |name: &str| {
-        let index = before.columns.iter().position(|column| column.name == name)?;
+        let index = from.columns.iter().position(|column| column.name == name)?;
         values.get(index).cloned()
     };
-    now.columns.iter().map(|column| value(column.name).unwrap_or(Value::Null)).collect()
+    to.columns.iter().map(|column| value(column.name).unwrap_or(Value::Null)).collect()
 }

@@ -24,9 +24,9 @@ pub use self::columns::{
 pub use self::marks::{Converted, Fields, any_default, default_of, lift};
 pub use self::optional::{MaybeOptional, Optionality, assert_optional};
 pub use self::processes::{
-    AnyCommand, IdOfProcess, IntoIds, ListedCommand, OwnProcess, ProcessContext, ProcessKey,
-    RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess, own_process,
-    own_process_from, route_by_id,
+    AnyCommand, IdOfProcess, IntoIds, ListedCommand, ListedIn, OwnProcess, ProcessContext,
+    ProcessKey, RejectedReason, Shown, ShownAll, ShownName, SteeredBy, UpsertedProcess,
+    own_process, own_process_from, route_by_id,
 };
 pub use self::reactors::{
     IntoTexts, KeyText, OneText, ReactorContext, SeveralTexts, keyed, route_by_stream,
@@ -38,7 +38,7 @@ pub use self::routes::{
 };
 pub use self::rows::{
     AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
-    covers_all,
+    covers_all, is_of,
 };
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};

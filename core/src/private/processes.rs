@@ -54,6 +54,25 @@ impl<C: Command> ListedCommand for C {
     }
 }
 
+/// A command that the process `P` lists, as the derive of the command asks it: of [`SentBy`] the compiler would take that the
+/// command is one, and say once more what it lacks.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not among the commands that `{P}` sends",
+    label = "not listed in `#[process_manager(sends(…))]` of `{P}`",
+    note = "add `{Self}` to `#[process_manager(sends(…))]` on `{P}`"
+)]
+pub trait ListedIn<P: ProcessManager>: Sized {
+    /// Wraps the command in the process's enum.
+    fn wrap(self) -> P::Command;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: ProcessManager, C: SentBy<P>> ListedIn<P> for C {
+    fn wrap(self) -> P::Command {
+        self.into_command()
+    }
+}
+
 /// Shows a command, by the order in which methods are found on `&&Shown`: as its `Debug` does, else by its name.
 #[derive(Debug)]
 pub struct Shown<'a, T>(pub &'a T);

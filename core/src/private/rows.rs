@@ -82,6 +82,20 @@ pub trait CoveredBy<P> {}
 /// What is asked of a projection that is `exhaustive(A)`.
 pub const fn covers_all<P, A: CoveredBy<P>>() {}
 
+/// An event that the aggregate `A` lists.
+#[diagnostic::on_unimplemented(
+    message = "`{A}` does not list `{Self}`, so that there is nothing to ignore",
+    label = "not among the events of `{A}`",
+    note = "leave it out of `ignore(…)`, or list it in `#[aggregate(events(…))]` of `{A}`"
+)]
+pub trait ListedBy<A> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: super::RecordedBy<A>, A: crate::aggregate::Aggregate> ListedBy<A> for E {}
+
+/// What is asked of each event that a projection ignores which is `exhaustive(A)`.
+pub const fn is_of<E: ListedBy<A>, A>() {}
+
 /// The result of a query that lacks its own.
 #[derive(Debug, Serialize)]
 pub struct AnyAnswer;

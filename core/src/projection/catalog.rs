@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::inline::STREAM_VERSION;
 use crate::read_model::{Index, ModelTable, Table};
 use crate::store::{CheckpointId, StoreError};
 
@@ -74,6 +75,25 @@ impl ModelDefinition {
         ))
     }
 
+    /// The error of a table that another projection keeps.
+    pub fn taken(&self, table: &Table) -> StoreError {
+        let Self { projection, version, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}`: another one keeps table `{}` at version {version}: name another table, \
+             or give it another version",
+            table.name
+        ))
+    }
+
+    /// The error of a rebuild by a release that does not know some of the columns.
+    pub fn behind(&self, columns: &[String]) -> StoreError {
+        let Self { projection, .. } = self;
+        let columns = columns.join("`, `");
+        StoreError::invalid(format!(
+            "projection `{projection}`: its rows have columns that this release does not know (`{columns}`): a newer one rebuilds them"
+        ))
+    }
+
     /// The error of a projection that nobody has prepared.
     pub fn not_prepared(&self) -> StoreError {
         let Self { projection, version, .. } = self;
@@ -104,6 +124,12 @@ impl ModelDefinition {
         if now.table != before.table || now.key != before.key {
             return Change::Other("its table or its key differs".to_owned());
         }
+        let is_inline = |kept: &Kept| kept.columns.contains_key(STREAM_VERSION);
+        match (is_inline(&before), is_inline(&now)) {
+            (false, true) => return Change::Other("it is `inline` now, and was not".to_owned()),
+            (true, false) => return Change::Other("it was `inline`, and is not now".to_owned()),
+            _ => {}
+        }
         let mut added = Vec::new();
         for (name, column) in &now.columns {
             match before.columns.get(name) {
@@ -117,11 +143,15 @@ impl ModelDefinition {
                 }
             }
         }
-        let gone = before.columns.keys().find(|name| !now.columns.contains_key(*name));
-        match gone {
-            Some(name) => Change::Other(format!("column `{name}` is gone")),
-            None if added.is_empty() => Change::None,
-            None => Change::Added(added),
+        let gone = || before.columns.iter().filter(|(name, _)| !now.columns.contains_key(*name));
+        let is_needed = |column: &KeptColumn| !column.nullable || !added.is_empty();
+        match gone().find(|(_, column)| is_needed(column)) {
+            Some((name, _)) => Change::Other(format!("column `{name}` is gone")),
+            None if !added.is_empty() => Change::Added(added),
+            None => match gone().map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+                unknown if unknown.is_empty() => Change::None,
+                unknown => Change::Behind(unknown),
+            },
         }
     }
 }
@@ -147,6 +177,9 @@ pub enum Change {
     None,
     /// Columns were added that may hold nothing.
     Added(Vec<String>),
+    /// Columns are kept that are not in the definition, and that may hold nothing: a newer release has added them, and this
+    /// one writes rows beside it.
+    Behind(Vec<String>),
     /// Something that a rebuild has to bring about.
     Other(String),
 }

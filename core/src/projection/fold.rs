@@ -2,7 +2,7 @@
 //!
 //! It knows no store: whoever folds brings the rows that the events touch, and takes what has become of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,10 +10,11 @@ use super::Projection;
 use super::handler::{EventHandler, On};
 use super::route::Route;
 use super::step::RowError;
+use crate::causes::chain;
 use crate::codec::{DecodeError, PayloadCodec, PayloadOf};
 use crate::context::EventContext;
 use crate::event::Event;
-use crate::read_model::{ColumnError, ModelKey, RowKey, Test};
+use crate::read_model::{ColumnError, ModelKey, Row, RowKey, Test, open_row};
 use crate::recorded_event::RecordedEvent;
 use crate::upcast::Stored;
 
@@ -40,7 +41,34 @@ impl<P: On<E>, E: Event> DecodedEvent<P> for Pending<E> {
 pub struct Routed<P: Projection> {
     recorded: RecordedEvent,
     event: Box<dyn DecodedEvent<P>>,
-    route: Result<Route<P::Key>, RowError>,
+    goes: Goes<P>,
+}
+
+/// To which rows an event goes.
+enum Goes<P: Projection> {
+    /// To those of these keys, each once.
+    To(Vec<(RowKey, P::Key)>),
+    /// To all that pass a test when it is applied.
+    Each(Test),
+}
+
+impl<P: Projection> Goes<P> {
+    fn by(route: Route<P::Key>) -> Result<Self, ColumnError> {
+        let several = match route {
+            Route::One(key) => return Ok(Self::To(vec![(key.to_row_key()?, key)])),
+            Route::Many(several) => several,
+            Route::Each(test) => return Ok(Self::Each(test)),
+        };
+        let mut known = HashSet::with_capacity(several.len());
+        let mut keys = Vec::with_capacity(several.len());
+        for key in several {
+            let row_key = key.to_row_key()?;
+            if known.insert(row_key.clone()) {
+                keys.push((row_key, key));
+            }
+        }
+        Ok(Self::To(keys))
+    }
 }
 
 impl<P: Projection> Routed<P> {
@@ -49,26 +77,20 @@ impl<P: Projection> Routed<P> {
         &self.recorded
     }
 
-    /// The keys of the rows that it goes to, if it names them, and the test that its rows pass, if it names that.
-    ///
-    /// # Errors
-    ///
-    /// When a key does not go into its columns.
-    pub fn wanted(&self) -> Result<(Vec<RowKey>, Option<&Test>), ColumnError> {
-        match &self.route {
-            Ok(Route::One(key)) => Ok((vec![key.to_row_key()?], None)),
-            Ok(Route::Many(keys)) => {
-                let mut wanted = Vec::with_capacity(keys.len());
-                for key in keys {
-                    let key = key.to_row_key()?;
-                    if !wanted.contains(&key) {
-                        wanted.push(key);
-                    }
-                }
-                Ok((wanted, None))
-            }
-            Ok(Route::Each(test)) => Ok((Vec::new(), Some(test))),
-            Err(_) => Ok((Vec::new(), None)),
+    /// The keys of the rows that it goes to, if it names them.
+    pub fn keys(&self) -> impl Iterator<Item = &RowKey> {
+        let keys = match &self.goes {
+            Goes::To(keys) => &keys[..],
+            Goes::Each(_) => &[],
+        };
+        keys.iter().map(|(row_key, _)| row_key)
+    }
+
+    /// The test that its rows pass, if it names that.
+    pub const fn test(&self) -> Option<&Test> {
+        match &self.goes {
+            Goes::To(_) => None,
+            Goes::Each(test) => Some(test),
         }
     }
 }
@@ -83,8 +105,8 @@ impl<P: Projection> fmt::Debug for Routed<P> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The key of the row; `None` if the event names none.
-    pub key: Option<RowKey>,
+    /// The key of the row.
+    pub key: RowKey,
     /// Why the row is as it was, if it is.
     pub result: Result<(), RowError>,
 }
@@ -92,19 +114,29 @@ pub struct Outcome {
 /// Rows of `P` in memory, by their keys.
 pub struct Fold<P> {
     rows: HashMap<RowKey, Slot<P>>,
+    /// Rows as they are kept that do not read as their type, and why.
+    unreadable: HashMap<RowKey, (Row, RowError)>,
     /// Whether the store has not recorded the events yet, so that their instants and positions are guesses.
     guesses: bool,
 }
 
 struct Slot<P> {
     row: Option<P>,
-    is_changed: bool,
+    change: Option<Changed>,
+}
+
+/// What has become of a row.
+pub(crate) enum Changed {
+    /// It is there, with these values.
+    There(Row),
+    /// It is no more.
+    Gone,
 }
 
 impl<P: Projection> Fold<P> {
     /// Begins without rows.
     pub fn new() -> Self {
-        Self { rows: HashMap::new(), guesses: false }
+        Self { rows: HashMap::new(), unreadable: HashMap::new(), guesses: false }
     }
 
     /// Adds a row as it is kept.
@@ -114,8 +146,25 @@ impl<P: Projection> Fold<P> {
     /// When its key does not go into its columns.
     pub fn insert(&mut self, row: P) -> Result<(), ColumnError> {
         let key = row.key().to_row_key()?;
-        self.rows.insert(key, Slot { row: Some(row), is_changed: false });
+        self.rows.insert(key, Slot { row: Some(row), change: None });
         Ok(())
+    }
+
+    /// Reads a row as it is kept. One that does not read as its type fails for each event that goes to it.
+    pub(crate) fn read(&mut self, row: Row, codec: &dyn PayloadCodec) {
+        let key = P::TABLE.key_of(&row);
+        let read = || {
+            let read = open_row(P::TABLE, row.clone(), codec).and_then(P::from_row);
+            read.map_err(RowError::Unreadable)
+        };
+        match caught(read) {
+            Ok(read) => {
+                self.rows.insert(key, Slot { row: Some(read), change: None });
+            }
+            Err(error) => {
+                self.unreadable.insert(key, (row, error));
+            }
+        }
     }
 
     /// Refuses steps that ask for what only the store will know: from here on, events are not recorded yet.
@@ -135,92 +184,90 @@ impl<P: Projection> Fold<P> {
 
     /// Applies an event to all its rows but those that `is_left_out` names, and tells what it did to each.
     ///
-    /// A row for which the event fails is as it was before.
+    /// A row for which the event fails is as it was before: its step refuses it or panics, or what the step wrote does not go
+    /// into the columns, or does not read back from them.
     pub fn apply(
         &mut self,
         event: &Routed<P>,
         is_left_out: &mut dyn FnMut(&RowKey) -> bool,
     ) -> Vec<Outcome> {
-        let keys = match &event.route {
-            Ok(route) => self.keys_of(route),
-            Err(error) => return vec![Outcome { key: None, result: Err(again(error)) }],
-        };
-        let keys = match keys {
-            Ok(keys) => keys,
-            Err(error) => return vec![Outcome { key: None, result: Err(error.into()) }],
+        let found;
+        let keys = match &event.goes {
+            Goes::To(keys) => keys,
+            Goes::Each(test) => {
+                found = self.found_by(test);
+                &found
+            }
         };
         let mut outcomes = Vec::with_capacity(keys.len());
         for (row_key, key) in keys {
-            if is_left_out(&row_key) {
-                continue;
+            if !is_left_out(row_key) {
+                let result = self.step(row_key, key, event);
+                outcomes.push(Outcome { key: row_key.clone(), result });
             }
-            let result = self.step(&row_key, key, event);
-            outcomes.push(Outcome { key: Some(row_key), result });
+        }
+        if let Goes::Each(test) = &event.goes {
+            for (key, (row, error)) in &self.unreadable {
+                if test.passes(&row.0[test.column]) && !is_left_out(key) {
+                    outcomes.push(Outcome { key: key.clone(), result: Err(again(error)) });
+                }
+            }
         }
         outcomes
     }
 
     /// What has become of the rows: the row, or `None` where it is no more.
     pub fn into_changes(self) -> Vec<(RowKey, Option<P>)> {
-        let changed = self.rows.into_iter().filter(|(_, slot)| slot.is_changed);
+        let changed = self.rows.into_iter().filter(|(_, slot)| slot.change.is_some());
         changed.map(|(key, slot)| (key, slot.row)).collect()
     }
 
-    fn keys_of(&self, route: &Route<P::Key>) -> Result<Vec<(RowKey, P::Key)>, ColumnError> {
-        match route {
-            Route::One(key) => Ok(vec![(key.to_row_key()?, key.clone())]),
-            Route::Many(several) => {
-                let mut keys: Vec<(RowKey, P::Key)> = Vec::with_capacity(several.len());
-                for key in several {
-                    let row_key = key.to_row_key()?;
-                    if keys.iter().all(|(known, _)| *known != row_key) {
-                        keys.push((row_key, key.clone()));
-                    }
-                }
-                Ok(keys)
-            }
-            Route::Each(test) => {
-                let mut keys = Vec::new();
-                for (row_key, slot) in &self.rows {
-                    if let Some(row) = &slot.row
-                        && test.passes(&row.column(test.column)?)
-                    {
-                        keys.push((row_key.clone(), row.key()));
-                    }
-                }
-                // In one order, so that what fails first is the same each time.
-                keys.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
-                Ok(keys)
-            }
-        }
+    /// The same, as the values that are written.
+    pub(crate) fn into_written(self) -> impl Iterator<Item = (RowKey, Changed)> {
+        self.rows.into_iter().filter_map(|(key, slot)| Some((key, slot.change?)))
     }
 
-    fn step(&mut self, row_key: &RowKey, key: P::Key, event: &Routed<P>) -> Result<(), RowError> {
-        let slot = self.rows.get_mut(row_key);
-        let before = slot.as_ref().and_then(|slot| slot.row.clone());
-        let mut row = before;
-        let cx = EventContext::new(key, event.recorded.clone());
-        let stepped =
-            catch_unwind(AssertUnwindSafe(|| event.event.step(&mut row, &cx))).map_err(panicked);
-        stepped.flatten()?;
-        if self.guesses && cx.has_asked_store() {
-            return Err(RowError::AskedStore);
+    /// The keys of the rows that pass a test now, in their order, so that what fails first is the same each time.
+    fn found_by(&self, test: &Test) -> Vec<(RowKey, P::Key)> {
+        let passes = |row: &P| row.column(test.column).is_ok_and(|value| test.passes(&value));
+        let rows = self.rows.iter().filter_map(|(key, slot)| Some((key, slot.row.as_ref()?)));
+        let found = rows.filter(|(_, row)| passes(row)).map(|(key, row)| (key.clone(), row.key()));
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
+        found
+    }
+
+    fn step(&mut self, row_key: &RowKey, key: &P::Key, event: &Routed<P>) -> Result<(), RowError> {
+        if let Some((_, error)) = self.unreadable.get(row_key) {
+            return Err(again(error));
         }
-        if let Some(row) = &row {
-            let found = row.key().to_row_key()?;
-            if found != *row_key {
-                let (routed, found) = (row_key.to_string(), found.to_string());
-                return Err(RowError::Key { routed, found });
+        let mut row = self.rows.get(row_key).and_then(|slot| slot.row.clone());
+        let cx = EventContext::new(key.clone(), event.recorded.clone());
+        let guesses = self.guesses;
+        let slot = caught(|| {
+            event.event.step(&mut row, &cx)?;
+            if guesses && cx.has_asked_store() {
+                return Err(RowError::AskedStore);
             }
-        }
-        match slot {
-            Some(slot) => *slot = Slot { row, is_changed: true },
-            None => {
-                self.rows.insert(row_key.clone(), Slot { row, is_changed: true });
-            }
-        }
+            written(row, row_key)
+        })?;
+        self.rows.insert(row_key.clone(), slot);
         Ok(())
     }
+}
+
+/// What is written of a row that has the key that it is to have, and the row as it reads back: so what the next event meets
+/// does not depend on whether it was written in between.
+fn written<P: Projection>(row: Option<P>, routed: &RowKey) -> Result<Slot<P>, RowError> {
+    let Some(row) = row else { return Ok(Slot { row: None, change: Some(Changed::Gone) }) };
+    let found = row.key().to_row_key()?;
+    if found != *routed {
+        let (routed, found) = (routed.to_string(), found.to_string());
+        return Err(RowError::Key { routed, found });
+    }
+    let values = row.to_row()?;
+    let row = P::from_row(values.clone()).map_err(RowError::NotReadBack)?;
+    Ok(Slot { row: Some(row), change: Some(Changed::There(values)) })
 }
 
 impl<P: Projection> Default for Fold<P> {
@@ -239,7 +286,7 @@ impl<P> fmt::Debug for Fold<P> {
 ///
 /// # Errors
 ///
-/// When the event cannot be read.
+/// When the event cannot be read, or the key of its row not be told: behind it, nobody knows which rows have to wait.
 pub(crate) fn route<P: Projection>(
     handlers: &[EventHandler<P>],
     recorded: &RecordedEvent,
@@ -249,9 +296,11 @@ pub(crate) fn route<P: Projection>(
         return Ok(None);
     };
     let event = read(recorded, codec, handler.decode)?;
-    let routed = catch_unwind(AssertUnwindSafe(|| event.route(recorded)));
-    let route = routed.map_err(panicked).flatten();
-    Ok(Some(Routed { recorded: recorded.clone(), event, route }))
+    let goes = caught(|| Ok(Goes::by(event.route(recorded)?)?)).map_err(|error| {
+        let reason = format!("the key of its row cannot be told: {}", chain(&error));
+        DecodeError::new(&*recorded.event_type, reason)
+    })?;
+    Ok(Some(Routed { recorded: recorded.clone(), event, goes }))
 }
 
 /// Opens what an event says, and reads it; a panic is an error.
@@ -270,9 +319,10 @@ pub(crate) fn read<T>(
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what a panic leaves is boxed")]
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> RowError {
-    RowError::Panicked(message_of(&*panic))
+/// Does what a user wrote; a panic is an error.
+fn caught<T>(run: impl FnOnce() -> Result<T, RowError>) -> Result<T, RowError> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|panic| Err(RowError::Panicked(message_of(&*panic))))
 }
 
 /// What a panic said.
@@ -282,13 +332,11 @@ pub fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_else(|| "a value that is no text".to_owned())
 }
 
-/// The same error once more: an event whose key cannot be told fails each time that it is applied.
+/// The same error once more: a row that does not read fails for each event.
 fn again(error: &RowError) -> RowError {
     match error {
-        RowError::Exists => RowError::Exists,
-        RowError::Missing => RowError::Missing,
-        RowError::Column(error) => RowError::Column(error.clone()),
+        RowError::Unreadable(error) => RowError::Unreadable(error.clone()),
         RowError::Panicked(text) => RowError::Panicked(text.clone()),
-        error => RowError::Failed(error.to_string().into()),
+        error => RowError::Failed(chain(error).into()),
     }
 }

@@ -106,20 +106,21 @@ pub(crate) fn inline<P: Projection>() -> Result<Arc<dyn Inline>, SetupError> {
 /// The table of `P`: that of its read model, and if it is inline, one more column.
 pub(crate) fn table_of<P: Projection>() -> &'static Table {
     /// Made once for each read model, and kept as long as the program runs, as are the others.
-    static MADE: OnceLock<std::sync::Mutex<Vec<(&'static str, &'static Table)>>> = OnceLock::new();
+    static MADE: OnceLock<std::sync::Mutex<Vec<(&'static Table, &'static Table)>>> =
+        OnceLock::new();
     if !P::INLINE {
         return P::TABLE;
     }
     let made = MADE.get_or_init(Default::default);
     let mut made = made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some((_, table)) = made.iter().find(|(name, _)| *name == P::TABLE.name) {
+    if let Some((_, table)) = made.iter().find(|(of, _)| *of == P::TABLE) {
         return table;
     }
     let mut columns = P::TABLE.columns.to_vec();
     columns.push(TableColumn::new(STREAM_VERSION, ColumnKind::BigInt, false));
     let table = Table::new(P::TABLE.name, columns.leak(), P::TABLE.key);
     let table: &'static Table = Box::leak(Box::new(table));
-    made.push((P::TABLE.name, table));
+    made.push((P::TABLE, table));
     table
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{ParkedEvent, Projection};
+use super::{CatalogEntry, ParkedEvent, Projection};
 use crate::position::Position;
 use crate::read_model::{After, ReadModelError};
 use crate::store::{CheckpointId, ReadModelStore, StoreError};
@@ -56,7 +56,15 @@ impl Progress {
         if M::INLINE {
             return Ok(());
         }
-        self.wait(store, M::NAME, M::VERSION, after).await
+        let late = match self.wait(store, M::NAME, M::VERSION, after).await {
+            Err(late @ ReadModelError::Late { .. }) => late,
+            done => return done,
+        };
+        let of_model =
+            |entry: &CatalogEntry| entry.projection == M::NAME && entry.version == M::VERSION;
+        let is_there = store.catalog().await?.iter().any(of_model);
+        let missing = ReadModelError::Missing { model: M::TABLE.name, version: M::VERSION };
+        Err(if is_there { late } else { missing })
     }
 
     pub(crate) async fn wait(
@@ -66,7 +74,8 @@ impl Progress {
         version: u32,
         after: &After,
     ) -> Result<(), ReadModelError> {
-        let deadline = Instant::now() + after.patience;
+        // Whose patience has no end has no deadline.
+        let deadline = Instant::now().checked_add(after.patience);
         let mut worker = self.worker(name, version);
         loop {
             let here = worker.as_mut().map(|worker| worker.borrow_and_update().clone());
@@ -97,7 +106,7 @@ impl Progress {
                 return Err(ReadModelError::Stopped { projection: name.to_owned(), reason });
             }
             let now = Instant::now();
-            if now >= deadline {
+            if deadline.is_some_and(|deadline| now >= deadline) {
                 if is_paused(store, name, version).await? {
                     return Err(ReadModelError::Paused {
                         projection: name.to_owned(),
@@ -120,7 +129,7 @@ impl Progress {
                 }
                 std::future::pending::<()>().await;
             };
-            let pause = POLLING.min(deadline - now);
+            let pause = deadline.map_or(POLLING, |deadline| POLLING.min(deadline - now));
             // Whichever comes first: the loop looks at both.
             let _ = tokio::time::timeout(pause, moved).await;
         }
@@ -151,17 +160,22 @@ async fn is_paused(
     Ok(of_name.any(|entry| entry.version == version && entry.paused))
 }
 
-/// The event that holds back one of the stream's, if any does: it failed, and waits to be tried again or for a person.
+/// The event that holds back one that is waited for, if any does: it failed, and waits to be tried again or for a person.
+///
+/// A receipt tells the position of its last event only: of one that names several, any earlier one of the stream counts.
 async fn held_back(
     store: &dyn ReadModelStore,
     reader: &CheckpointId,
     after: &After,
 ) -> Result<Option<ParkedEvent>, StoreError> {
     let parked = store.parked(reader, None).await?;
-    let of_stream = parked
-        .iter()
-        .find(|event| event.stream_id == after.stream_id && event.position <= after.position);
-    let first = of_stream.and_then(|event| parked.iter().find(|first| first.key == event.key));
+    let is_wanted = |event: &&ParkedEvent| {
+        event.stream_id == after.stream_id
+            && (event.position == after.position
+                || after.events > 1 && event.position < after.position)
+    };
+    let wanted = parked.iter().find(is_wanted);
+    let first = wanted.and_then(|event| parked.iter().find(|first| first.key == event.key));
     Ok(first.cloned())
 }
 

@@ -109,6 +109,14 @@ impl<'a> Batch<'a> {
         self
     }
 
+    /// The same batch for one key only, for which its events are parked.
+    pub(super) fn only<'b>(&'b self, key: &'b str) -> Batch<'b> {
+        let Self { store, codec, generation, events, waiting, attempts, retry, now, .. } = *self;
+        let checkpoint = self.checkpoint.clone();
+        let only = Some(key);
+        Batch { store, codec, generation, events, checkpoint, waiting, only, attempts, retry, now }
+    }
+
     /// Reads an event of the batch; a panic of its type is an error.
     ///
     /// # Errors
@@ -174,7 +182,7 @@ pub struct BatchDone {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    /// An event cannot be read.
+    /// An event cannot be read, or the key of its row cannot be told.
     #[error("an event cannot be read")]
     Unreadable {
         /// Which of the batch's events.

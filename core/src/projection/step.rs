@@ -28,6 +28,12 @@ pub enum RowError {
     /// A column cannot hold what the step wrote, or the key what the event says.
     #[error(transparent)]
     Column(#[from] ColumnError),
+    /// What the step wrote would not be the row when it is read next.
+    #[error("what the step wrote does not read back from the row")]
+    NotReadBack(#[source] ColumnError),
+    /// The row, as it is kept, does not read as its type.
+    #[error("the row that is kept does not read as its type; mend it, or rebuild the projection")]
+    Unreadable(#[source] ColumnError),
     /// The step of an inline projection asked for the event's instant or position, which only the store knows.
     #[error(
         "the step asks for the event's instant or position, which is not known before the append; an inline projection takes instants from what its events say"

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-use super::fold::{self, Fold, Routed};
+use super::fold::{self, Changed, Fold, Routed};
 use super::{Batch, BatchDone, BatchError, EventHandler, ModelDefinition, OnError, ParkedEvent};
 use super::{Projection, Projector};
 use crate::causes::chain;
+use crate::codec::DecodeError;
 use crate::position::Position;
-use crate::read_model::{ModelTable, RowKey, Test, open_row, seal_row};
+use crate::read_model::{ColumnError, ModelTable, RowKey, Test, seal_row};
 use crate::recorded_event::RecordedEvent;
-use crate::store::{EventFilter, RowChange, StoreError, WriteError};
+use crate::store::{EventFilter, RowChange, WriteError};
 
 /// Writes the rows of `P`.
 pub(crate) struct TableProjector<P: Projection> {
@@ -61,19 +62,32 @@ impl<P: Projection> Projector for TableProjector<P> {
     async fn apply(&self, batch: &Batch<'_>) -> Result<BatchDone, BatchError> {
         let mut events = Vec::with_capacity(batch.events.len());
         for (index, recorded) in batch.events.iter().enumerate() {
-            let routed = fold::route(&self.handlers, recorded, batch.codec)
-                .map_err(|source| BatchError::Unreadable { index, source })?;
-            events.extend(routed.map(|routed| (index, routed)));
+            match fold::route(&self.handlers, recorded, batch.codec) {
+                Ok(routed) => events.extend(routed.map(|routed| (index, Ok(routed)))),
+                // It was read when it was parked: whose key it has is known, and only that waits.
+                Err(error) if batch.only.is_some() => events.push((index, Err(error))),
+                Err(source) => return Err(BatchError::Unreadable { index, source }),
+            }
         }
         let table =
             ModelTable { table: P::TABLE, version: P::VERSION, generation: batch.generation };
         let mut work =
             Work { batch, table, fold: Fold::new(), gate: Gate::new(batch), parked: Vec::new() };
-        work.load(&events).await?;
+        work.load(events.iter().filter_map(|(_, event)| event.as_ref().ok())).await?;
         for (index, event) in &events {
-            work.apply(*index, event)?;
+            match batch.only {
+                Some(only) => work.retry(*index, only, event)?,
+                None => {
+                    if let Ok(event) = event {
+                        work.apply(*index, event)?;
+                    }
+                }
+            }
         }
-        work.write().await
+        match work.write().await? {
+            Written::Done(done) => Ok(done),
+            Written::Refused(refused) => self.refuse(batch, refused).await,
+        }
     }
 }
 
@@ -123,38 +137,85 @@ impl<'a> Gate<'a> {
     }
 }
 
+/// What has become of a batch.
+enum Written {
+    Done(BatchDone),
+    Refused(Refused),
+}
+
+/// A batch of which some row was refused. Nothing of it was written.
+struct Refused {
+    reason: String,
+    /// The keys of the rows that were to be written, sorted.
+    keys: Vec<String>,
+    /// What was to be parked beside.
+    parked: Vec<ParkedEvent>,
+}
+
 impl<P: Projection> Work<'_, P> {
     /// Reads the rows that the events touch, in one read.
-    async fn load(&mut self, events: &[(usize, Routed<P>)]) -> Result<(), BatchError> {
+    async fn load(&mut self, events: impl Iterator<Item = &Routed<P>>) -> Result<(), BatchError> {
         let mut keys: HashSet<RowKey> = HashSet::new();
         let mut tests: HashSet<Test> = HashSet::new();
-        for (_, event) in events {
-            // One whose key does not go into its columns fails when it is applied.
-            let Ok((wanted, test)) = event.wanted() else { continue };
-            keys.extend(wanted.into_iter().filter(|key| self.gate.is_open(&key.to_string())));
-            tests.extend(test.cloned());
+        for event in events {
+            keys.extend(event.keys().filter(|key| self.gate.is_open(&key.to_string())).cloned());
+            tests.extend(event.test().cloned());
         }
         if keys.is_empty() && tests.is_empty() {
             return Ok(());
         }
         let keys: Vec<RowKey> = keys.into_iter().collect();
         let tests: Vec<Test> = tests.into_iter().collect();
-        let codec = self.batch.store.row_codec();
         for row in self.batch.store.rows(&self.table, &keys, &tests).await? {
-            let key = P::TABLE.key_of(&row);
-            let read = open_row(P::TABLE, row, codec).and_then(P::from_row);
-            let inserted = read.and_then(|row| self.fold.insert(row));
-            inserted.map_err(|error| {
-                let table = P::TABLE.name;
-                StoreError::other(format!("row `{key}` of `{table}` does not read as its type"))
-                    .with_source(error)
-            })?;
+            self.fold.read(row, self.batch.store.row_codec());
         }
         Ok(())
     }
 
+    /// Applies an event to all rows for which nothing waits.
     fn apply(&mut self, index: usize, event: &Routed<P>) -> Result<(), BatchError> {
         let recorded = event.recorded();
+        let left_out = self.fold(index, event)?;
+        // Which rows pass the test is not known of those whose events wait: it is asked when they are done.
+        let waiting = if event.test().is_some() { self.gate.closed() } else { left_out };
+        let waits = waiting.into_iter().map(|key| self.batch.waits(recorded, key));
+        self.parked.extend(waits.map(Parking::Park));
+        Ok(())
+    }
+
+    /// Applies a parked event to the row of the key under which it waits. Only then it does not wait any more.
+    fn retry(
+        &mut self,
+        index: usize,
+        only: &str,
+        event: &Result<Routed<P>, DecodeError>,
+    ) -> Result<(), BatchError> {
+        let recorded = &self.batch.events[index];
+        if self.gate.failed.contains(only) {
+            return Ok(());
+        }
+        match event {
+            Err(error) => self.fail(index, only.to_owned(), chain(error))?,
+            Ok(event)
+                if event.test().is_none() && event.keys().all(|key| key.to_string() != only) =>
+            {
+                let keys: Vec<String> = event.keys().map(|key| format!("row `{key}`")).collect();
+                let keys = if keys.is_empty() { "no row".to_owned() } else { keys.join(", ") };
+                let error = format!(
+                    "the event goes to {keys} now, and not to the one for which it waits; drop it here, or rebuild the projection"
+                );
+                self.fail(index, only.to_owned(), error)?;
+            }
+            Ok(event) => drop(self.fold(index, event)?),
+        }
+        if !self.gate.failed.contains(only) {
+            self.parked.push(Parking::Done { key: only.to_owned(), position: recorded.position });
+        }
+        Ok(())
+    }
+
+    /// Folds an event into its rows, and tells which were left out, since something waits for them.
+    fn fold(&mut self, index: usize, event: &Routed<P>) -> Result<Vec<String>, BatchError> {
         let mut left_out = Vec::new();
         let gate = &self.gate;
         let outcomes = self.fold.apply(event, &mut |key| {
@@ -165,39 +226,16 @@ impl<P: Projection> Work<'_, P> {
             }
             !is_open
         });
-        if self.batch.only.is_none() {
-            // Which rows pass the test is not known of those whose events wait: it is asked when they are done.
-            let waiting =
-                if matches!(event.wanted(), Ok((_, Some(_)))) { gate.closed() } else { left_out };
-            let waits = waiting.into_iter().map(|key| self.batch.waits(recorded, key));
-            self.parked.extend(waits.map(Parking::Park));
-        }
         for outcome in outcomes {
-            // What names no key waits under that of its stream.
-            let key =
-                outcome.key.map_or_else(|| recorded.stream_id.to_string(), |key| key.to_string());
-            match outcome.result {
-                Ok(()) => {}
-                Err(error) => self.fail(index, recorded, key, &error)?,
+            if let Err(error) = outcome.result {
+                self.fail(index, outcome.key.to_string(), chain(&error))?;
             }
         }
-        if let Some(only) = self.batch.only
-            && !self.gate.failed.contains(only)
-        {
-            let position = recorded.position;
-            self.parked.push(Parking::Done { key: only.to_owned(), position });
-        }
-        Ok(())
+        Ok(left_out)
     }
 
-    fn fail(
-        &mut self,
-        index: usize,
-        recorded: &RecordedEvent,
-        key: String,
-        error: &(dyn std::error::Error + 'static),
-    ) -> Result<(), BatchError> {
-        let error = chain(error);
+    fn fail(&mut self, index: usize, key: String, error: String) -> Result<(), BatchError> {
+        let recorded = &self.batch.events[index];
         match P::ON_ERROR {
             OnError::Stop => return Err(BatchError::Failed { index, key, error }),
             OnError::Skip => tell_skipped::<P>(recorded, &key, &error),
@@ -209,26 +247,24 @@ impl<P: Projection> Work<'_, P> {
         Ok(())
     }
 
-    async fn write(self) -> Result<BatchDone, BatchError> {
+    async fn write(self) -> Result<Written, BatchError> {
         let Self { batch, table, fold, parked, .. } = self;
-        let (mut changes, mut keys, mut refusal) = (Vec::new(), Vec::new(), None);
-        for (key, row) in fold.into_changes() {
+        let (mut changes, mut keys, mut reason) = (Vec::new(), Vec::new(), None);
+        for (key, change) in fold.into_written() {
             keys.push(key.to_string());
-            let Some(row) = row else {
-                changes.push(RowChange::Delete { table, key });
-                continue;
-            };
-            let sealed =
-                row.to_row().and_then(|row| seal_row(P::TABLE, row, batch.store.row_codec()));
-            match sealed {
-                Ok(row) => changes.push(RowChange::Upsert { table, row }),
-                Err(error) => {
-                    refusal.get_or_insert_with(|| format!("row `{key}`: {error}"));
+            let row = match change {
+                Changed::There(row) => row,
+                Changed::Gone => {
+                    changes.push(RowChange::Delete { table, key });
+                    continue;
                 }
+            };
+            match seal_row(P::TABLE, row, batch.store.row_codec()) {
+                Ok(row) => changes.push(RowChange::Upsert { table, row }),
+                Err(error) => reason = reason.or(Some(unsealed(&key, &error))),
             }
         }
-        let rows = changes.len();
-        let mut done = BatchDone { parked: Vec::new(), rows };
+        let mut done = BatchDone { parked: Vec::new(), rows: changes.len() };
         for parking in parked {
             changes.push(match parking {
                 Parking::Park(event) => {
@@ -240,40 +276,66 @@ impl<P: Projection> Work<'_, P> {
                 }
             });
         }
-        let refusal = match refusal {
-            Some(refusal) => refusal,
+        let reason = match reason {
+            Some(reason) => reason,
             None => match batch.store.write_rows(changes, batch.checkpoint.clone()).await {
-                Ok(()) => return Ok(done),
+                Ok(()) => return Ok(Written::Done(done)),
                 Err(WriteError::RowRefused { source, .. }) => chain(&source),
                 Err(error) => return Err(error.into()),
             },
         };
-        refuse::<P>(batch, keys, refusal).await
+        keys.sort_unstable();
+        Ok(Written::Refused(Refused { reason, keys, parked: done.parked }))
     }
 }
 
-/// Parks the one event whose rows the table does not take, under all their keys.
-async fn refuse<P: Projection>(
-    batch: &Batch<'_>,
-    mut keys: Vec<String>,
-    refusal: String,
-) -> Result<BatchDone, BatchError> {
-    let [event] = batch.events else { return Err(BatchError::OneOf(refusal)) };
-    keys.sort_unstable();
-    let Some(key) = keys.first().cloned() else { return Err(BatchError::OneOf(refusal)) };
-    match P::ON_ERROR {
-        OnError::Stop => return Err(BatchError::Failed { index: 0, key, error: refusal }),
-        OnError::Skip => {
-            tell_skipped::<P>(event, &key, &refusal);
-            keys.clear();
+fn unsealed(key: &RowKey, error: &ColumnError) -> String {
+    format!("row `{key}`: {error}")
+}
+
+impl<P: Projection> TableProjector<P> {
+    /// Does what can be done of the one event of which some row was refused, and the rest as the projection says.
+    async fn refuse(&self, batch: &Batch<'_>, refused: Refused) -> Result<BatchDone, BatchError> {
+        let Refused { reason, mut keys, parked } = refused;
+        let [event] = batch.events else { return Err(BatchError::OneOf(reason)) };
+        let write = async |parked: &[ParkedEvent], gone: Option<RowChange>| {
+            let changes = parked.iter().cloned().map(RowChange::Park).chain(gone).collect();
+            batch.store.write_rows(changes, batch.checkpoint.clone()).await
+        };
+        let mut done = BatchDone { parked, rows: 0 };
+        if P::ON_ERROR == OnError::Stop || keys.is_empty() {
+            let key = keys.join("`, `");
+            return Err(BatchError::Failed { index: 0, key, error: reason });
         }
-        OnError::Park => {}
+        if keys.len() == 1 {
+            let key = keys.remove(0);
+            let mut gone = None;
+            if P::ON_ERROR == OnError::Skip {
+                tell_skipped::<P>(event, &key, &reason);
+                let (reader, position) = (batch.reader().clone(), event.position);
+                gone = batch.only.map(|_| RowChange::Unpark { reader, key, position });
+            } else {
+                done.parked.push(batch.failed(event, key, reason));
+            }
+            write(&done.parked, gone).await?;
+            return Ok(done);
+        }
+        // Which of the rows it is nobody says. So the event is parked for all of them, in one write with the checkpoint, and
+        // then done for each by itself. Whoever takes over in between goes on with those that are left.
+        let for_key = |key: &String| ParkedEvent {
+            error: reason.clone(),
+            retry_at: Some(batch.now),
+            ..batch.waits(event, key.clone())
+        };
+        let all: Vec<ParkedEvent> = keys.iter().map(for_key).chain(done.parked.clone()).collect();
+        write(&all, None).await?;
+        for key in &keys {
+            let alone = self.apply(&batch.only(key)).await?;
+            done.parked.extend(alone.parked);
+            done.rows += alone.rows;
+        }
+        Ok(done)
     }
-    let parked: Vec<ParkedEvent> =
-        keys.into_iter().map(|key| batch.failed(event, key, refusal.clone())).collect();
-    let changes = parked.iter().cloned().map(RowChange::Park).collect();
-    batch.store.write_rows(changes, batch.checkpoint.clone()).await?;
-    Ok(BatchDone { parked, rows: 0 })
 }
 
 fn tell_skipped<P: Projection>(event: &RecordedEvent, key: &str, error: &str) {

@@ -70,7 +70,7 @@ impl<M, T: ColumnType> Column<M, T> {
     pub fn in_<V: IntoColumn<T>>(self, values: impl IntoIterator<Item = V>) -> Condition<M> {
         let values: Result<Vec<Value>, ColumnError> =
             values.into_iter().map(|value| value.into_column().to_value()).collect();
-        Condition::new(values.map(|values| Test { column: self.index, is: Is::In(values) }))
+        Condition::new(self.index, values.map(Is::In))
     }
 
     /// In the order of this column, the lowest first; rows without a value come last.
@@ -85,9 +85,7 @@ impl<M, T: ColumnType> Column<M, T> {
 
     fn compared(self, comparison: Comparison, value: impl IntoColumn<T>) -> Condition<M> {
         let value = value.into_column().to_value();
-        Condition::new(
-            value.map(|value| Test { column: self.index, is: Is::Compared(comparison, value) }),
-        )
+        Condition::new(self.index, value.map(|value| Is::Compared(comparison, value)))
     }
 }
 
@@ -118,13 +116,14 @@ impl<M, T: ColumnType> IndexedColumn<M> for Column<M, T> {
 #[derive(Debug)]
 #[must_use]
 pub struct Condition<M> {
-    pub(super) test: Result<Test, ColumnError>,
+    pub(super) column: usize,
+    pub(super) is: Result<Is, ColumnError>,
     of: PhantomData<fn() -> M>,
 }
 
 impl<M> Condition<M> {
-    const fn new(test: Result<Test, ColumnError>) -> Self {
-        Self { test, of: PhantomData }
+    const fn new(column: usize, is: Result<Is, ColumnError>) -> Self {
+        Self { column, is, of: PhantomData }
     }
 }
 

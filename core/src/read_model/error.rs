@@ -30,6 +30,14 @@ pub enum ReadModelError {
         /// What is wrong with the value.
         source: ColumnError,
     },
+    /// The row behind which to begin does not go into its columns.
+    #[error("read model `{model}`: the row behind which to begin")]
+    Behind {
+        /// The read model's table.
+        model: &'static str,
+        /// What is wrong with it.
+        source: ColumnError,
+    },
     /// A row does not read as its type.
     #[error("read model `{model}`: a row that does not read as its type")]
     Row {

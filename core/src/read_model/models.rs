@@ -34,7 +34,16 @@ pub struct ReadModels {
 pub(crate) struct After {
     pub(crate) stream_id: StreamId,
     pub(crate) position: Position,
+    /// How many events ended there.
+    pub(crate) events: u64,
     pub(crate) patience: Duration,
+}
+
+impl After {
+    pub(crate) fn new(receipt: &Receipt, patience: Duration) -> Self {
+        let Receipt { stream_id, position, events, .. } = receipt;
+        Self { stream_id: stream_id.clone(), position: *position, events: *events, patience }
+    }
 }
 
 impl ReadModels {
@@ -57,8 +66,7 @@ impl ReadModels {
     /// The same with a patience of one's own.
     #[must_use]
     pub fn after_within(mut self, receipt: &Receipt, patience: Duration) -> Self {
-        let Receipt { stream_id, position, .. } = receipt;
-        self.after = Some(After { stream_id: stream_id.clone(), position: *position, patience });
+        self.after = Some(After::new(receipt, patience));
         self
     }
 

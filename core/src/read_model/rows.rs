@@ -23,6 +23,8 @@ use crate::projection::Projection;
 pub struct Rows<M> {
     models: ReadModels,
     select: Select,
+    /// The row behind which to begin.
+    after: Option<Row>,
     /// The first mistake in what was asked.
     fault: Option<ReadModelError>,
     of: PhantomData<fn() -> M>,
@@ -30,14 +32,15 @@ pub struct Rows<M> {
 
 impl<M: Projection> Rows<M> {
     pub(super) fn new(models: ReadModels) -> Self {
-        Self { models, select: Select::default(), fault: None, of: PhantomData }
+        Self { models, select: Select::default(), after: None, fault: None, of: PhantomData }
     }
 
     /// Reads only rows that meet a condition; several have to be met all.
     pub fn filter(mut self, condition: Condition<M>) -> Self {
-        match condition.test {
-            Ok(test) => self.select.tests.push(test),
-            Err(source) => self.refuse(None, source),
+        let Condition { column, is, .. } = condition;
+        match is {
+            Ok(is) => self.select.tests.push(Test { column, is }),
+            Err(source) => self.refuse(column, source),
         }
         self
     }
@@ -56,12 +59,13 @@ impl<M: Projection> Rows<M> {
         self
     }
 
-    /// Reads on behind a row, in the order that was given before: the last row of a page begins the next.
+    /// Reads on behind a row, in the order that is asked for: the last row of a page begins the next.
     pub fn after(mut self, row: &M) -> Self {
-        self.select = self.select.ordered_by_key(M::TABLE);
         match row.to_row() {
-            Ok(row) => self.select = self.select.after(&row),
-            Err(source) => self.refuse(None, source),
+            Ok(row) => self.after = Some(row),
+            Err(source) => {
+                self.fault.get_or_insert(ReadModelError::Behind { model: M::TABLE.name, source });
+            }
         }
         self
     }
@@ -75,7 +79,7 @@ impl<M: Projection> Rows<M> {
                 });
                 self.select.tests.extend(tests);
             }
-            Err(source) => self.refuse(M::TABLE.key.first().copied(), source),
+            Err(source) => self.refuse(M::TABLE.key[0], source),
         }
         self
     }
@@ -133,11 +137,16 @@ impl<M: Projection> Rows<M> {
         if let Some(after) = &self.models.after {
             self.models.progress.wait_for::<M>(&*self.models.store, after).await?;
         }
-        Ok((self.models, self.select.ordered_by_key(M::TABLE)))
+        let select = self.select.ordered_by_key(M::TABLE);
+        let select = match &self.after {
+            Some(row) => select.after(row),
+            None => select,
+        };
+        Ok((self.models, select))
     }
 
-    fn refuse(&mut self, column: Option<usize>, source: ColumnError) {
-        let column = column.map_or("", |column| M::TABLE.columns[column].name);
+    fn refuse(&mut self, column: usize, source: ColumnError) {
+        let column = M::TABLE.columns[column].name;
         self.fault.get_or_insert(ReadModelError::Argument { model: M::TABLE.name, column, source });
     }
 }

@@ -52,6 +52,17 @@ pub trait ReadModelStore: Send + Sync + 'static {
         fence: &Fence,
     ) -> Result<(), WriteError>;
 
+    /// Hears that a projection's owner has read the log to its end: what a store shows under the read model's own name is this
+    /// version from now on, unless that is one still newer. It is called each time that an owner first comes there.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        let _ = definition;
+        Ok(())
+    }
+
     /// Drops a generation that is built, with its checkpoint; one that answers stays.
     ///
     /// # Errors
@@ -203,6 +214,10 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         fence: &Fence,
     ) -> Result<(), WriteError> {
         (**self).switch_generation(definition, generation, fence).await
+    }
+
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        (**self).caught_up(definition).await
     }
 
     async fn drop_generation(

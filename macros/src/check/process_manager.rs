@@ -1,7 +1,5 @@
 //! `#[derive(ProcessManager)]`.
 
-use syn::LitStr;
-
 use crate::check::item::Refusals;
 use crate::check::listing::Words;
 use crate::check::upcast::Report;
@@ -16,9 +14,6 @@ const REFUSALS: Refusals = Refusals {
     generics: "a process cannot be generic: its name stands for one state; write one type for each",
 };
 
-/// The longest name of a process: the category of its streams begins with `annals/process/`.
-const LONGEST_NAME: usize = 240;
-
 const COMMANDS: Words = Words {
     owner: "the process",
     noun: "command",
@@ -30,7 +25,7 @@ pub(crate) fn check(process: &mut ProcessManager, errors: &Errors) {
     item::check(&process.item, &REFUSALS, errors);
     check_missing(process, errors);
     if let Some(name) = &process.options.name {
-        check_name(name, errors);
+        stored_name::check_before_ids(name, "a process's name", errors);
     }
     check_sends(process, errors);
     check_command_enum(process, errors);
@@ -74,17 +69,6 @@ fn check_missing(process: &ProcessManager, errors: &Errors) {
         ),
     };
     errors.on(&process.item.ident, message);
-}
-
-fn check_name(name: &LitStr, errors: &Errors) {
-    // #[process_manager(name = "order-fulfilment")]
-    if name.value().contains('-') {
-        let message =
-            "a process's name cannot contain `-`, which ends it in the name of a stream; write `_`";
-        errors.on(name, message);
-    } else {
-        stored_name::check_up_to(LONGEST_NAME, name, "a process's name", errors);
-    }
 }
 
 fn check_sends(process: &mut ProcessManager, errors: &Errors) {

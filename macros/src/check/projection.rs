@@ -26,7 +26,29 @@ pub(crate) fn check(projection: &mut Projection, errors: &Errors) {
         routing::check(method, options.inline, errors);
     }
     check_options(options, errors);
+    check_inline(options, errors);
     check_ignored(projection, errors);
+}
+
+/// Refuses what the engine does with a projection, where none runs it.
+fn check_inline(options: &Options, errors: &Errors) {
+    if options.inline.is_none() {
+        return;
+    }
+    // #[projection(inline, on_error = skip)]
+    if let Some(on_error) = &options.on_error {
+        errors.on(
+            &on_error.word,
+            "the row of an inline projection changes with its event, or the command fails; leave `on_error` out, or `inline`",
+        );
+    }
+    // #[projection(inline, batch = 500)]
+    if let Some(batch) = &options.batch {
+        errors.on(
+            batch,
+            "an inline projection takes the events of one append, and knows no batches; leave `batch` out, or `inline`",
+        );
+    }
 }
 
 /// Checks what any projection says of itself.

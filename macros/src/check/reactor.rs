@@ -18,7 +18,7 @@ pub(crate) fn check(reactor: &mut Reactor, errors: &Errors) {
         errors.on(&block.self_ty, message);
     }
     match &options.name {
-        Some(name) => stored_name::check(name, "a reactor's name", errors),
+        Some(name) => stored_name::check_before_ids(name, "a reactor's name", errors),
         // #[reactor] impl Welcome { … }
         None if !*name_refused => {
             let message =

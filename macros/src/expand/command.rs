@@ -15,7 +15,7 @@ use crate::model::item::Kind;
 /// impl Command for Deposit { const NAME = "Deposit"; }
 /// impl Targets<AccountId> for Deposit { fn target(&self) -> &AccountId { &self.account } }
 /// impl HasId for Deposit {}
-/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: SentBy<P> { … }
+/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: ListedIn<P> { … }
 /// ```
 pub(crate) fn expand(command: &Command) -> TokenStream {
     let item = &command.item;
@@ -52,8 +52,8 @@ pub(crate) fn expand(command: &Command) -> TokenStream {
 /// Expands to the impl by which steps of processes return the command:
 ///
 /// ```text
-/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: SentBy<P> {
-///     fn extend_into(self, commands: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) { commands.push(self.into_command()); }
+/// impl<P: ProcessManager> IntoCommands<P> for Deposit where Deposit: ListedIn<P> {
+///     fn extend_into(self, commands: &mut Vec<P::Command>, _: &mut Vec<DeadlineMove>) { commands.push(self.wrap()); }
 /// }
 /// ```
 fn into_commands(command: &Command) -> TokenStream {
@@ -63,7 +63,7 @@ fn into_commands(command: &Command) -> TokenStream {
     let mut generics = command.item.generics.clone();
     // `__P`: the command itself may be called `P`.
     generics.params.push(parse_quote!(__P: #annals::ProcessManager));
-    let sent = parse_quote!(#ident #of_type: #annals::SentBy<__P>);
+    let sent = parse_quote!(#ident #of_type: #annals::ListedIn<__P>);
     generics.make_where_clause().predicates.push(sent);
     let (impl_generics, _, bounds) = generics.split_for_impl();
     // As if the user had written it: of what a derive writes, the compiler would advise against the bound.
@@ -78,7 +78,7 @@ fn into_commands(command: &Command) -> TokenStream {
                 commands: &mut ::std::vec::Vec<<__P as #annals::ProcessManager>::Command>,
                 _: &mut ::std::vec::Vec<#annals::DeadlineMove>,
             ) {
-                commands.push(#annals::SentBy::<__P>::into_command(self));
+                commands.push(#annals::ListedIn::<__P>::wrap(self));
             }
         },
     );

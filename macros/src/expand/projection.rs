@@ -216,6 +216,7 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
 /// ```text
 /// impl Covers<InterestPaid> for AccountSummary {}
 /// const _: () = covers_all::<AccountSummary, Account>();
+/// const _: () = is_of::<InterestPaid, Account>();
 /// ```
 fn covered(projection: &Projection) -> TokenStream {
     let Projection { block, options } = projection;
@@ -236,5 +237,17 @@ fn covered(projection: &Projection) -> TokenStream {
         let self_here = respanned(self_ty.to_token_stream(), span);
         quote_spanned!(span=> #cfgs #[allow(deprecated)] const _: () = #annals::covers_all::<#self_here, #aggregate>();)
     });
-    quote!(#(#ignored)* #(#exhaustive)*)
+    // Of several aggregates, any may list it.
+    let of_one = match &options.exhaustive[..] {
+        [aggregate] => {
+            &options.ignored.iter().map(|event| (event, aggregate)).collect::<Vec<_>>()[..]
+        }
+        _ => &[],
+    };
+    let listed = of_one.iter().map(|(event, aggregate)| {
+        let span = token_of(event);
+        let annals = annals.at(span);
+        quote_spanned!(span=> #cfgs #[allow(deprecated)] const _: () = #annals::is_of::<#event, #aggregate>();)
+    });
+    quote!(#(#ignored)* #(#exhaustive)* #(#listed)*)
 }

@@ -40,8 +40,12 @@ pub(super) async fn prepare_with(
     };
     if let Some(row) = database.fetch_optional(&doing, query).await? {
         let kept = read_kept(definition, &row).map_err(|error| store_error(&doing, error))?;
-        let is_same = definition.change_from(&kept.definition) == Change::None;
-        if is_same && has_table(database, definition, &kept.entry).await? {
+        let is_enough = match definition.change_from(&kept.definition) {
+            Change::None => has_table(database, definition, &kept.entry).await?,
+            Change::Behind(_) => true,
+            _ => false,
+        };
+        if is_enough {
             return Ok(kept.entry);
         }
     }
@@ -83,9 +87,9 @@ async fn prepare_once(
             entry
         }
         Some(kept) => {
-            work.make_missing(&kept.entry).await?;
             match definition.change_from(&kept.definition) {
-                Change::None => {}
+                Change::None => work.make_missing(&kept.entry).await?,
+                Change::Behind(_) => {}
                 Change::Added(columns) => work.add_columns(&kept.entry, &columns).await?,
                 Change::Other(reason) => return Err(definition.refused(&reason).into()),
                 _ => {
@@ -140,6 +144,9 @@ async fn begin_once(
     let mut transaction = attempts.begin().await?;
     let mut work = Work { attempts, database, connection: &mut transaction, definition };
     let kept = work.found().await?;
+    if let Change::Behind(columns) = definition.change_from(&kept.definition) {
+        return Err(definition.behind(&columns).into());
+    }
     let generation = kept.entry.building.unwrap_or(kept.entry.generation + 1);
     work.forget(generation).await?;
     if let Some(table) = definition.table_of(generation) {
@@ -192,6 +199,38 @@ async fn switch_once(
     }
     work.set_generation(generation).await?;
     work.forget(kept.entry.generation).await?;
+    attempts.commit(transaction).await
+}
+
+/// Has the public view show a version that has come to the log's end, if that is a newer one.
+pub(crate) async fn caught_up(
+    database: &Database,
+    definition: &ModelDefinition,
+) -> Result<(), StoreError> {
+    let doing = format!("show version {} of `{}`", definition.version, definition.projection);
+    let mut attempts = Attempts::new(database, doing);
+    loop {
+        match show_once(&mut attempts, database, definition).await {
+            Ok(()) => return Ok(()),
+            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+        }
+    }
+}
+
+async fn show_once(
+    attempts: &mut Attempts<'_>,
+    database: &Database,
+    definition: &ModelDefinition,
+) -> Result<(), Trouble> {
+    let mut transaction = attempts.begin().await?;
+    let mut work = Work { attempts, database, connection: &mut transaction, definition };
+    let kept = work.found().await?;
+    let Some(table) = definition.table_of(kept.entry.generation) else { return Ok(()) };
+    if !work.is_shown_next(&table).await? {
+        return Ok(());
+    }
+    let public = work.lock_views(&table, Occasion::Switched).await?;
+    work.renew_views(&table, public, Occasion::Switched).await?;
     attempts.commit(transaction).await
 }
 

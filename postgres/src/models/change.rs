@@ -104,13 +104,7 @@ impl Work<'_, '_> {
         let Err(error) = added else { return Ok(()) };
         let constraint = in_database(&error).and_then(|found| found.constraint());
         if let (Some("projections_model"), Some(table)) = (constraint, definition.table) {
-            let (projection, version) = (&definition.projection, definition.version);
-            return Err(StoreError::invalid(format!(
-                "projection `{projection}`: another one keeps table `{}` at version {version}: name another table, \
-                 or give it another version",
-                table.name
-            ))
-            .into());
+            return Err(definition.taken(table).into());
         }
         Err(self.attempts.failed(error))
     }
@@ -163,6 +157,12 @@ impl Work<'_, '_> {
 
     async fn public(&mut self, table: &ModelTable) -> Result<Option<Place>, Trouble> {
         Place::find(self.attempts, self.database, self.connection, table).await
+    }
+
+    /// Whether the public view is to show a table's version from now on.
+    pub(super) async fn is_shown_next(&mut self, table: &ModelTable) -> Result<bool, Trouble> {
+        let public = self.public(table).await?;
+        Ok(public.is_some_and(|place| place.changes(table.version, Occasion::Switched)))
     }
 
     /// Locks the views that have to change, and what they show, in the order in which readers do: first the public view, then

@@ -178,7 +178,7 @@ impl<'a> Changes<'a> {
         };
         let Some(changes) = changes else { return Why::Other(error) };
         let message = reason(changes.table, found);
-        Why::Refused(changes.refused(StoreError::invalid(message).with_source(error)))
+        Why::Refused(changes.refused(StoreError::invalid(message)))
     }
 }
 
@@ -209,7 +209,7 @@ fn reason(table: &ModelTable, error: &PgDatabaseError) -> String {
         },
         "22003" => "a number is out of the range of its column".to_owned(),
         "54000" => "a value is longer than an index takes".to_owned(),
-        code => format!("the database refuses it ({code})"),
+        code => format!("the database refuses it ({code}: {})", error.message()),
     }
 }
 

@@ -23,7 +23,7 @@ use annals::StoreError;
 use annals::read_model::ReadModels;
 
 pub(crate) use self::catalog::{
-    begin_generation, catalog, drop_generation, prepare, set_paused, switch_generation,
+    begin_generation, catalog, caught_up, drop_generation, prepare, set_paused, switch_generation,
 };
 pub use self::own_sql::{BatchTransaction, SqlError};
 pub(crate) use self::parked::parked;

@@ -1,7 +1,7 @@
 //! The view under a read model's own name, where unqualified names are looked up first: what people's SQL reads.
 //!
-//! It shows one version: the first that was prepared, and another one from when a generation of that took over. An older
-//! program that rebuilds its own version does not take the name back.
+//! It shows one version: the first that was prepared, and a newer one from when that has come to the log's end, or was
+//! rebuilt. An older program does not take the name back.
 
 use annals::StoreError;
 use annals::read_model::ModelTable;
@@ -20,7 +20,7 @@ use crate::error::in_database;
 pub(super) enum Occasion {
     /// A version's table was made, or got columns.
     Prepared,
-    /// A generation of a version answers from now on.
+    /// A version has come to the log's end, or another generation of it answers from now on.
     Switched,
 }
 

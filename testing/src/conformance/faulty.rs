@@ -295,6 +295,10 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
         self.store.drop_generation(definition, generation).await
     }
 
+    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        self.store.caught_up(definition).await
+    }
+
     async fn set_paused(
         &self,
         projection: &str,

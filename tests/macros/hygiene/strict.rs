@@ -130,7 +130,7 @@ mod visit {
             visit
         }
 
-        #[deadline(name = "gone", after = std::time::Duration::from_secs(60))]
+        #[deadline(name = "gone", after = std::time::Duration::from_mins(1))]
         #[deprecated = "visitors have patience"]
         fn gone(self) -> Done<()> {
             Done(())

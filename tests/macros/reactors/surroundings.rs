@@ -39,7 +39,6 @@ mod shadowed {
         Output,
         Services,
         Key,
-        NAME,
     }
 
     impl Shipping {
@@ -55,7 +54,7 @@ mod shadowed {
         #[on(key = |_| "here")]
         async fn call_of(event: &OrderShipped, recorded: &super::EventContext<Self>) -> Result<()> {
             let (key, _) = (recorded.key(), event);
-            recorded.services().write(::std::format!("{key}")).await;
+            recorded.services().write(key.to_owned()).await;
             Result::Ok(())
         }
     }

@@ -253,3 +253,22 @@ fn unavailable(error: &EngineError) -> Option<&StoreError> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_one_wherever_it_is_told() {
+        let away = || StoreError::unavailable("away for a moment");
+        let stays = || StoreError::invalid("it stays so");
+        let check = |error: EngineError, expected| {
+            assert_eq!(unavailable(&error).is_some(), expected, "{error:?}");
+        };
+        check(away().into(), true);
+        check(WriteError::Store(away()).into(), true);
+        check(WriteError::UnknownCommit { source: away() }.into(), true);
+        check(stays().into(), false);
+        check(WriteError::Store(stays()).into(), false);
+    }
+}

@@ -30,8 +30,7 @@ impl Named<'_> {
         receipt: &Receipt,
         patience: Duration,
     ) -> Result<(), ReadModelError> {
-        let Receipt { stream_id, position, .. } = receipt;
-        let after = After { stream_id: stream_id.clone(), position: *position, patience };
+        let after = After::new(receipt, patience);
         let definition = self.handle.projector.definition();
         let (name, version) = (&definition.projection, definition.version);
         self.inner.progress.wait(&*self.inner.rows, name, version, &after).await

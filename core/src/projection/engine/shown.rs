@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::status::ProjectionState;
 use super::worker::{Owned, Worker};
+use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
 use crate::projection::Projector;
@@ -26,6 +27,9 @@ pub(super) struct Shown {
     pub(super) last_error: Option<String>,
     pub(super) stopped: Option<String>,
 }
+
+/// After how long the store is told again that the log's end was reached, if it did not take it.
+const TELL_AGAIN: Duration = Duration::from_secs(30);
 
 /// How old the first event is that a projection has not passed; zero if there is none.
 pub(super) async fn age_of_next(
@@ -84,5 +88,24 @@ impl Worker {
         };
         metrics::projection_lag(self.name(), behind, time, owned.parked.len());
         Ok(())
+    }
+
+    /// Tells the store, once, that the log's end was reached. The rows do not depend on it: if it fails, it is tried later.
+    pub(super) async fn tell_end(&self, owned: &mut Owned) {
+        if owned.tells_end_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        owned.tells_end_at = match self.rows.caught_up(self.projector.definition()).await {
+            Ok(()) => None,
+            Err(error) => {
+                let (projection, error) = (self.name(), chain(&error));
+                tracing::warn!(
+                    projection,
+                    error,
+                    "others do not see this version by its public name yet"
+                );
+                Some(Instant::now() + TELL_AGAIN)
+            }
+        };
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Owned {
     /// When it was looked, or said, whether it is paused.
     pub(super) looked_at: Instant,
     pub(super) is_at_end: bool,
+    /// When the store is told that the log's end was reached; `None` once it knows.
+    pub(super) tells_end_at: Option<Instant>,
     pub(super) parked: Vec<ParkedEvent>,
     pub(super) waiting: HashSet<String>,
     /// What is passed over, since a person said so.
@@ -264,6 +266,7 @@ impl Worker {
             measured_at: None,
             looked_at: Instant::now(),
             is_at_end: false,
+            tells_end_at: Some(Instant::now()),
             waiting: waiting(&parked),
             parked,
             skipped: skipped.iter().map(|event| event.position).collect(),
@@ -315,6 +318,9 @@ impl Worker {
             }
             if let Err(error) = self.measure(owned).await {
                 return error.into();
+            }
+            if owned.is_at_end {
+                self.tell_end(owned).await;
             }
             let has_more = !is_paused && !owned.is_at_end;
             let ask = if has_more {

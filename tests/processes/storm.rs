@@ -1,0 +1,246 @@
+//! Orders by the hundred, with refusals, declined payments and customers who change their minds, while engines are killed.
+//!
+//! `ANNALS_ORDERS` says how many, `ANNALS_STORM_SEED` which.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{self, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use annals::prelude::*;
+use annals::{CheckpointId, ReadAll};
+use annals_postgres::PostgresStore;
+use fastrand::Rng;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::fulfilment::Fulfilment;
+use crate::scene::{PATIENCE, Store, json_of, postgres, until};
+use crate::shop::*;
+
+const URL: &str = "ANNALS_STORM_PROCESSES_URL";
+const LEASE: Duration = Duration::from_millis(500);
+const PRODUCTS: u32 = 5;
+/// How many orders are on their way at once.
+const CUSTOMERS: usize = 4;
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
+}
+
+fn bus(store: &impl Store) -> CommandBus {
+    let bus = CommandBus::builder(store.clone());
+    let bus = bus.register::<Order>().register::<Stock>().register::<Payment>();
+    bus.retry(RetryPolicy::times(100)).build().expect("nothing clashes")
+}
+
+async fn started(store: &impl Store) -> ProcessEngine {
+    let engine = ProcessEngine::builder(bus(store)).register::<Fulfilment>().workers(4);
+    let engine = engine.lease(LEASE).polling(Duration::from_millis(50));
+    engine.start().await.expect("the store is there")
+}
+
+/// What a customer ordered.
+struct Wish {
+    order: OrderId,
+    product: ProductId,
+    quantity: u32,
+    /// Whether the customer cancels, and how soon: at once, or when it may be too late.
+    regrets: Option<Duration>,
+}
+
+fn wishes(count: u64, rng: &mut Rng) -> Vec<Wish> {
+    let wish = |number| {
+        let kind = if rng.u8(..) < 40 { "declined" } else { "order" };
+        Wish {
+            order: format!("{kind}-{number}").into(),
+            product: format!("p-{}", rng.u32(..PRODUCTS)).into(),
+            quantity: rng.u32(1..4),
+            regrets: (rng.u8(..) < 90).then(|| Duration::from_micros(50 << rng.u32(..12))),
+        }
+    };
+    (0..count).map(wish).collect()
+}
+
+/// Orders, confirms, and cancels what is regretted.
+async fn wished(bus: &CommandBus, wish: &Wish) {
+    let Wish { order, product, quantity, regrets } = wish;
+    let (order, product, quantity) = (order.clone(), product.clone(), *quantity);
+    bus.dispatch(PlaceOrder { order: order.clone(), product, quantity }).await.expect("placed");
+    bus.dispatch(ConfirmOrder { order: order.clone() }).await.expect("confirmed");
+    if let Some(after) = *regrets {
+        tokio::time::sleep(after).await;
+        let cancelled = bus.dispatch(CancelOrder { order, reason: "regrets".into() }).await;
+        // It may have shipped meanwhile.
+        assert!(matches!(cancelled, Ok(_) | Err(DispatchError::Rejected(_))), "{cancelled:?}");
+    }
+}
+
+/// Has everything ordered; `half_way` is done when half of it is.
+async fn storm(store: &impl Store, half_way: impl AsyncFnOnce()) -> Vec<Wish> {
+    let (count, seed) = (number("ANNALS_ORDERS", 150), number("ANNALS_STORM_SEED", 7));
+    println!("storm of {count} orders: ANNALS_STORM_SEED={seed}");
+    let wishes = wishes(count, &mut Rng::with_seed(seed));
+    let bus = bus(store);
+    for product in 0..PRODUCTS {
+        let quantity = u32::try_from(count * 2 * 7 / 10).expect("not so many") / PRODUCTS;
+        let restock = Restock { product: format!("p-{product}").into(), quantity };
+        bus.dispatch(restock).await.expect("restocked");
+    }
+    let (first, second) = wishes.split_at(wishes.len() / 2);
+    let all = async |wishes: &[Wish]| {
+        let each = futures::stream::iter(wishes.iter().map(|wish| wished(&bus, wish)));
+        each.buffer_unordered(CUSTOMERS).collect::<Vec<()>>().await;
+    };
+    all(first).await;
+    half_way().await;
+    all(second).await;
+    wishes
+}
+
+/// How often each event is in the log, by the order that it is of.
+type Tally = BTreeMap<String, BTreeMap<String, u32>>;
+
+/// Holds the log against what was wished; tells how it went.
+async fn judged(store: &impl Store, wishes: &[Wish]) {
+    let log: Result<Vec<RecordedEvent>, _> =
+        store.read_all(ReadAll::after(Position::START)).try_collect().await;
+    let mut tally = Tally::new();
+    for event in log.expect("the log is read") {
+        let order = match event.stream_id.category() {
+            "order" | "payment" => event.stream_id.id().to_owned(),
+            "stock" => json_of(&event)["order"].as_str().unwrap_or("nobody").to_owned(),
+            _ => continue,
+        };
+        *tally.entry(order).or_default().entry(event.event_type.into_owned()).or_default() += 1;
+    }
+    let (mut shipped, mut cancelled, mut refunded, mut refused) = (0, 0, 0, 0);
+    let mut sold: BTreeMap<String, u32> = BTreeMap::new();
+    for Wish { order, product, quantity, .. } in wishes {
+        let events = &tally[&order.to_string()];
+        let of = |name: &str| events.get(name).copied().unwrap_or(0);
+        assert!(events.values().all(|count| *count == 1), "{order}: done once each: {events:?}");
+        assert_eq!(of("OrderShipped") + of("OrderCancelled"), 1, "{order}: {events:?}");
+        let is_cancelled = of("OrderCancelled");
+        assert_eq!(
+            of("PaymentRefunded"),
+            of("PaymentCharged") * is_cancelled,
+            "{order}: {events:?}"
+        );
+        assert_eq!(of("StockReleased"), of("StockReserved") * is_cancelled, "{order}: {events:?}");
+        assert!(is_cancelled == 1 || of("PaymentCharged") == 1, "{order}: {events:?}");
+        *sold.entry(product.to_string()).or_default() += quantity * of("OrderShipped");
+        shipped += of("OrderShipped");
+        cancelled += is_cancelled;
+        refunded += of("PaymentRefunded");
+        refused += 1 - of("StockReserved");
+    }
+    for (product, sold) in sold {
+        let stock = Repository::<Stock>::new(store.clone()).load(&ProductId::from(product)).await;
+        let stock = stock.expect("it is read").expect("it was restocked").state;
+        let restocked = u32::try_from(wishes.len() * 2 * 7 / 10).expect("not so many") / PRODUCTS;
+        assert_eq!(stock.available, restocked - sold);
+    }
+    let waiting = store.outgoing("annals/process/fulfilment", 0, 1).await.expect("it is read");
+    assert_eq!(waiting, []);
+    println!(
+        "{shipped} shipped, {cancelled} cancelled, {refunded} refunded, {refused} not in stock"
+    );
+    assert!(
+        shipped > 0 && refunded > 0 && refused > 0,
+        "a storm in which nothing happens proves nothing"
+    );
+}
+
+/// A process that runs an engine until it is killed.
+struct EngineProcess(Child);
+
+impl EngineProcess {
+    fn start(url: &str) -> Self {
+        let program = env::current_exe().expect("the test is a program");
+        let mut command = Command::new(program);
+        command.args(["--exact", "storm::an_engine_of_a_storm", "--nocapture"]);
+        // It ends with its input, however this process ends.
+        command.env(URL, url).stdin(Stdio::piped()).stdout(Stdio::null());
+        Self(command.spawn().expect("a process can be started"))
+    }
+}
+
+impl Drop for EngineProcess {
+    fn drop(&mut self) {
+        // SIGKILL; it may have ended by itself.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// By itself, it does nothing.
+#[test]
+fn an_engine_of_a_storm() {
+    let Ok(url) = env::var(URL) else { return };
+    std::thread::spawn(|| {
+        _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let builder = PostgresStore::builder().max_connections(6);
+        let store = builder.connect(&url).await.expect("the server is there");
+        let _engine = started(&store).await;
+        std::future::pending::<()>().await;
+    });
+}
+
+async fn settled(store: &impl Store, began: Instant, wishes: &[Wish]) {
+    let engine = started(store).await;
+    engine.settle(PATIENCE * 6).await.expect("all is done");
+    let took = began.elapsed();
+    let rate = wishes.len() as f64 / took.as_secs_f64();
+    println!("{} orders in {took:?}: {rate:.0} a second", wishes.len());
+    engine.shutdown().await.expect("it has not stopped");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_process_is_killed_on_postgres() {
+    let (store, database) = postgres().await;
+    let first = EngineProcess::start(database.url());
+    has_begun(&store).await;
+    let second = EngineProcess::start(database.url());
+    let began = Instant::now();
+    // The first is the owner.
+    let wishes = storm(&store, async || drop(first)).await;
+    settled(&store, began, &wishes).await;
+    drop(second);
+    judged(&store, &wishes).await;
+}
+
+/// Waits until the process manager has begun.
+async fn has_begun(store: &impl Store) {
+    let name = "annals/process/fulfilment".to_owned();
+    let id = CheckpointId { name, version: 1, shard: 0 };
+    until(async || store.checkpoint(&id).await.expect("it is read").is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_is_killed_on_memory() {
+    let store = MemoryStore::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let of_first = store.clone();
+    let first = runtime.spawn(async move { started(&of_first).await });
+    let first = first.await.expect("it starts");
+    let second = started(&store).await;
+    let began = Instant::now();
+    let wishes = storm(&store, async || {
+        // All of its tasks at once, wherever they are.
+        runtime.shutdown_background();
+        drop(first);
+    })
+    .await;
+    settled(&store, began, &wishes).await;
+    second.shutdown().await.expect("it has not stopped");
+    judged(&store, &wishes).await;
+}
