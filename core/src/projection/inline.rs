@@ -148,13 +148,10 @@ impl<P: Projection> Inline for InlineRows<P> {
         let keys: HashMap<&StreamId, RowKey> =
             streams.keys().filter_map(|stream| Some((*stream, self.key(stream).ok()?))).collect();
         let asked: Vec<RowKey> = keys.values().cloned().collect();
-        let kept: HashMap<RowKey, u64> = match asked.is_empty() {
-            true => HashMap::new(),
-            false => {
-                let rows = store.rows(&table, &asked, &[]).await?;
-                rows.into_iter().map(|row| (self.table.key_of(&row), version_of(&row))).collect()
-            }
-        };
+        let rows =
+            if asked.is_empty() { Vec::new() } else { store.rows(&table, &asked, &[]).await? };
+        let kept: HashMap<RowKey, u64> =
+            rows.iter().map(|row| (self.table.key_of(row), version_of(row))).collect();
         // Without a row it may be gone, or was never written.
         let is_behind = |stream: &StreamId, version: u64| {
             keys.get(stream).and_then(|key| kept.get(key)).is_none_or(|kept| *kept < version)

@@ -81,13 +81,12 @@ impl InlineRows {
                 Err(error) => {
                     self.tell(ProjectionState::Retrying, Some(chain(&error)));
                     let doing = "write the rows of streams of before";
-                    match unavailable(&error) {
-                        Some(error) => backoff.wait(self.name(), doing, error).await,
-                        None => {
-                            let (projection, error) = (self.name(), chain(&error));
-                            tracing::error!(projection, error, "failed to {doing}: tries again");
-                            tokio::time::sleep(self.settings.lease).await;
-                        }
+                    if let Some(error) = unavailable(&error) {
+                        backoff.wait(self.name(), doing, error).await;
+                    } else {
+                        let (projection, error) = (self.name(), chain(&error));
+                        tracing::error!(projection, error, "failed to {doing}: tries again");
+                        tokio::time::sleep(self.settings.lease).await;
                     }
                 }
             }
