@@ -390,7 +390,7 @@ pub fn column_type(item: TokenStream) -> TokenStream {
 /// | `version = N` | the version of its definition, from 1; another one gets tables of its own |
 /// | `on_error = …` | what becomes of an event that fails: `park`, `stop` or `skip`; by default `park` |
 /// | `batch = N` | how many events a batch has at most; by default as many as do the engine good |
-/// | `inline` | that its rows change in the transaction of the append |
+/// | `inline` | that its rows change in the transaction of the append; without `on_error` and `batch` |
 /// | `exhaustive(Aggregate, …)` | that it takes all events of these aggregates, but for those that it ignores |
 /// | `ignore(Event, …)` | events that it passes over |
 /// | `crate = path` | where annals is, if it is not `::annals` |

@@ -21,9 +21,9 @@ use crate::runtime::block_on;
 
 /// A projection under test.
 ///
-/// Each expectation folds the whole history in several ways: in one batch, event by event, and with each batch done, lost before
-/// it was written, and done again from the checkpoint. All have to give the same rows, or the test fails: a row must not depend
-/// on how events are batched, nor on how often a step is run.
+/// Each expectation folds the whole history in several ways: in one batch, event by event, and with each batch lost before it was
+/// written, or its answer lost after that, and all done again from the checkpoint. All have to give the same rows, or the test
+/// fails: a row must not depend on how events are batched, nor on how often a step is run.
 pub struct ProjectionTest<P: Projection> {
     history: History,
     story: Vec<String>,
@@ -42,6 +42,7 @@ enum Delivery {
     InOneBatch,
     OneByOne,
     EachBatchLostOnce,
+    EachAnswerLost,
 }
 
 #[expect(
@@ -169,13 +170,14 @@ impl<P: Projection> ProjectionTest<P> {
         for (delivery, how) in [
             (Delivery::OneByOne, "event by event"),
             (Delivery::EachBatchLostOnce, "with each batch lost once and done again"),
+            (Delivery::EachAnswerLost, "with the answer to each batch lost"),
         ] {
             let other = self.deliver(delivery);
             let (one, two) = (shown::<P>(&first), shown::<P>(&other));
             if one != two {
                 let difference = report::diff(&one, &two, "in one batch", how);
                 self.fail(&format!(
-                    "the rows of `{}` depend on how events are delivered: a step reads or changes something beside its row and its event\n\n{difference}",
+                    "the rows of `{}` depend on how events are delivered: a step reads or changes something beside its row and its event, or rows have the same value of a unique column for a while\n\n{difference}",
                     P::TABLE.name
                 ));
             }
@@ -258,10 +260,18 @@ async fn deliver<P: Projection>(
     let size = if matches!(delivery, Delivery::OneByOne) { 1 } else { taken.len().max(1) };
     let mut run = Run { store, projector, fence, waiting: HashSet::new() };
     for batch in taken.chunks(size) {
-        if matches!(delivery, Delivery::EachBatchLostOnce) {
-            run.lose(batch).await;
+        let lost = match delivery {
+            Delivery::InOneBatch | Delivery::OneByOne => None,
+            Delivery::EachBatchLostOnce => Some(Lost::Write),
+            Delivery::EachAnswerLost => Some(Lost::Answer),
+        };
+        let rest = match lost {
+            Some(lost) => run.lose(batch, lost).await.map_err(|error| report::in_words(&error))?,
+            None => batch,
+        };
+        if !rest.is_empty() {
+            run.apply(rest).await?;
         }
-        run.apply(batch).await?;
     }
     let rows = run.store.select(P::TABLE, P::VERSION, &Select::all(P::TABLE)).await;
     let rows = rows.map_err(|error| report::in_words(&error))?.unwrap_or_default();
@@ -279,11 +289,30 @@ struct Run {
 }
 
 impl Run {
-    /// Does a batch whose effects are lost before they are written.
-    async fn lose(&self, events: &[RecordedEvent]) {
-        let lossy = Faulty::new(self.store.clone(), LostWrite);
-        // What comes of it, the next try tells.
+    /// Does a batch of which something is lost, and tells what is behind the checkpoint then, as an engine finds out.
+    async fn lose<'e>(
+        &mut self,
+        events: &'e [RecordedEvent],
+        lost: Lost,
+    ) -> Result<&'e [RecordedEvent], StoreError> {
+        let lossy = Faulty::new(self.store.clone(), lost);
+        // What comes of it, the checkpoint tells.
         let _ = self.projector.apply(&self.batch(&lossy, events)).await;
+        let kept = self.store.checkpoint(&self.fence.id).await?.unwrap_or_default();
+        let parked = self.store.parked(&self.fence.id, None).await?;
+        for due in parked.iter().filter(|event| event.retry_at.is_some()) {
+            // One that was about to be done for each of its rows by itself.
+            let of_due = events.iter().position(|event| event.position == due.position);
+            let of_due = of_due.map_or(&events[..0], |index| &events[index..=index]);
+            let mut batch = self.batch(&self.store, of_due);
+            batch.checkpoint.position = kept;
+            batch.only = Some(&due.key);
+            // What comes of it, too.
+            let _ = self.projector.apply(&batch).await;
+        }
+        let parked = self.store.parked(&self.fence.id, None).await?;
+        self.waiting.extend(parked.into_iter().map(|event| event.key));
+        Ok(&events[events.partition_point(|event| event.position <= kept)..])
     }
 
     async fn apply(&mut self, events: &[RecordedEvent]) -> Result<(), String> {
@@ -324,18 +353,29 @@ impl Run {
     }
 }
 
-/// Loses what is written.
+/// What is lost of a write.
 #[derive(Debug, Clone, Copy)]
-struct LostWrite;
+enum Lost {
+    Write,
+    Answer,
+}
 
 #[async_trait]
-impl Fault<MemoryStore> for LostWrite {
+impl Fault<MemoryStore> for Lost {
     async fn write_rows(
         &self,
-        _: &MemoryStore,
-        _: Vec<RowChange>,
-        _: CheckpointChange,
+        store: &MemoryStore,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
     ) -> Result<(), WriteError> {
-        Err(StoreError::unavailable("the write was lost").into())
+        match self {
+            Self::Write => Err(StoreError::unavailable("the write was lost").into()),
+            Self::Answer => {
+                // What is refused, is.
+                store.write_rows(rows, checkpoint).await?;
+                let source = StoreError::unavailable("the answer was lost");
+                Err(WriteError::UnknownCommit { source })
+            }
+        }
     }
 }

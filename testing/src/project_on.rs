@@ -128,6 +128,12 @@ impl<P: Projection, S: EventStore> ProjectionTestOn<P, S> {
 
     async fn wait(&self) {
         let Some(last) = &self.last else { return };
+        // What was appended here, no bus has written rows for.
+        if P::INLINE
+            && let Err(error) = self.engine.rebuild::<P>().await
+        {
+            panic!("write the rows: {}", report::in_words(&error));
+        }
         if let Err(error) = self.engine.wait_for::<P>(last, PATIENCE).await {
             panic!("wait for the projection: {}", report::in_words(&error));
         }

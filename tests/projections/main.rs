@@ -3,8 +3,10 @@
 mod engine;
 mod failures;
 mod fold;
+mod harness;
 mod history;
 mod inline;
+mod inline_rows;
 mod live;
 mod models;
 mod parking;
@@ -15,5 +17,6 @@ mod refusals;
 mod releases;
 mod retries;
 mod send;
+mod status;
 mod stopped;
 mod stores;

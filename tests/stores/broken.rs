@@ -235,6 +235,7 @@ async fn a_fence_not_checked() {
     check(
         || FenceUnchecked,
         &[
+            "a_generation_is_built_beside_the_one_that_answers",
             "a_lease_lost_while_writing_stops_the_writer",
             "a_released_lease_passes_on_at_once",
             "a_stale_lease_undoes_all",

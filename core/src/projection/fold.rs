@@ -320,7 +320,7 @@ pub(crate) fn read<T>(
 }
 
 /// Does what a user wrote; a panic is an error.
-fn caught<T>(run: impl FnOnce() -> Result<T, RowError>) -> Result<T, RowError> {
+pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, RowError>) -> Result<T, RowError> {
     catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|panic| Err(RowError::Panicked(message_of(&*panic))))
 }

@@ -25,6 +25,7 @@ use annals::read_model::ReadModels;
 pub(crate) use self::catalog::{
     begin_generation, catalog, caught_up, drop_generation, prepare, set_paused, switch_generation,
 };
+pub(crate) use self::own_sql::tells_of_end;
 pub use self::own_sql::{BatchTransaction, SqlError};
 pub(crate) use self::parked::parked;
 pub(crate) use self::read::{count, rows, select};

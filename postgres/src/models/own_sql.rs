@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::write::{Refusal, change_rows};
 use crate::checkpoint::{Move, Moved};
-use crate::error::store_error;
+use crate::error::{in_database, store_error};
 use crate::store::PostgresStore;
 
 const DOING: &str = "write by own SQL";
@@ -134,7 +134,18 @@ pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Er
     connection.execute("RELEASE SAVEPOINT annals_own_sql").await.map(drop)
 }
 
+/// Whether an error says that the transaction is not there any more: a method has ended it.
+pub(crate) fn tells_of_end(error: &sqlx::Error) -> bool {
+    in_database(error).is_some_and(|found| matches!(found.code(), "3B001" | "25P01"))
+}
+
 impl BatchTransaction {
+    /// Whether a method has ended the transaction, so that what it wrote is not rolled back.
+    pub(crate) async fn is_ended(&mut self) -> bool {
+        let back = self.transaction.execute("ROLLBACK TO SAVEPOINT annals_own_sql");
+        matches!(timeout(self.store.database().silence, back).await, Ok(Err(error)) if tells_of_end(&error))
+    }
+
     /// The connection, for statements of the projection's own.
     pub fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::handler::ReadEvent;
 use super::{SqlContext, SqlHandler, SqlProjection};
 use crate::error::{in_database, is_outage};
-use crate::models::{BatchTransaction, SqlError};
+use crate::models::{BatchTransaction, SqlError, tells_of_end};
 use crate::store::PostgresStore;
 
 /// Runs `P`.
@@ -95,14 +95,20 @@ impl<P: SqlProjection> Projector for SqlProjector<P> {
         let mut transaction = store.begin_batch(&batch.checkpoint).await?;
         for Due { recorded, event } in &due {
             if let Err(error) = write(&**event, recorded, &mut transaction).await {
+                if transaction.is_ended().await {
+                    transaction.give_up().await;
+                    return Err(ended(batch));
+                }
                 let is_alive = transaction.give_up().await;
                 return failed::<P>(batch, &error, is_alive).await;
             }
         }
         if let Err(error) = transaction.settle().await {
             transaction.give_up().await;
-            let message = "the transaction is not what it was: a statement failed and its error was not passed on, \
-                           or a method ended the transaction";
+            if tells_of_end(&error) {
+                return Err(ended(batch));
+            }
+            let message = "the transaction is not what it was: a statement failed and its error was not passed on";
             let is_alive = !is_outage(&error);
             return failed::<P>(batch, &format!("{message} ({error})").into(), is_alive).await;
         }
@@ -136,6 +142,18 @@ impl<P: SqlProjection> SqlProjector<P> {
             ))
         })
     }
+}
+
+/// The error of a batch of which some method has ended the transaction. Whatever the projection says of failures, it stops:
+/// what was written is there, and a second time it would be there twice.
+fn ended(batch: &Batch<'_>) -> BatchError {
+    let key = batch.events.first().map(|event| event.stream_id.to_string()).unwrap_or_default();
+    let error = format!(
+        "a method has ended the transaction of the batch of {} events that begins here, which is the engine's to end; what it \
+         wrote is there, and may be written once more: leave `COMMIT` and `ROLLBACK` out, put the tables right, and resume",
+        batch.events.len()
+    );
+    BatchError::Failed { index: 0, key, error }
 }
 
 /// Does what is to be done for one event; a panic is an error.

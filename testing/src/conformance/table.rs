@@ -284,5 +284,15 @@ macro_rules! __conformance_table {
             /// A writer whose lease passes on while it writes has written before that or not at all (13).
             a_lease_lost_while_writing_stops_the_writer
         }
+        generations {
+            /// A generation is built beside the rows that answer, and takes their place in one step (14).
+            a_generation_is_built_beside_the_one_that_answers
+            /// Only the owner of the rows that answer lets a generation take over, and only the one that is built (13, 14).
+            a_generation_takes_over_under_its_owners_lease
+            /// A generation that is dropped leaves neither rows nor checkpoint nor parked events; one that answers stays (14).
+            a_generation_that_is_dropped_leaves_nothing
+            /// A pause is kept by version, for all processes, until it is taken back, whatever is rebuilt (14).
+            a_pause_is_kept_for_all
+        }
     } };
 }

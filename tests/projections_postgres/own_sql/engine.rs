@@ -122,6 +122,56 @@ impl Odd {
     }
 }
 
+/// Ends the transaction that is the engine's, and says so or not.
+struct Hasty;
+
+#[annals_postgres::sql_projection(name = "hasty")]
+impl Hasty {
+    #[setup]
+    async fn tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        make_ledger(connection).await
+    }
+
+    #[on]
+    async fn paid(event: &Paid, cx: &mut SqlContext<'_>) -> Result<(), Error> {
+        pay(event, cx).await?;
+        match event.amount {
+            1 => run_in(cx, "COMMIT").await,
+            2 => run_in(cx, "ROLLBACK").await,
+            3 => {
+                run_in(cx, "COMMIT").await?;
+                Err("and it fails, too".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn run_in(cx: &mut SqlContext<'_>, sql: &'static str) -> Result<(), Error> {
+    Ok(sqlx::raw_sql(sql).execute(cx.connection()).await.map(drop)?)
+}
+
+#[tokio::test]
+async fn a_method_that_ends_the_transaction_stops_the_projection() -> Result<(), Error> {
+    for amount in 1..=3 {
+        let (store, _database) = fresh().await?;
+        let engine = start::<Hasty>(&store).await?;
+        let hasty = engine.sql::<Hasty>()?;
+        record(&store, "a", vec![paid(amount)]).await?;
+        let status = async || -> Result<ProjectionStatus, Error> {
+            let status = engine.status().await?.projections;
+            Ok(status.into_iter().find(|status| status.name == "hasty").expect("it is registered"))
+        };
+        while status().await?.state != ProjectionState::Stopped {
+            tokio::task::yield_now().await;
+        }
+        assert!(hasty.parked().await?.is_empty());
+        let stopped = engine.shutdown().await.expect_err("it has stopped");
+        assert!(stopped.to_string().contains("ended the transaction"), "{stopped}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn whatever_fails_is_found() -> Result<(), Error> {
     let (store, _database) = fresh().await?;

@@ -6,6 +6,7 @@ mod aggregates;
 mod appends;
 mod commands;
 mod conflicts;
+mod generations;
 mod keys;
 mod leases;
 mod lenient;

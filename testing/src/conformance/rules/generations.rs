@@ -1,0 +1,157 @@
+//! Generations of rows: one is built beside the one that answers, and takes its place in one step.
+
+use std::time::Duration;
+
+use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use annals::read_model::{ModelTable, Select};
+use annals::{
+    CheckpointChange, Fence, Position, ReadModelStore, RowChange, Timestamp, UnitOfWorkStore,
+    WriteError,
+};
+use serde_json::json;
+
+use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
+use crate::conformance::material::{COUNTED, stream};
+use crate::conformance::unit::{ROWS, ensure_fenced, key_of, prepare, row, selected};
+
+/// Long enough that a lease does not run out while a rule runs.
+const LONG: Duration = Duration::from_hours(1);
+
+pub(super) async fn a_generation_is_built_beside_the_one_that_answers<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (definition, owner) = first(&store).await?;
+    write(&store, &owner, 1, "old").await?;
+    let generation = store.begin_generation(&definition).await?;
+    ensure!(generation > 1, "generation {generation} was begun beside the first");
+    let builder = claimed(&store, &definition, generation).await?;
+    write(&store, &builder, generation, "new").await?;
+    write(&store, &owner, 1, "older").await?;
+    ensure_eq!(answers(&store).await?, ["old", "older"], "the rows that answer meanwhile");
+    let entry = entry(&store).await?;
+    ensure_eq!((entry.generation, entry.building), (1, Some(generation)), "what the catalog says");
+
+    store.switch_generation(&definition, generation, &owner).await?;
+    ensure_eq!(answers(&store).await?, ["new"], "the rows that answer after it");
+    let gone = store.checkpoint(&owner.id).await?;
+    ensure_eq!(gone, None, "the checkpoint of the generation that is gone");
+    ensure_fenced(write(&store, &owner, 1, "late").await, &owner)?;
+    write(&store, &builder, generation, "next").await?;
+    ensure_eq!(answers(&store).await?, ["new", "next"], "the rows that its builder writes on");
+    Ok(())
+}
+
+pub(super) async fn a_generation_takes_over_under_its_owners_lease<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (definition, late) = first(&store).await?;
+    write(&store, &late, 1, "old").await?;
+    let generation = store.begin_generation(&definition).await?;
+    store.release_lease(&late).await?;
+    let owner = claimed(&store, &definition, 1).await?;
+    let refused = store.switch_generation(&definition, generation, &late).await;
+    ensure_fenced(refused, &late)?;
+    ensure_eq!(answers(&store).await?, ["old"], "the rows that answer");
+    let other = store.switch_generation(&definition, generation + 1, &owner).await;
+    ensure!(other.is_err(), "a generation took over that nobody builds");
+    store.switch_generation(&definition, generation, &owner).await?;
+    Ok(())
+}
+
+pub(super) async fn a_generation_that_is_dropped_leaves_nothing<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (definition, owner) = first(&store).await?;
+    write(&store, &owner, 1, "old").await?;
+    let generation = store.begin_generation(&definition).await?;
+    let builder = claimed(&store, &definition, generation).await?;
+    write(&store, &builder, generation, "new").await?;
+    park(&store, &builder).await?;
+    store.drop_generation(&definition, 1).await?;
+    ensure_eq!(answers(&store).await?, ["old"], "the rows of a generation that answers");
+    store.drop_generation(&definition, generation).await?;
+    let entry = entry(&store).await?;
+    ensure_eq!((entry.generation, entry.building), (1, None), "what the catalog says");
+    ensure_eq!(store.checkpoint(&builder.id).await?, None, "the checkpoint");
+    ensure!(store.parked(&builder.id, None).await?.is_empty(), "what it had parked is there");
+    let next = store.begin_generation(&definition).await?;
+    let table = ModelTable { generation: next, ..ROWS };
+    let rows = store.rows(&table, &[ROWS.table.key_of(&row("new", &json!(1)))], &[]).await?;
+    ensure!(rows.is_empty(), "the next generation begins with {rows:?}");
+    Ok(())
+}
+
+pub(super) async fn a_pause_is_kept_for_all<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let (definition, _) = first(&store).await?;
+    ensure!(!entry(&store).await?.paused, "it is paused, though nobody said so");
+    let (name, version) = (&*definition.projection, definition.version);
+    store.set_paused(name, version + 1, true).await?;
+    ensure!(!entry(&store).await?.paused, "it is paused with another version of it");
+    store.set_paused(name, version, true).await?;
+    ensure!(entry(&store).await?.paused, "it is not paused");
+    ensure!(store.prepare(&definition).await?.paused, "it goes on once it is prepared again");
+    let generation = store.begin_generation(&definition).await?;
+    let owner = claimed(&store, &definition, 1).await?;
+    store.switch_generation(&definition, generation, &owner).await?;
+    ensure!(entry(&store).await?.paused, "it goes on once it is rebuilt");
+    store.set_paused(name, version, false).await?;
+    ensure!(!entry(&store).await?.paused, "it stays paused");
+    Ok(())
+}
+
+/// The projection whose rows are written, and the lease of its first generation.
+async fn first(store: &impl ReadModelStore) -> Result<(ModelDefinition, Fence), Found> {
+    prepare(store).await?;
+    let ModelTable { table, version, .. } = ROWS;
+    let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
+    let owner = claimed(store, &definition, 1).await?;
+    Ok((definition, owner))
+}
+
+async fn claimed(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+    generation: u32,
+) -> Result<Fence, Found> {
+    let fence = store.claim_lease(&definition.reader(generation), "owner", LONG).await?;
+    fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
+}
+
+/// Writes a row of a generation.
+async fn write(
+    store: &impl ReadModelStore,
+    fence: &Fence,
+    generation: u32,
+    key: &str,
+) -> Result<(), WriteError> {
+    let table = ModelTable { generation, ..ROWS };
+    let moved = CheckpointChange { fence: fence.clone(), position: Position::from(1) };
+    store.write_rows(vec![RowChange::Upsert { table, row: row(key, &json!(1)) }], moved).await
+}
+
+async fn park(store: &impl ReadModelStore, fence: &Fence) -> Result<(), WriteError> {
+    let parked = ParkedEvent {
+        reader: fence.id.clone(),
+        key: "new".to_owned(),
+        position: Position::from(1),
+        stream_id: stream("a"),
+        event_type: COUNTED.to_owned(),
+        error: "it failed".to_owned(),
+        attempts: 1,
+        parked_at: Timestamp::now(),
+        retry_at: None,
+    };
+    let moved = CheckpointChange { fence: fence.clone(), position: Position::from(1) };
+    store.write_rows(vec![RowChange::Park(parked)], moved).await
+}
+
+async fn answers(store: &impl ReadModelStore) -> Result<Vec<String>, Found> {
+    let rows = selected(store, &Select::all(ROWS.table)).await?;
+    Ok(rows.iter().map(key_of).collect())
+}
+
+async fn entry(store: &impl ReadModelStore) -> Result<CatalogEntry, Found> {
+    let catalog = store.catalog().await?;
+    let of_rows = catalog.into_iter().find(|entry| entry.projection == ROWS.table.name);
+    of_rows.ok_or_else(|| Found("the catalog has no entry of what was prepared".to_owned()))
+}
