@@ -127,6 +127,22 @@ async fn an_event_that_cannot_be_read_stops_and_names_itself(scene: Scene<impl S
     engine.shutdown().await.unwrap();
 }
 
+/// An event for an id under which nothing can be kept, not even that it waits, stops it, too.
+async fn an_event_for_an_id_that_no_process_can_have_stops(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    for id in ["x".repeat(5_000).as_str(), "", "with a \0"] {
+        let event = scene.begin(id, "1", act().works("never")).await;
+        until(async || status(&engine).await.state == ProjectionState::Stopped).await;
+        let error = status(&engine).await.last_error.unwrap();
+        assert!(error.contains("an id that no process can have"), "{error}");
+        engine.skip::<Script>(event.position).await.unwrap();
+        scene.begin("fine", "2", act().works("one").ends()).await;
+        settled(&engine).await;
+    }
+    assert_eq!(scene.worked().await, ["one", "one", "one"]);
+    engine.shutdown().await.unwrap();
+}
+
 /// A store that fails once.
 #[derive(Default)]
 struct Once(AtomicBool);
@@ -233,6 +249,7 @@ crate::on_each_store!(
     settle_tells_of_another_owner,
     the_status_tells_numbers,
     an_event_that_cannot_be_read_stops_and_names_itself,
+    an_event_for_an_id_that_no_process_can_have_stops,
     what_came_before_an_unreadable_event_outlives_an_outage,
     a_start_outlives_who_was_to_write_it,
     what_does_not_fit_is_refused_at_the_start,

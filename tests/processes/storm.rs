@@ -22,7 +22,7 @@ const URL: &str = "ANNALS_STORM_PROCESSES_URL";
 const LEASE: Duration = Duration::from_millis(500);
 const PRODUCTS: u32 = 5;
 /// How many orders are on their way at once.
-const CUSTOMERS: usize = 4;
+const CUSTOMERS: usize = 8;
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
@@ -49,14 +49,14 @@ struct Wish {
     regrets: Option<Duration>,
 }
 
-fn wishes(count: u64, rng: &mut Rng) -> Vec<Wish> {
+fn wishes(count: u64, longest: Duration, rng: &mut Rng) -> Vec<Wish> {
     let wish = |number| {
         let kind = if rng.u8(..) < 40 { "declined" } else { "order" };
         Wish {
             order: format!("{kind}-{number}").into(),
             product: format!("p-{}", rng.u32(..PRODUCTS)).into(),
             quantity: rng.u32(1..4),
-            regrets: (rng.u8(..) < 90).then(|| Duration::from_micros(50 << rng.u32(..12))),
+            regrets: (rng.u8(..) < 90).then(|| longest.mul_f64(rng.f64())),
         }
     };
     (0..count).map(wish).collect()
@@ -76,11 +76,11 @@ async fn wished(bus: &CommandBus, wish: &Wish) {
     }
 }
 
-/// Has everything ordered; `half_way` is done when half of it is.
-async fn storm(store: &impl Store, half_way: impl AsyncFnOnce()) -> Vec<Wish> {
+/// Has everything ordered, and what is regretted cancelled, after the longest time at most; `half_way` is done when half of it is.
+async fn storm(store: &impl Store, longest: Duration, half_way: impl AsyncFnOnce()) -> Vec<Wish> {
     let (count, seed) = (number("ANNALS_ORDERS", 150), number("ANNALS_STORM_SEED", 7));
     println!("storm of {count} orders: ANNALS_STORM_SEED={seed}");
-    let wishes = wishes(count, &mut Rng::with_seed(seed));
+    let wishes = wishes(count, longest, &mut Rng::with_seed(seed));
     let bus = bus(store);
     for product in 0..PRODUCTS {
         let quantity = u32::try_from(count * 2 * 7 / 10).expect("not so many") / PRODUCTS;
@@ -208,7 +208,7 @@ async fn an_engine_process_is_killed_on_postgres() {
     let second = EngineProcess::start(database.url());
     let began = Instant::now();
     // The first is the owner.
-    let wishes = storm(&store, async || drop(first)).await;
+    let wishes = storm(&store, Duration::from_millis(400), async || drop(first)).await;
     settled(&store, began, &wishes).await;
     drop(second);
     judged(&store, &wishes).await;
@@ -234,7 +234,7 @@ async fn an_engine_is_killed_on_memory() {
     let first = first.await.expect("it starts");
     let second = started(&store).await;
     let began = Instant::now();
-    let wishes = storm(&store, async || {
+    let wishes = storm(&store, Duration::from_millis(30), async || {
         // All of its tasks at once, wherever they are.
         runtime.shutdown_background();
         drop(first);
@@ -243,4 +243,41 @@ async fn an_engine_is_killed_on_memory() {
     settled(&store, began, &wishes).await;
     second.shutdown().await.expect("it has not stopped");
     judged(&store, &wishes).await;
+}
+
+/// Nothing goes wrong: it tells how many orders a second go through from end to end.
+async fn all_orders_ship(store: impl Store) {
+    let engine = started(&store).await;
+    let bus = bus(&store);
+    let count = number("ANNALS_ORDERS", 150);
+    let restock =
+        Restock { product: "p".into(), quantity: u32::try_from(count).expect("not so many") };
+    bus.dispatch(restock).await.expect("restocked");
+    let wish = |number| Wish {
+        order: format!("order-{number}").into(),
+        product: "p".into(),
+        quantity: 1,
+        regrets: None,
+    };
+    let wishes: Vec<Wish> = (0..count).map(wish).collect();
+    let began = Instant::now();
+    let each = futures::stream::iter(wishes.iter().map(|wish| wished(&bus, wish)));
+    each.buffer_unordered(CUSTOMERS).collect::<Vec<()>>().await;
+    settled(&store, began, &wishes).await;
+    engine.shutdown().await.expect("it has not stopped");
+    let log: Vec<RecordedEvent> =
+        store.read_all(ReadAll::after(Position::START)).try_collect().await.expect("it is read");
+    let shipped = log.iter().filter(|event| event.event_type == "OrderShipped").count();
+    assert_eq!(shipped, wishes.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_orders_ship_on_memory() {
+    all_orders_ship(MemoryStore::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_orders_ship_on_postgres() {
+    let (store, _database) = postgres().await;
+    all_orders_ship(store).await;
 }

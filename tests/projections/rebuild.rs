@@ -18,6 +18,7 @@ on_each_store!(
     rebuilds_that_are_dropped_anywhere_leave_the_rows,
     whoever_stands_by_takes_over_and_a_rebuild_ends,
     a_paused_projection_can_be_rebuilt,
+    who_built_a_generation_that_is_gone_writes_no_more,
 );
 
 async fn start(store: &impl Store) -> ProjectionEngine {
@@ -192,4 +193,30 @@ async fn a_paused_projection_can_be_rebuilt(store: impl Store) {
     engine.resume::<ItemRow>().await.expect("it is registered");
     let last = record(&bus, "a", priced(2)).await;
     wait(&engine, &last).await;
+}
+
+async fn who_built_a_generation_that_is_gone_writes_no_more(store: impl Store) {
+    use annals::{CheckpointChange, Position};
+
+    let definition = annals::projection::projector::<ItemRow>().definition().clone();
+    store.prepare(&definition).await.expect("the table is made");
+    let hour = Duration::from_hours(1);
+    let generation = store.begin_generation(&definition).await.expect("it begins");
+    let reader = definition.reader(generation);
+    let claimed = store.claim_lease(&reader, "one", hour).await.expect("the store is there");
+    let fence = claimed.expect("it is free");
+    let write = async |fence: &annals::Fence| {
+        let change = CheckpointChange { fence: fence.clone(), position: Position::from(1) };
+        store.write_rows(Vec::new(), change).await
+    };
+    write(&fence).await.expect("it is the owner");
+    assert_eq!(store.begin_generation(&definition).await.expect("it begins"), generation);
+    write(&fence).await.expect_err("what it built is gone");
+    let claimed = store.claim_lease(&reader, "two", hour).await.expect("the store is there");
+    let other = claimed.expect("it is free");
+    write(&fence).await.expect_err("another one builds now");
+    write(&other).await.expect("it is the owner");
+    // Nor does it switch.
+    let switched = store.switch_generation(&definition, generation, &fence).await;
+    switched.expect_err("it has no lease");
 }

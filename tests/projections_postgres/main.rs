@@ -5,6 +5,7 @@ mod counting;
 mod dropped;
 mod fences;
 mod generations;
+mod missing;
 mod names;
 mod own_sql;
 mod prepare;

@@ -3,6 +3,7 @@
 //! Each row follows its own stream, and keeps the version of the stream up to which it says what happened. So nothing has to be
 //! caught up beforehand: a row that is behind its stream, or was never written, is brought forward by whoever appends next.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -36,6 +37,14 @@ pub(crate) trait Inline: Send + Sync {
     fn follows(&self, category: &str) -> bool {
         self.categories().contains(&category)
     }
+
+    /// Those streams whose rows do not say what happened up to a version.
+    async fn behind(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        generation: u32,
+        streams: &BTreeMap<&StreamId, u64>,
+    ) -> Result<Vec<StreamId>, StoreError>;
 
     /// What becomes of the row of a stream, which has come to a version, by events that are about to be appended to it.
     async fn change(
@@ -129,6 +138,28 @@ impl<P: Projection> Inline for InlineRows<P> {
         categories
     }
 
+    async fn behind(
+        &self,
+        store: &dyn UnitOfWorkStore,
+        generation: u32,
+        streams: &BTreeMap<&StreamId, u64>,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        let table = ModelTable { table: self.table, version: P::VERSION, generation };
+        let keys: HashMap<&StreamId, RowKey> =
+            streams.keys().filter_map(|stream| Some((*stream, self.key(stream).ok()?))).collect();
+        let asked: Vec<RowKey> = keys.values().cloned().collect();
+        let rows =
+            if asked.is_empty() { Vec::new() } else { store.rows(&table, &asked, &[]).await? };
+        let kept: HashMap<RowKey, u64> =
+            rows.iter().map(|row| (self.table.key_of(row), version_of(row))).collect();
+        // Without a row it may be gone, or was never written.
+        let is_behind = |stream: &StreamId, version: u64| {
+            keys.get(stream).and_then(|key| kept.get(key)).is_none_or(|kept| *kept < version)
+        };
+        let behind = streams.iter().filter(|(stream, version)| is_behind(stream, **version));
+        Ok(behind.map(|(stream, _)| (*stream).clone()).collect())
+    }
+
     async fn change(
         &self,
         store: &dyn UnitOfWorkStore,
@@ -171,6 +202,14 @@ impl<P: Projection> Inline for InlineRows<P> {
     }
 }
 
+/// The version of the stream up to which a row says what happened.
+fn version_of(row: &Row) -> u64 {
+    match row.0.last() {
+        Some(Value::Integer(version)) => u64::try_from(*version).unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 impl<P: Projection> InlineRows<P> {
     /// The key of the row that follows a stream.
     fn key(&self, stream: &StreamId) -> Result<RowKey, InlineError> {
@@ -192,10 +231,8 @@ impl<P: Projection> InlineRows<P> {
         fold: &mut Fold<P>,
     ) -> Result<u64, InlineError> {
         let mut row = row;
-        let version = match row.0.pop() {
-            Some(Value::Integer(version)) => u64::try_from(version).unwrap_or_default(),
-            _ => 0,
-        };
+        let version = version_of(&row);
+        row.0.pop();
         let inserted = fold::caught(|| {
             let row = open_row(self.table, row, store.row_codec()).and_then(P::from_row);
             row.and_then(|row| fold.insert(row)).map_err(RowError::Unreadable)

@@ -15,7 +15,8 @@ use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 /// Keeps rows of read models. It may be another database than the events': checkpoint and fence live with the rows.
 #[async_trait]
 pub trait ReadModelStore: Send + Sync + 'static {
-    /// Makes what a projection writes to, if it is missing, and tells what is there.
+    /// Makes what a projection writes to, if it is missing, and tells what is there. A table that was dropped is made anew, and
+    /// its reader begins at the log's beginning.
     ///
     /// Columns that were only added, and may hold nothing, are added. A projection that is kept under the same name and version
     /// with another definition is refused.

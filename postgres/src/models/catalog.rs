@@ -40,7 +40,12 @@ pub(super) async fn prepare_with(
     };
     if let Some(row) = database.fetch_optional(&doing, query).await? {
         let kept = read_kept(definition, &row).map_err(|error| store_error(&doing, error))?;
-        if matches!(definition.change_from(&kept.definition), Change::None | Change::Behind(_)) {
+        let is_enough = match definition.change_from(&kept.definition) {
+            Change::None => has_table(database, definition, &kept.entry).await?,
+            Change::Behind(_) => true,
+            _ => false,
+        };
+        if is_enough {
             return Ok(kept.entry);
         }
     }
@@ -51,6 +56,18 @@ pub(super) async fn prepare_with(
             Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
         }
     }
+}
+
+/// Whether the table is there that answers: somebody may have dropped it.
+async fn has_table(
+    database: &Database,
+    definition: &ModelDefinition,
+    entry: &CatalogEntry,
+) -> Result<bool, StoreError> {
+    let Some(table) = definition.table_of(entry.generation) else { return Ok(true) };
+    let (schema, name) = (database.schema.as_str(), names::physical(&table));
+    let columns = || database.statements.models_columns().bind(schema).bind(name.clone());
+    Ok(!database.fetch_all("look for a table", columns).await?.is_empty())
 }
 
 async fn prepare_once(
@@ -71,7 +88,8 @@ async fn prepare_once(
         }
         Some(kept) => {
             match definition.change_from(&kept.definition) {
-                Change::None | Change::Behind(_) => {}
+                Change::None => work.make_missing(&kept.entry).await?,
+                Change::Behind(_) => {}
                 Change::Added(columns) => work.add_columns(&kept.entry, &columns).await?,
                 Change::Other(reason) => return Err(definition.refused(&reason).into()),
                 _ => {

@@ -109,6 +109,21 @@ impl Work<'_, '_> {
         Err(self.attempts.failed(error))
     }
 
+    /// Makes the table anew that answers, if it was dropped; its reader begins anew, too.
+    pub(super) async fn make_missing(&mut self, entry: &CatalogEntry) -> Result<(), Trouble> {
+        let Self { database, definition, .. } = *self;
+        let Some(table) = definition.table_of(entry.generation) else { return Ok(()) };
+        let schema = &database.schema;
+        if !self.columns(schema.as_str(), &names::physical(&table)).await?.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(%table, "the table was dropped: it is made anew, and filled from the beginning of the log");
+        self.forget(entry.generation).await?;
+        self.run(layout::create(schema, &table)?).await?;
+        let public = self.public(&table).await?;
+        self.renew_views(&table, public, Occasion::Prepared).await
+    }
+
     /// Adds columns to all tables that there are.
     pub(super) async fn add_columns(
         &mut self,
@@ -163,8 +178,12 @@ impl Work<'_, '_> {
             self.run(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", place.name)).await?;
         }
         let schema = &self.database.schema;
-        let view = in_schema(schema, &names::version_view(table.table, table.version));
-        self.run(format!("LOCK TABLE {view} IN ACCESS EXCLUSIVE MODE")).await?;
+        let view = names::version_view(table.table, table.version);
+        // One that was dropped with its table is made anew.
+        if !self.columns(schema.as_str(), &view).await?.is_empty() {
+            let view = in_schema(schema, &view);
+            self.run(format!("LOCK TABLE {view} IN ACCESS EXCLUSIVE MODE")).await?;
+        }
         Ok(public)
     }
 

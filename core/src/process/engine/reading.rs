@@ -5,6 +5,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::owner::Owned;
 use super::worker::Worker;
 use crate::position::Position;
+use crate::process::Fault;
 use crate::projection::{ProjectionState, chain};
 use crate::store::{LogPage, ReadAll, StoreError};
 use crate::stream::StreamId;
@@ -53,7 +54,8 @@ impl Worker {
         self.show(|shown| shown.state = state);
         for event in page.events {
             let position = event.position;
-            match self.kind.route(&event, self.events.codec()) {
+            let routed = self.kind.route(&event, self.events.codec());
+            match routed.and_then(|ids| self.fit(ids)) {
                 Ok(ids) => {
                     for id in ids {
                         owned.inbox.push(&id, event.clone());
@@ -83,6 +85,15 @@ impl Worker {
             self.show(|shown| shown.recorded_at = Some(last));
         }
         owned.inbox.reached(page.reached);
+    }
+
+    /// Refuses an id under which nothing can be kept, not even that it waits for a person.
+    fn fit(&self, ids: Vec<String>) -> Result<Vec<String>, Fault> {
+        let fault = |id: &String| {
+            let reason = StreamId::new(&self.category, id).fault()?;
+            Some(Fault::Failed(format!("it is for an id that no process can have: {reason}")))
+        };
+        ids.iter().find_map(fault).map_or(Ok(ids), Err)
     }
 
     /// Reads on after the event at which it had stopped, or from it once more.

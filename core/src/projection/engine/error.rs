@@ -28,6 +28,14 @@ pub enum EngineError {
         /// The projection.
         projection: String,
     },
+    /// The projection is inline.
+    #[error(
+        "projection `{projection}` is inline: its rows change with the appends, so that it is not paused, and nothing of it is parked"
+    )]
+    Inline {
+        /// The projection.
+        projection: String,
+    },
     /// Another engine has the projection.
     #[error("projection `{projection}` is run by another engine; ask that one")]
     NotOwner {

@@ -3,19 +3,21 @@
 //! Whoever appends to such a stream brings its row forward, so that nothing is wrong without this. It is for the streams to
 //! which nobody appends any more.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::TryStreamExt;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{EngineError, Settings};
+use super::pulse::Pulse;
+use super::shown::Shown;
+use super::{EngineError, ProjectionState, ProjectionStatus, Settings};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::inline::{Ahead, Inline, InlineError};
 use crate::store::{
-    Append, CheckpointChange, EventFilter, EventStore, EventStoreExt, Fence, ReadAll, UnitOfWork,
+    Append, CheckpointChange, EventFilter, EventStore, Fence, ReadAll, StoreError, UnitOfWork,
     UnitOfWorkStore, WriteError,
 };
 use crate::stream::{Expected, StreamId};
@@ -36,6 +38,8 @@ pub(super) struct InlineRows {
     pub(super) inline: Arc<dyn Inline>,
     pub(super) events: Arc<dyn EventStore>,
     pub(super) settings: Arc<Settings>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) shown: watch::Sender<Shown>,
     /// Held by whoever writes: two tasks of one engine would hold one lease.
     pub(super) turn: Arc<Mutex<()>>,
 }
@@ -54,30 +58,75 @@ impl InlineRows {
         })
     }
 
-    /// Writes the rows that are behind, in a task of the engine's.
+    /// Writes the rows that are behind, in a task of the engine's; now and then again, since a program of before may begin
+    /// streams meanwhile.
     pub(super) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.keep_up() => {}
+        }
+    }
+
+    async fn keep_up(&self) {
         let mut backoff = Backoff::new();
         loop {
-            let written = tokio::select! {
-                () = stop.cancelled() => return,
-                written = self.write(Rows::Behind) => written,
-            };
-            match written {
-                Ok(()) => return,
-                Err(EngineError::Store(error)) if error.is_unavailable() => {
-                    backoff.wait(self.name(), "write the rows of streams of before", &error).await;
+            let head = self.pulse.head();
+            match self.write(Rows::Behind).await {
+                Ok(()) => {
+                    self.tell(ProjectionState::Live, None);
+                    backoff = Backoff::new();
+                    tokio::time::sleep(self.settings.lease).await;
+                    self.pulse.above(head).await;
                 }
                 Err(error) => {
-                    let error = chain(&error);
-                    tracing::error!(
-                        projection = self.name(),
-                        error,
-                        "rows of streams that were there before are not written"
-                    );
-                    return;
+                    self.tell(ProjectionState::Retrying, Some(chain(&error)));
+                    let doing = "write the rows of streams of before";
+                    if let Some(error) = unavailable(&error) {
+                        backoff.wait(self.name(), doing, error).await;
+                    } else {
+                        let (projection, error) = (self.name(), chain(&error));
+                        tracing::error!(projection, error, "failed to {doing}: tries again");
+                        tokio::time::sleep(self.settings.lease).await;
+                    }
                 }
             }
         }
+    }
+
+    fn tell(&self, state: ProjectionState, error: Option<String>) {
+        self.shown.send_modify(|shown| {
+            shown.state = state;
+            shown.last_error = error.or(shown.last_error.take());
+        });
+    }
+
+    /// How it is.
+    pub(super) async fn status(&self, head: Position) -> Result<ProjectionStatus, EngineError> {
+        let (store, definition) = (self.store()?, self.inline.definition());
+        let entry = store.catalog().await?.into_iter().find(|entry| entry.is_of(definition));
+        let generation = entry.ok_or_else(|| definition.not_prepared())?.generation;
+        let shown = self.shown.borrow().clone();
+        // Once those of before are written, rows change with the appends.
+        let position = match shown.state {
+            ProjectionState::Live => head,
+            _ => store.checkpoint(&definition.reader(generation)).await?.unwrap_or_default(),
+        };
+        Ok(ProjectionStatus {
+            name: definition.projection.clone(),
+            version: definition.version,
+            generation,
+            state: shown.state,
+            position,
+            head,
+            events_behind: head.get().saturating_sub(position.get()),
+            time_behind: Duration::ZERO,
+            level: self.settings.thresholds.level(shown.state, Duration::ZERO),
+            rate: 0.0,
+            parked: 0,
+            events: 0,
+            owner: None,
+            last_error: shown.last_error,
+        })
     }
 
     /// Writes the rows of all streams that had come to the log before, one after the other.
@@ -119,23 +168,44 @@ impl InlineRows {
         };
         let head = store.head().await?;
         let categories = self.inline.categories();
-        let read = ReadAll::after(after).filter(EventFilter::all().categories(categories));
+        let mut next =
+            Some(ReadAll::after(after).filter(EventFilter::all().categories(categories)));
         let mut seen: HashSet<StreamId> = HashSet::new();
-        let mut events = store.read_all(read);
-        while let Some(event) = events.try_next().await? {
-            if event.position > head {
-                break;
+        let (mut reached, mut failed) = (head, None);
+        while let Some(read) = next {
+            let page = store.log_page(&read).await?;
+            next = read.following(&page)?.filter(|read| read.after < head);
+            let mut streams: BTreeMap<&StreamId, u64> = BTreeMap::new();
+            for event in &page.events {
+                streams.insert(&event.stream_id, event.stream_version);
             }
-            if seen.insert(event.stream_id.clone()) {
-                self.write_row(store, generation, &event.stream_id, rows).await?;
+            let wanted = match rows {
+                Rows::Behind => self.inline.behind(store, generation, &streams).await?,
+                Rows::Anew => streams.keys().map(|stream| (*stream).clone()).collect(),
+            };
+            for stream in wanted {
+                if rows == Rows::Anew && !seen.insert(stream.clone()) {
+                    continue;
+                }
+                match self.write_row(store, generation, &stream, rows).await {
+                    Ok(()) => {}
+                    // The others go on, and this one is tried again the next time.
+                    Err(error @ EngineError::Stopped { .. }) => {
+                        let first = page.events.iter().find(|event| event.stream_id == stream);
+                        let before = first.map_or(0, |first| first.position.get() - 1);
+                        reached = reached.min(Position::from(before));
+                        failed.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
+                }
                 store.claim_lease(&fence.id, &self.settings.name, self.settings.lease).await?;
             }
         }
-        if head > after {
-            let change = CheckpointChange { fence: fence.clone(), position: head };
+        if reached > after {
+            let change = CheckpointChange { fence: fence.clone(), position: reached };
             store.write_rows(Vec::new(), change).await?;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Writes the row of a stream as it is now.
@@ -167,5 +237,37 @@ impl InlineRows {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// The outage that an error tells of, if it does.
+fn unavailable(error: &EngineError) -> Option<&StoreError> {
+    match error {
+        EngineError::Store(error)
+        | EngineError::Write(
+            WriteError::Store(error)
+            | WriteError::UnknownOutcome { source: error, .. }
+            | WriteError::UnknownCommit { source: error },
+        ) if error.is_unavailable() => Some(error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_one_wherever_it_is_told() {
+        let away = || StoreError::unavailable("away for a moment");
+        let stays = || StoreError::invalid("it stays so");
+        let check = |error: EngineError, expected| {
+            assert_eq!(unavailable(&error).is_some(), expected, "{error:?}");
+        };
+        check(away().into(), true);
+        check(WriteError::Store(away()).into(), true);
+        check(WriteError::UnknownCommit { source: away() }.into(), true);
+        check(stays().into(), false);
+        check(WriteError::Store(stays()).into(), false);
     }
 }

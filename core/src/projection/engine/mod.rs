@@ -110,7 +110,9 @@ impl ProjectionEngine {
         let mut inlined = Vec::new();
         for inline in inline {
             let (events, settings) = (events.clone(), settings.clone());
-            let rows = InlineRows { inline, events, settings, turn: Arc::default() };
+            let shown = watch::Sender::new(Shown::default());
+            let pulse = pulse.clone();
+            let rows = InlineRows { inline, events, settings, pulse, shown, turn: Arc::default() };
             rows.prepare().await?;
             tasks.spawn(rows.clone().run(stop.clone()));
             inlined.push(rows);
@@ -197,6 +199,9 @@ impl ProjectionEngine {
                 owner: shown.position.is_some().then(|| self.inner.settings.name.clone()),
                 last_error: shown.last_error,
             });
+        }
+        for inline in &self.inner.inline {
+            projections.push(inline.status(head).await?);
         }
         Ok(Status { projections })
     }
@@ -326,6 +331,9 @@ impl ProjectionEngine {
     }
 
     fn of<M: Projection>(&self) -> Result<Named<'_>, EngineError> {
+        if self.inner.inline.iter().any(|inline| inline.name() == M::NAME) {
+            return Err(EngineError::Inline { projection: M::NAME.to_owned() });
+        }
         self.named(M::NAME, M::VERSION)
     }
 }

@@ -9,7 +9,7 @@ use crate::projection::Projection;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// Each projection, in the order of their names.
+    /// Each projection, in the order of their names; inline ones come last.
     pub projections: Vec<ProjectionStatus>,
 }
 
