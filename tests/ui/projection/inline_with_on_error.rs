@@ -29,7 +29,7 @@ struct Owner {
 #[projection(inline, on_error = skip)]
 impl Owner {
     #[on]
-    fn opened(event: &Opened, cx: &EventContext<Self>) -> Self {
+    fn opened(_: &Opened, cx: &EventContext<Self>) -> Self {
         Self { owner: cx.key().clone(), accounts: 1 }
     }
 }
