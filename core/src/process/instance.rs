@@ -340,6 +340,7 @@ impl Instance {
         &self,
         process: &dyn AnyProcess,
         up_to: Position,
+        deadline: Option<&str>,
         at: Timestamp,
         codec: &dyn PayloadCodec,
         step_id: Uuid,
@@ -353,8 +354,8 @@ impl Instance {
             commands: Vec::new(),
             deadlines: Vec::new(),
         };
-        // A deadline whose step fails would fail again.
-        after.deadlines.retain(|_, due| *due > at);
+        // A deadline whose step fails would fail again; all others fire.
+        after.deadlines.retain(|name, _| deadline != Some(name));
         let (cause, metadata) = (Cause::Dropped { at }, self.next_metadata());
         after.made(self, process, stepped, Was { cause, at, metadata, step_id }, codec)
     }

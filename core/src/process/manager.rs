@@ -199,13 +199,19 @@ impl<P: Process> AnyProcess for Typed<P> {
         };
         let state = match &step.state {
             Some(state) => {
-                let json = caught(|| to_raw_value(state))?;
-                Some(Arc::from(json.map_err(|error| written(&error))?))
+                let json = caught(|| to_raw_value(state))?.map_err(|error| written(&error))?;
+                // What is not read back would hold the process up at its next step, when its commands are out.
+                state_of::<P>(P::VERSION, &json).map_err(|fault| {
+                    Fault::Failed(format!(
+                        "the state does not read back as it was written: {fault}"
+                    ))
+                })?;
+                Some(Arc::from(json))
             }
             None => None,
         };
         let commands = step.commands.iter().map(|command| {
-            let content = command.content();
+            let content = caught(|| command.content())?;
             let content = content.map_err(|error| Fault::Failed(chain(&error)))?;
             Ok((command.name(), content))
         });

@@ -105,7 +105,10 @@ impl<R: Reactor> AnyReactor for Typed<R> {
                 .with_services(self.services.clone() as Arc<dyn Any + Send + Sync>);
             let called = AssertUnwindSafe(async { event_read.call(&cx).await }).catch_unwind();
             match called.await {
-                Ok(called) => called.map_err(|error| Fault::Failed(chain(&*error))),
+                Ok(Ok(commands)) => Ok(commands),
+                // The error may panic when it is asked what it says.
+                Ok(Err(error)) => Err(catch_unwind(AssertUnwindSafe(|| chain(&*error)))
+                    .map_or_else(|panic| panicked(&*panic), Fault::Failed)),
                 Err(panic) => Err(panicked(&*panic)),
             }
         }

@@ -27,11 +27,13 @@ impl Worker {
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
         self.know_deadlines(owned).await?;
         let mut plan = std::mem::take(&mut owned.decided);
+        // A process takes one thing at a time, and what was due before an event goes before it.
+        let due = self.due(owned, |id| plan.iter().any(|done| done.id == id));
         let mut ids = owned.ready.take(STEPS);
-        // A process takes one thing at a time.
-        ids.retain(|id| !owned.busy.contains_key(id) && plan.iter().all(|done| done.id != *id));
-        let due = self.due(owned, |id| {
-            ids.iter().any(|other| other == id) || plan.iter().any(|done| done.id == id)
+        ids.retain(|id| {
+            !owned.busy.contains_key(id)
+                && plan.iter().all(|done| done.id != *id)
+                && due.iter().all(|(other, _)| other != id)
         });
         self.load_all(owned, &ids, &due).await?;
         // What could not be read waits now: the checkpoint moves past that only with this.
@@ -52,13 +54,23 @@ impl Worker {
         }
         if let Kind::Process(process) = self.kind.clone() {
             for (id, deadline) in due {
-                plan.extend(self.deadline(owned, &*process, &id, &deadline));
+                let fired = self.deadline(owned, &*process, &id, &deadline);
+                if fired.is_none() {
+                    owned.look(&id);
+                }
+                plan.extend(fired);
             }
         }
-        if plan.is_empty() && owned.marks.is_empty() {
+        owned.decided = plan;
+        self.write_known(owned).await
+    }
+
+    /// Writes what was decided, with what is known of commands; else the checkpoint, if it is due.
+    pub(super) async fn write_known(&self, owned: &mut Owned) -> Result<(), Ended> {
+        if owned.decided.is_empty() && owned.marks.is_empty() {
             return self.keep_checkpoint(owned).await;
         }
-        self.write(owned, plan).await
+        self.write(owned, Vec::new()).await
     }
 
     /// The deadlines that are to fire now: the process is free, and has taken all that was recorded before.
@@ -188,6 +200,7 @@ impl Worker {
         if busy.instance.outgoing().front().is_none_or(|next| next.key != key) {
             return;
         }
+        let mut tried = 1;
         let (why, fault) = match answer {
             Answer::Accepted => {
                 owned.marks.answered.push(key);
@@ -207,7 +220,8 @@ impl Worker {
                 return;
             }
             Answer::Refused(why) => (Some(why), None),
-            Answer::Failed(reason) => {
+            Answer::Failed { reason, tries } => {
+                tried = tries;
                 let command = &busy.instance.outgoing()[0].name;
                 (None, Some(Fault::Failed(format!("command `{command}`: {reason}"))))
             }
@@ -235,7 +249,8 @@ impl Worker {
             }
             Ok(Taken::Skipped) => planned.unchanged(instance),
             Err(fault) => {
-                let mark = self.mark(owned, &instance, mark, &fault);
+                let mut mark = self.mark(owned, &instance, mark, &fault);
+                mark.attempts = tried;
                 Planned { parks: vec![mark], is_stuck: true, ..planned.unchanged(instance) }
             }
         });

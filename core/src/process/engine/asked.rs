@@ -91,6 +91,8 @@ impl Worker {
                 ended
             }
             Asked::Look { answer } => {
+                // The clock may have been set to where no deadline is known yet.
+                self.know_deadlines(owned).await?;
                 self.show_owned(owned);
                 let _ = answer.send(Ok(()));
                 Ok(())

@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::process::Process;
 use crate::projection::Thresholds;
 use crate::reactor::Reactor;
 use crate::registry::{EventRegistration, ProcessRegistration, ReactorRegistration};
+use crate::timestamp::Timestamp;
 
 /// Makes a [`ProcessEngine`].
 ///
@@ -48,11 +50,33 @@ pub(super) struct Settings {
     /// Who holds the leases.
     pub(super) name: String,
     pub(super) retry: RetryPolicy,
+    pub(super) time_limit: Duration,
     pub(super) polling: Duration,
     pub(super) lease: Duration,
     pub(super) thresholds: Thresholds,
     /// The store's, if none is given.
     pub(super) clock: Option<Box<dyn Clock>>,
+    /// By how many microseconds the store's clock is ahead of the program's, as it was seen last.
+    pub(super) ahead: AtomicI64,
+}
+
+impl Settings {
+    /// The present instant: by the clock that was given; else by the store's, as far as it is known.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.as_ref().map_or_else(
+            || {
+                let ahead = self.ahead.load(Ordering::Relaxed);
+                Timestamp::from_micros(Timestamp::now().as_micros().saturating_add(ahead))
+            },
+            |clock| clock.now(),
+        )
+    }
+
+    /// Takes in what the store's clock says now.
+    pub(super) fn is_now(&self, instant: Timestamp) {
+        let ahead = instant.as_micros().saturating_sub(Timestamp::now().as_micros());
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
 }
 
 impl ProcessEngineBuilder {
@@ -62,10 +86,12 @@ impl ProcessEngineBuilder {
             retry: RetryPolicy::times(5)
                 .with_pause(Duration::from_millis(100))
                 .with_longest_pause(Duration::from_secs(10)),
+            time_limit: Duration::from_mins(1),
             polling: Duration::from_secs(1),
             lease: Duration::from_secs(10),
             thresholds: Thresholds::default(),
             clock: None,
+            ahead: AtomicI64::new(0),
         };
         Self {
             bus,
@@ -140,7 +166,8 @@ impl ProcessEngineBuilder {
         self
     }
 
-    /// Sets how many commands are on their way at once; 16 unless set. Those of one process go one after the other.
+    /// Sets how many commands of a process manager, or calls of a reactor, are on their way at once; 16 for each of them unless
+    /// set. Those of one process or key go one after the other.
     pub fn workers(mut self, commands: usize) -> Self {
         self.workers = commands.max(1);
         self
@@ -151,6 +178,13 @@ impl ProcessEngineBuilder {
     /// answer.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = policy;
+        self
+    }
+
+    /// Sets how long a command or a reactor's call may take; a minute unless set. One that takes longer is given up and counts as
+    /// failed: a command was done or not, and sent again under its key, it is done once.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.settings.time_limit = limit;
         self
     }
 

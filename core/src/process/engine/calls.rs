@@ -1,7 +1,9 @@
 //! The calls of a reactor: each in a task of its own, those for one key one after the other.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::owner::{Busy, Owned};
@@ -10,7 +12,7 @@ use super::sender::{Called, Told};
 use super::worker::Worker;
 use crate::metadata::Metadata;
 use crate::process::{Fault, Instance, Outgoing};
-use crate::projection::ParkedEvent;
+use crate::projection::{ParkedEvent, message_of};
 use crate::reactor::{AnyReactor, ReactorCommand};
 use crate::recorded_event::RecordedEvent;
 
@@ -27,36 +29,34 @@ impl Worker {
         let (sender, retry, stop) = (owned.sender.clone(), self.settings.retry, self.stop.clone());
         let (key, called) = (id.to_owned(), event.clone());
         let calling = AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut failures = 0;
-            loop {
+            let mut tries = 0;
+            let result = loop {
                 let turn = tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     turn = sender.turns.acquire() => turn,
                 };
                 let Ok(turn) = turn else { return };
-                let result = reactor.call(&key, &called, events.codec()).await;
+                let call = AssertUnwindSafe(reactor.call(&key, &called, events.codec()));
+                let result = tokio::time::timeout(sender.time_limit, call.catch_unwind()).await;
                 drop(turn);
+                tries += 1;
                 let fault = match result {
-                    Ok(commands) => {
-                        let told = Called { id: key, result: Ok(commands) };
-                        let _ = sender.answers.send(Told::Called(told));
-                        return;
-                    }
-                    Err(fault) => fault,
+                    Ok(Ok(Ok(commands))) => break Ok(commands),
+                    Ok(Ok(Err(fault))) => fault,
+                    Ok(Err(panic)) => Fault::Failed(format!("panicked: {}", message_of(&*panic))),
+                    Err(_) => Fault::Failed(format!("it took longer than {:?}", sender.time_limit)),
                 };
-                failures += 1;
-                let Some(pause) = retry.pause_before(failures) else {
-                    let told = Called { id: key, result: Err(fault) };
-                    let _ = sender.answers.send(Told::Called(told));
-                    return;
-                };
+                let Some(pause) = retry.pause_before(tries) else { break Err(fault) };
                 let (reactor, error) = (reactor.name(), fault.to_string());
                 tracing::warn!(reactor, key, error, ?pause, "a call is made again");
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-            }
+            };
+            let _ = sender.answers.send(Told::Called(Called { id: key, result, tries }));
         }));
         let instance = Instance::without_steps(&self.category, id);
         owned.busy.insert(id.to_owned(), Busy { instance, sending: calling, called: Some(event) });
@@ -64,7 +64,7 @@ impl Worker {
 
     /// Takes in what came of a call.
     pub(super) fn called(&mut self, owned: &mut Owned, called: Called) {
-        let Called { id, result } = called;
+        let Called { id, result, tries } = called;
         let is_calling = owned.busy.get(&id).is_some_and(|busy| busy.called.is_some());
         let Some(busy) = owned.busy.remove(&id).filter(|_| is_calling) else { return };
         let Some(event) = busy.called else { return };
@@ -73,7 +73,7 @@ impl Worker {
             parked.and_then(|parked| parked.events.front()).into_iter().cloned().collect();
         let commands = match result {
             Ok(commands) => commands,
-            Err(fault) => return self.call_failed(owned, &id, &event, &fault, retried),
+            Err(fault) => return self.call_failed(owned, &id, &event, (&fault, tries), retried),
         };
         let is_first = owned.inbox.next(&id).is_some_and(|next| next.position == event.position);
         if retried.is_empty() && is_first {
@@ -88,10 +88,11 @@ impl Worker {
                 if outgoing.is_empty() && planned.unparks.is_empty() {
                     owned.look(&id);
                 } else {
-                    owned.decided.push(Planned { outgoing, ..planned.unchanged(instance) });
+                    let took = Some(event);
+                    owned.decided.push(Planned { outgoing, took, ..planned.unchanged(instance) });
                 }
             }
-            Err(fault) => self.call_failed(owned, &id, &event, &fault, planned.unparks),
+            Err(fault) => self.call_failed(owned, &id, &event, (&fault, tries), planned.unparks),
         }
     }
 
@@ -101,12 +102,13 @@ impl Worker {
         owned: &mut Owned,
         id: &str,
         event: &RecordedEvent,
-        fault: &Fault,
+        (fault, tries): (&Fault, u32),
         retried: Vec<ParkedEvent>,
     ) {
         let mut first = self.parked_event(owned, id, event, Some(fault));
+        first.attempts = tries;
         if let Some(before) = retried.first() {
-            (first.attempts, first.parked_at) = (before.attempts + 1, before.parked_at);
+            (first.attempts, first.parked_at) = (before.attempts + tries, before.parked_at);
         }
         let behind = owned.inbox.take(id).into_iter();
         let behind = behind.filter(|other| other.position != event.position).collect::<Vec<_>>();

@@ -47,7 +47,6 @@ use crate::position::Position;
 use crate::reactor::Reactor;
 use crate::store::{EventStore, StoreError, UnitOfWorkStore};
 use crate::stream::StreamId;
-use crate::timestamp::Timestamp;
 
 /// How often it is looked whether another engine has settled.
 const LOOK: Duration = Duration::from_millis(20);
@@ -88,8 +87,7 @@ impl ProcessEngine {
             return Err(SetupError::process_store().into());
         }
         let known = bus.command_names()?;
-        let (stop, tasks, turns) =
-            (CancellationToken::new(), TaskTracker::new(), Arc::new(Semaphore::new(workers)));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let settings = Arc::new(settings);
         let mut prepared = Vec::new();
         for kind in kinds {
@@ -112,7 +110,7 @@ impl ProcessEngine {
                 bus: bus.clone(),
                 events: events.clone(),
                 settings: settings.clone(),
-                turns: turns.clone(),
+                turns: Arc::new(Semaphore::new(workers)),
                 stop: stop.clone(),
                 shown,
                 blocked: None,
@@ -206,8 +204,7 @@ impl ProcessEngine {
         if passed < head {
             return Ok(false);
         }
-        let now =
-            self.inner.settings.clock.as_ref().map_or_else(Timestamp::now, |clock| clock.now());
+        let now = self.inner.settings.now();
         let parked = store.parked(&reader, None).await?;
         // What waits for a person is not under way.
         let parked: HashSet<String> = parked.into_iter().map(|event| event.key).collect();
@@ -222,7 +219,7 @@ impl ProcessEngine {
     pub async fn status(&self) -> Result<ProcessesStatus, ProcessError> {
         let (store, settings) = (self.store()?, &self.inner.settings);
         let head = self.inner.events.head().await?;
-        let now = settings.clock.as_ref().map_or_else(Timestamp::now, |clock| clock.now());
+        let now = settings.now();
         let mut processes = Vec::new();
         for worker in &self.inner.workers {
             let shown = worker.shown.borrow().clone();

@@ -245,12 +245,14 @@ impl Owned {
         }
     }
 
-    /// The age of the oldest command that is not answered.
+    /// Since when the oldest command, or the event of the oldest call, waits for its answer.
     pub(super) fn oldest_unsent(&self) -> Option<Timestamp> {
+        let called = self.busy.values().filter_map(|busy| busy.called.as_ref());
+        let called = called.map(|event| event.recorded_at);
         let busy = self.busy.values().map(|busy| &busy.instance);
         let stuck = self.parked.values().filter_map(|parked| parked.stuck.as_ref());
         let first = |instance: &Instance| instance.outgoing().front()?.metadata.issued_at;
-        busy.chain(stuck).filter_map(first).min()
+        busy.chain(stuck).filter_map(first).chain(called).min()
     }
 
     /// How many commands are not answered.

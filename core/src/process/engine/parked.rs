@@ -200,7 +200,10 @@ impl Worker {
         let stuck = parked.stuck.take();
         let instance = match (stuck, owned.idle.pop(id)) {
             (Some(instance), _) | (None, Some(instance)) => Ok(instance),
-            (None, None) => self.load(id, None).await?.1,
+            (None, None) => {
+                let waiting = self.waiting_commands(self.store()?).await?;
+                self.load(id, waiting.get(id)).await?.1
+            }
         };
         let instance = match instance {
             Ok(instance) => instance,
@@ -214,7 +217,10 @@ impl Worker {
             self.write(owned, vec![Planned { answered, ..planned }]).await?;
             return Ok(Ok(count));
         };
-        let dropped = instance.dropped(&*process, last, self.now(), codec, Uuid::now_v7());
+        let failed = planned.unparks.first().and_then(marked_deadline);
+        let failed = failed.map(str::to_owned);
+        let (now, step) = (self.now(), Uuid::now_v7());
+        let dropped = instance.dropped(&*process, last, failed.as_deref(), now, codec, step);
         let planned = match dropped {
             Ok(Taken::Made(made)) => planned.made(*made),
             Ok(Taken::Skipped) => planned.unchanged(instance),

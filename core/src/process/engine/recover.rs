@@ -31,6 +31,10 @@ impl Worker {
     /// Goes on with what the store keeps: what is parked, what waits to go out, the deadlines.
     pub(super) async fn recover(&self, owned: &mut Owned) -> Result<(), Ended> {
         let store = self.store()?;
+        if self.settings.clock.is_none() {
+            let nobody = StreamId::new("annals/clock", "now");
+            self.settings.is_now(self.events.stream_head(&nobody).await?.recorded_at);
+        }
         owned.parked(store.parked(&owned.reader, None).await?);
         let waiting = self.waiting_commands(store).await?;
         let ids: Vec<String> = waiting.keys().cloned().collect();

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
@@ -22,7 +23,11 @@ pub(super) enum Answer {
     Accepted,
     Refused(Rejection),
     /// It could not be done, and trying again would not help.
-    Failed(String),
+    Failed {
+        reason: String,
+        /// How often it was tried.
+        tries: u32,
+    },
 }
 
 /// What an owner is told of what is on its way.
@@ -37,6 +42,8 @@ pub(super) enum Told {
 pub(super) struct Called {
     pub(super) id: String,
     pub(super) result: Result<Vec<ReactorCommand>, Fault>,
+    /// How often it was made.
+    pub(super) tries: u32,
 }
 
 /// The answer to one command of one process.
@@ -56,6 +63,8 @@ pub(super) struct Sender {
     /// How many commands are on their way at once.
     pub(super) turns: Arc<Semaphore>,
     pub(super) retry: RetryPolicy,
+    /// How long one may take.
+    pub(super) time_limit: Duration,
     pub(super) stop: CancellationToken,
     pub(super) answers: mpsc::UnboundedSender<Told>,
 }
@@ -69,7 +78,13 @@ impl Sender {
         let (sender, id) = (self.clone(), id.to_owned());
         AbortOnDropHandle::new(tokio::spawn(async move {
             for command in commands {
-                let Some(answer) = sender.answer(&command).await else { return };
+                // The domain's error may panic when it is asked what it says.
+                let answering = AssertUnwindSafe(sender.answer(&command)).catch_unwind();
+                let answer = answering.await.unwrap_or_else(|panic| {
+                    let reason = format!("panicked: {}", message_of(&*panic));
+                    Some(Answer::Failed { reason, tries: 1 })
+                });
+                let Some(answer) = answer else { return };
                 let is_accepted = matches!(answer, Answer::Accepted);
                 let answered = Answered { id: id.clone(), key: command.key, answer };
                 if sender.answers.send(Told::Answered(answered)).is_err() || !is_accepted {
@@ -88,51 +103,72 @@ impl Sender {
                 () = self.stop.cancelled() => return None,
                 turn = self.turns.acquire() => turn.ok()?,
             };
-            let sent = self
-                .bus
-                .dispatch_json(command.name.clone(), command.content.clone())
-                .of_process(&self.process, &command.key, &command.metadata);
-            // A bus that panics is a handler that does.
-            let answered = AssertUnwindSafe(async { sent.await }).catch_unwind().await;
+            let sent = self.once(command).await;
             drop(turn);
-            let (reason, pause) = match answered {
-                Ok(Ok(_)) => {
-                    metrics::process_command(&self.process, &command.name, "done");
-                    return Some(Answer::Accepted);
-                }
-                Ok(Err(error)) => match Rejection::of(error) {
-                    Ok(why) => {
-                        let kind = why.kind().as_str();
-                        metrics::process_command(&self.process, &command.name, kind);
-                        return Some(Answer::Refused(why));
-                    }
-                    Err(error) if passes_by_itself(&error) => {
-                        (chain(&error), Some(backoff.next_pause()))
-                    }
-                    Err(error) if fails_again(&error) => (chain(&error), None),
-                    Err(error) => {
-                        failures += 1;
-                        (chain(&error), self.retry.pause_before(failures))
-                    }
-                },
-                Err(panic) => {
+            let (reason, pause) = match sent {
+                Sent::Answered(answer) => return Some(answer),
+                Sent::PassesByItself(reason) => (reason, Some(backoff.next_pause())),
+                Sent::FailsAgain(reason) => {
                     failures += 1;
-                    let reason = format!("panicked: {}", message_of(&*panic));
+                    (reason, None)
+                }
+                Sent::Failed(reason) => {
+                    failures += 1;
                     (reason, self.retry.pause_before(failures))
                 }
             };
             let Some(pause) = pause else {
                 metrics::process_command(&self.process, &command.name, "failed");
-                return Some(Answer::Failed(reason));
+                return Some(Answer::Failed { reason, tries: failures });
             };
             let (process, name) = (&*self.process, &*command.name);
             tracing::warn!(process, command = name, reason, ?pause, "a command is sent again");
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
+
+    /// Sends a command once.
+    async fn once(&self, command: &Outgoing) -> Sent {
+        let sent = self
+            .bus
+            .dispatch_json(command.name.clone(), command.content.clone())
+            .of_process(&self.process, &command.key, &command.metadata);
+        // A bus that panics is a handler that does.
+        let sent = AssertUnwindSafe(async { sent.await }).catch_unwind();
+        let Ok(sent) = tokio::time::timeout(self.time_limit, sent).await else {
+            return Sent::Failed(format!("it took longer than {:?}", self.time_limit));
+        };
+        let count = |outcome| metrics::process_command(&self.process, &command.name, outcome);
+        let error = match sent {
+            Ok(Ok(_)) => {
+                count("done");
+                return Sent::Answered(Answer::Accepted);
+            }
+            Ok(Err(error)) => error,
+            Err(panic) => return Sent::Failed(format!("panicked: {}", message_of(&*panic))),
+        };
+        match Rejection::of(error) {
+            Ok(why) => {
+                count(why.kind().as_str());
+                Sent::Answered(Answer::Refused(why))
+            }
+            Err(error) if passes_by_itself(&error) => Sent::PassesByItself(chain(&error)),
+            Err(error) if fails_again(&error) => Sent::FailsAgain(chain(&error)),
+            Err(error) => Sent::Failed(chain(&error)),
+        }
+    }
+}
+
+/// What came of sending a command once.
+enum Sent {
+    Answered(Answer),
+    PassesByItself(String),
+    FailsAgain(String),
+    Failed(String),
 }
 
 /// Whether it is an outage, a conflict or an unknown outcome: the command is sent again for as long as that lasts.

@@ -1,8 +1,10 @@
 //! The task of one process manager: it holds the lease, reads the log, and does what it is asked.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +18,7 @@ use super::shown::Shown;
 use crate::bus::CommandBus;
 use crate::position::Position;
 use crate::process::Start;
-use crate::projection::{Failures, Next, ProjectionState, chain};
+use crate::projection::{Failures, Next, ProjectionState, chain, message_of};
 use crate::store::{CheckpointChange, EventStore, StoreError, UnitOfWorkStore, WriteError};
 use crate::subscription::SubscriptionError;
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
@@ -96,7 +98,7 @@ impl Worker {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.settings.clock.as_ref().map_or_else(Timestamp::now, |clock| clock.now())
+        self.settings.now()
     }
 
     /// Says where a process that was never run before starts.
@@ -141,7 +143,12 @@ impl Worker {
             let ended = match self.take_lease(&mut asked).await {
                 Ok(mut owned) => {
                     let kept = owned.kept;
-                    let ended = self.own(&mut owned, &mut asked).await;
+                    // What panics is shown as why it has stopped, and not told by silence.
+                    let owning = AssertUnwindSafe(self.own(&mut owned, &mut asked)).catch_unwind();
+                    let ended = owning.await.unwrap_or_else(|panic| {
+                        let text = format!("panicked: {}", message_of(&*panic));
+                        Ended::Failed(StoreError::invalid(text))
+                    });
                     if owned.kept > kept || began.elapsed() > Duration::from_mins(1) {
                         failures = Failures::default();
                     }
@@ -245,6 +252,7 @@ impl Worker {
             process: self.name().into(),
             turns: self.turns.clone(),
             retry: self.settings.retry,
+            time_limit: self.settings.time_limit,
             stop: self.stop.clone(),
             answers: answer,
         };
@@ -306,6 +314,7 @@ impl Worker {
                     Ok(())
                 }),
                 due = joined(&mut barrier) => due.map_err(Ended::from).map(|(at, ceiling)| {
+                    self.settings.is_now(at);
                     owned.deadlines.are_due(at, ceiling);
                 }),
                 () = tokio::time::sleep(pause), if !has_more => Ok(()),
@@ -350,9 +359,8 @@ impl Worker {
             let process = self.name();
             tracing::warn!(process, "commands take long: they are sent again when it is started");
         }
-        owned.busy.clear();
-        owned.ready = super::owner::Ready::default();
-        match self.advance(owned).await {
+        // What was answered is written, and what was decided on it; nothing new begins, neither a step nor a deadline.
+        match self.write_known(owned).await {
             Ok(()) | Err(_) => Ended::Shutdown,
         }
     }
