@@ -103,7 +103,7 @@ fn what_is_given_up_keeps_its_state_in_the_version_that_wrote_it() {
     let before = Instance::new(&*first, "o-1");
     let begun = made(before.event(&*first, confirmed, &PlainJson, Uuid::now_v7()));
     let (up_to, at) = (confirmed.position, Timestamp::MIN);
-    let given_up = made(begun.after.dropped(&*second, up_to, at, &PlainJson, Uuid::now_v7()));
+    let given_up = made(begun.after.dropped(&*second, up_to, None, at, &PlainJson, Uuid::now_v7()));
 
     let step = RecordedEvent::new(
         given_up.append.events[0].clone(),

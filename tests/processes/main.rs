@@ -8,6 +8,7 @@ mod deadlines;
 mod drops;
 mod engines;
 mod fulfilment;
+mod limits;
 mod measured;
 mod parking;
 mod refusals;

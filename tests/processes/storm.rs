@@ -147,7 +147,7 @@ async fn judged(store: &impl Store, wishes: &[Wish]) {
         "{shipped} shipped, {cancelled} cancelled, {refunded} refunded, {refused} not in stock"
     );
     assert!(
-        shipped > 0 && refunded > 0 && refused > 0,
+        shipped > 0 && cancelled > refused && refused > 0,
         "a storm in which nothing happens proves nothing"
     );
 }

@@ -54,7 +54,7 @@ pub struct Listed {
 #[projection(inline)]
 impl Listed {
     #[on(upsert)]
-    fn listed(_: Option<Self>, _: &ItemListed, cx: &EventContext<Self>) -> Self {
+    fn is_listed(_: Option<Self>, _: &ItemListed, cx: &EventContext<Self>) -> Self {
         Self { item: cx.key().clone(), at: cx.recorded_at() }
     }
 }
