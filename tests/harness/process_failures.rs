@@ -347,14 +347,15 @@ fn an_event_that_is_taken_a_second_time() {
 fn a_state_that_does_not_read_back() {
     check(
         || {
-            let _ = probe().when(poked("a", Act::NotANumber));
+            let _ = probe().when(poked("a", Act::NotANumber)).then_no_commands();
         },
         r#"
   given  poker-all: Poked {"probes":["a"],"act":"Begin"}
   when   poker-all: Poked {"probes":["a"],"act":"NotANumber"}
+  parked `a`: the state does not read back as it was written: the state of version 1 cannot be read: invalid type: null, expected f64 at line 1 column 43
 
-the state of process `a` cannot be read back: invalid type: null, expected f64 at line 1 column 43
+process `a` is parked: the state does not read back as it was written: the state of version 1 cannot be read: invalid type: null, expected f64 at line 1 column 43
 
-  {"refusals":[],"remembered":[],"share":null}"#,
+expect that by `.then_parked(…)`"#,
     );
 }
