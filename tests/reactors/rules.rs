@@ -90,7 +90,7 @@ pub async fn a_call_that_fails_is_made_again_and_then_waits_for_a_person<S: Stor
     let mails = running.reactor::<Mails>().expect("it runs");
     mails.retry_parked("order-bad").await.expect("it is tried");
     running.settle(PATIENCE).await.expect_err("it fails again");
-    assert_eq!(running.parked().await.expect("the store answers")[0].attempts, 2);
+    assert_eq!(running.parked().await.expect("the store answers")[0].attempts, 6);
     mailer.fail("bad", None);
     mails.retry_parked("order-bad").await.expect("it is tried");
     running.settle(PATIENCE).await.expect("all is done");
