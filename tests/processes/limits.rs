@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use annals::prelude::*;
 use annals::process::ParkedCause;
-use annals::{ManualClock, MemoryStore};
+use annals::{Append, Event, Expected, ManualClock, MemoryStore, NewEvent, Payload};
 
 use crate::scene::{Scene, Store, act, engine, parked, settled, until};
-use crate::script::{Kind, Move, Script};
+use crate::script::{Kind, Move, Script, Told};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -86,7 +86,29 @@ async fn the_deadlines_of_what_is_dropped_fire(scene: Scene<impl Store>) {
     running.shutdown().await.unwrap();
 }
 
+/// What a person has had it pass over is passed over by the next owner, too, though what came before it was still under way.
+async fn what_was_skipped_stays_so(scene: Scene<impl Store>) {
+    let running = scene.started().await;
+    scene.begin("slow", "0", act().held("slow")).await;
+    scene.passes.waits("slow").await;
+    scene.tell("slow", "1", act()).await;
+    let bad = NewEvent::new(uuid::Uuid::now_v7(), Told::NAME, 1, Payload::new("{}"));
+    let append = Append::new(StreamId::new("signals", "bad"), Expected::Any, vec![bad]);
+    let receipt = scene.store.append(vec![append]).await.unwrap().remove(0);
+    until(async || running.skip::<Script>(receipt.position).await.is_ok()).await;
+    scene.begin("b", "2", act().works("two")).await;
+    scene.has_worked("two").await;
+    drop(running);
+    let running = scene.started().await;
+    scene.passes.pass("slow");
+    settled(&running).await;
+    assert_eq!(scene.worked().await, ["two", "slow"]);
+    assert_eq!(scene.saw("slow").await, ["began 0", "told 1"]);
+    running.shutdown().await.unwrap();
+}
+
 crate::on_each_store![
+    what_was_skipped_stays_so,
     what_is_on_its_way_at_a_shutdown_goes_on_later,
     a_command_that_never_ends_waits_for_a_person,
     a_deadline_goes_before_what_came_after_it_was_due,

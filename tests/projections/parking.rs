@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use annals::prelude::*;
 use annals::projection::ProjectionState;
+use annals::{Append, Expected, NewEvent, Payload};
 
-use crate::models::{ItemRow, OwnerRenamed, What};
+use crate::models::{Item, ItemId, ItemRow, OwnerRenamed, PriceChanged, What};
 use crate::on_each_store;
 use crate::stores::{PATIENCE, Store, bus, listed, priced, record, wait};
 
@@ -65,26 +66,38 @@ async fn a_failing_event_parks_its_row_only(store: impl Store) {
     );
 }
 
+/// 10,000 events of 50 rows, of which five fail in the middle.
 async fn poison_in_the_middle_of_many_events_parks_only_their_rows(store: impl Store) {
-    let bus = bus(&store);
+    const ROUNDS: u64 = 200;
     let mut last = None;
-    for number in 0..1_000 {
-        let item = format!("i-{}", number % 50);
-        let what = match number {
-            0..50 => listed("Ada", 0),
-            500..505 => priced(-1),
-            _ => priced(number),
-        };
-        last = Some(record(&bus, &item, what).await);
+    for round in 0..ROUNDS {
+        let appends = (0..50).map(|item| {
+            let price = if round == ROUNDS / 2 && item < 5 {
+                -1
+            } else {
+                i64::try_from(round).expect("small")
+            };
+            let (name, json) = match listed("Ada", price) {
+                What::Listed(event) if round == 0 => ("ItemListed", serde_json::to_string(&event)),
+                _ => ("PriceChanged", serde_json::to_string(&PriceChanged { price })),
+            };
+            let data = Payload::new(json.expect("it is JSON"));
+            let event = NewEvent::new(uuid::Uuid::now_v7(), name, 1, data);
+            let stream = StreamId::of::<Item>(&ItemId(format!("i-{item}")));
+            Append::new(stream, Expected::at(round), vec![event])
+        });
+        let receipts = store.append(appends.collect()).await.expect("it is stored");
+        last = receipts.into_iter().next_back();
     }
     let engine = start(&store, RetryPolicy::never()).await;
     let last = last.expect("there is one");
     wait(&engine, &last).await;
     let parked = engine.parked::<ItemRow>().await.expect("the store is there");
-    assert_eq!(parked.len(), 5 * 10, "each poisoned row, with what came later");
+    assert_eq!(parked.len(), 5 * 100, "each poisoned row, with what came later");
     let rows = prices(&engine).await;
-    let behind = rows.iter().filter(|(_, price)| *price < 950).count();
-    assert_eq!((rows.len(), behind), (50, 5));
+    let behind = rows.iter().filter(|(_, price)| *price == 99).count();
+    let at_the_end = rows.iter().filter(|(_, price)| *price == 199).count();
+    assert_eq!((rows.len(), behind, at_the_end), (50, 5, 45));
 }
 
 async fn parked_events_are_dropped_by_hand(store: impl Store) {

@@ -1,8 +1,8 @@
 //! The durable checkpoint of a subscription, and the lease by which it has one owner at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::runtime::Handle;
@@ -80,6 +80,20 @@ struct Shared {
     /// Of this subscription alone: another one of the same program is another owner.
     owner: String,
     held: Mutex<Held>,
+    /// When the claim was sent by which it is held.
+    renewed: StdMutex<Instant>,
+}
+
+/// Whether a lease is surely held, without asking anybody: for what no fence holds back.
+#[derive(Clone)]
+pub(crate) struct Freshness(Arc<Shared>);
+
+impl Freshness {
+    /// Whether it was renewed so lately that nobody else can have it: not so in a program that stood still meanwhile.
+    pub(crate) fn is_held(&self) -> bool {
+        let renewed = *self.0.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.elapsed() < self.0.claim.lifetime
+    }
 }
 
 struct Held {
@@ -100,9 +114,10 @@ impl Lease {
         })?;
         let id = claim.id.clone();
         let owner = Uuid::now_v7().to_string();
-        let claimed = claim.wait_for_lease(&id, &owner).await?;
+        let (claimed, sent) = claim.wait_for_lease(&id, &owner).await?;
         let held = Mutex::new(Held { fence: claimed.fence.clone(), kept: None, in_doubt: None });
-        let shared = Arc::new(Shared { claim, id, owner, held });
+        let renewed = StdMutex::new(sent);
+        let shared = Arc::new(Shared { claim, id, owner, held, renewed });
         let (stop, stopped) = oneshot::channel();
         let (tell, lost) = oneshot::channel();
         // Dropped, the task gives it up.
@@ -132,6 +147,11 @@ impl Lease {
             let message = "the task that moves the checkpoint ended before it had an answer";
             Err(StoreError::other(message).with_source(error).into())
         })
+    }
+
+    /// Tells, without asking anybody, whether it is surely held.
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness(self.shared.clone())
     }
 
     /// What a write has to carry.
@@ -188,15 +208,21 @@ impl Claim {
         })
     }
 
-    async fn wait_for_lease(&self, id: &CheckpointId, owner: &str) -> Result<Claimed, StoreError> {
+    /// Waits until the lease is free and takes it; tells when the claim was sent.
+    async fn wait_for_lease(
+        &self,
+        id: &CheckpointId,
+        owner: &str,
+    ) -> Result<(Claimed, Instant), StoreError> {
         let mut is_told = false;
         let longest = (self.lifetime / 8).min(LONGEST_WAIT);
         // Whoever gives the lease up does so at once, whoever has died does not: soon at first, then less often.
         let mut pause = FIRST_WAIT.min(longest);
         loop {
+            let sent = Instant::now();
             let claimed = retried(&self.name, "claim the lease", || self.try_lease(id, owner));
             if let Some(claimed) = claimed.await? {
-                return Ok(claimed);
+                return Ok((claimed, sent));
             }
             if !std::mem::replace(&mut is_told, true) {
                 tracing::info!(
@@ -248,8 +274,10 @@ async fn keep(
     let interval = shared.claim.lifetime / 3;
     let (mut pause, mut backoff) = (interval, Backoff::new());
     while tokio::time::timeout(pause, &mut stopped).await.is_err() {
+        let sent = Instant::now();
         pause = match shared.renew().await {
             Ok(()) => {
+                *shared.renewed.lock().unwrap_or_else(PoisonError::into_inner) = sent;
                 backoff = Backoff::new();
                 shared.measure_lag().await;
                 interval

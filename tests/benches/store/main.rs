@@ -107,6 +107,12 @@ async fn main() {
         full::costs(&store).await;
         return;
     }
+    if std::env::args().any(|argument| argument == "projection") {
+        let mut bench = Bench { store, cold, warm, pool, bounds_missed: 0 };
+        bench.catch_up().await;
+        projection::latency(&bench.store).await;
+        return projection::memory(&bench.store).await;
+    }
     let mut bench = Bench { store, cold, warm, pool, bounds_missed: 0 };
     bench.load_long_stream().await;
     bench.load_snapshot().await;

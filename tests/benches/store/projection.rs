@@ -113,6 +113,58 @@ pub async fn catch_up(store: &PostgresStore, pool: &PgPool) -> (Times, Times) {
     (sorted(annals), sorted(raw))
 }
 
+/// How many events the engine passes while its memory is looked at.
+const MANY: u64 = 1_000_000;
+
+/// Passes a million events, and tells by how much the program grew at most meanwhile.
+pub async fn memory(store: &PostgresStore) {
+    let before_all = store.head().await.expect("the log's end");
+    let done = EVENTS / ROWS;
+    for part in 0..(MANY - EVENTS) / ROWS / 10 {
+        let appends: Vec<Append> = (0..ROWS)
+            .map(|meter| {
+                let expected = Expected::at(done + part * 10);
+                Append::new(StreamId::new("meter", meter), expected, counted(10))
+            })
+            .collect();
+        for appends in appends.chunks(100) {
+            store.append(appends.to_vec()).await.expect("filled");
+        }
+    }
+    assert!(store.head().await.expect("the log's end") > before_all);
+    let engine = ProjectionEngine::builder(store.clone()).register::<MeterRow>();
+    let engine = engine.start().await.expect("an engine");
+    let Some(before) = resident() else {
+        return println!("the memory of a process is not told on this machine");
+    };
+    let mut most = before;
+    let begun = Instant::now();
+    let rebuild = engine.rebuild::<MeterRow>();
+    tokio::pin!(rebuild);
+    loop {
+        tokio::select! {
+            rebuilt = &mut rebuild => break rebuilt.expect("rebuilt"),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {
+                most = most.max(resident().unwrap_or_default());
+            }
+        }
+    }
+    println!(
+        "memory of a rebuild of 1,000,000 events over 1,000 rows: {:.1} MiB more at most than the {:.1} MiB before, in {:.1} s",
+        (most - before) as f64 / 1024.0,
+        before as f64 / 1024.0,
+        begun.elapsed().as_secs_f64()
+    );
+    engine.shutdown().await.expect("it ends");
+}
+
+/// The resident memory of this process in KiB, where the system tells it as Linux does.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// How many events a round passes.
 pub const fn events() -> usize {
     EVENTS as usize

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::ProcessError;
 use super::kind::Kind;
 use super::owner::Owned;
+use super::plan::Planned;
 use super::worker::{Ended, Worker, ended};
 use crate::position::Position;
 use crate::store::StoreError;
@@ -100,9 +101,15 @@ impl Worker {
             Asked::Skip { position, answer } => {
                 let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);
                 let told = if is_there {
+                    let skip = Planned { parks: vec![self.skip(position)], ..Planned::new("") };
+                    let kept = owned.kept;
+                    if let Err(error) = self.commit(owned, &[skip], kept).await {
+                        let text = crate::projection::chain(&error);
+                        let _ = answer.send(Err(StoreError::other(text).into()));
+                        return Err(ended(error));
+                    }
+                    owned.skipped.insert(position);
                     self.goes_on(owned, Some(position));
-                    let checkpoint = owned.checkpoint();
-                    self.commit(owned, &[], checkpoint).await.map_err(ended)?;
                     let (process, position) = (self.name(), position.get());
                     tracing::warn!(process, position, "an event was skipped by hand");
                     Ok(())

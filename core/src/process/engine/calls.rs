@@ -37,6 +37,7 @@ impl Worker {
                     turn = sender.turns.acquire() => turn,
                 };
                 let Ok(turn) = turn else { return };
+                sender.owns().await;
                 let call = AssertUnwindSafe(reactor.call(&key, &called, events.codec()));
                 let result = tokio::time::timeout(sender.time_limit, call.catch_unwind()).await;
                 drop(turn);

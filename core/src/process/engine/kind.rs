@@ -39,6 +39,11 @@ impl Kind {
         CheckpointId { name: self.category(), version: 1, shard: 0 }
     }
 
+    /// Under which the events are kept that a person has had it pass over.
+    pub(super) fn skips(&self) -> CheckpointId {
+        CheckpointId { name: format!("{}/skipped", self.category()), version: 1, shard: 0 }
+    }
+
     pub(super) fn start(&self) -> Start {
         match self {
             Self::Process(process) => process.start(),

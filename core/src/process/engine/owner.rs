@@ -48,6 +48,8 @@ pub(super) struct Owned {
     pub(super) decided: Vec<Planned>,
     /// What was asked, and can only be done once more of the log is.
     pub(super) later: Vec<Asked>,
+    /// The positions of events that a person has had it pass over.
+    pub(super) skipped: HashSet<Position>,
     pub(super) measured_at: Option<Instant>,
 }
 
@@ -199,6 +201,7 @@ impl Owned {
             deadlines: Deadlines::default(),
             decided: Vec::new(),
             later: Vec::new(),
+            skipped: HashSet::new(),
             measured_at: None,
         }
     }

@@ -8,10 +8,12 @@ use super::owner::Owned;
 use super::plan::Planned;
 use super::worker::{Ended, Worker};
 use crate::metrics;
+use crate::position::Position;
 use crate::process::{Fault, Instance, Taken};
 use crate::projection::{ParkedEvent, chain, read_parked};
 use crate::recorded_event::RecordedEvent;
 use crate::store::{Deadline, StoreError};
+use crate::stream::StreamId;
 
 impl Worker {
     /// Parks an event: with why its step failed, or behind another.
@@ -229,6 +231,22 @@ impl Worker {
         tracing::warn!(process = self.name(), id, count, "what was parked was dropped by hand");
         self.write(owned, vec![planned]).await?;
         Ok(Ok(count))
+    }
+
+    /// What keeps that a person has had an event passed over: whoever reads it again passes over it, too.
+    pub(super) fn skip(&self, position: Position) -> ParkedEvent {
+        let why = self.blocked.as_ref().map(|(_, why)| why.clone());
+        ParkedEvent {
+            reader: self.kind.skips(),
+            key: String::new(),
+            position,
+            stream_id: StreamId::new(&self.category, "skipped"),
+            event_type: String::new(),
+            error: why.unwrap_or_default(),
+            attempts: 1,
+            parked_at: self.now(),
+            retry_at: None,
+        }
     }
 
     /// Parks what cannot be written.

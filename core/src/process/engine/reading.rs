@@ -54,6 +54,9 @@ impl Worker {
         self.show(|shown| shown.state = state);
         for event in page.events {
             let position = event.position;
+            if owned.skipped.contains(&position) {
+                continue;
+            }
             let routed = self.kind.route(&event, self.events.codec());
             match routed.and_then(|ids| self.fit(ids)) {
                 Ok(ids) => {

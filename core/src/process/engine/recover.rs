@@ -35,6 +35,8 @@ impl Worker {
             let nobody = StreamId::new("annals/clock", "now");
             self.settings.is_now(self.events.stream_head(&nobody).await?.recorded_at);
         }
+        let skipped = store.parked(&self.kind.skips(), None).await?;
+        owned.skipped = skipped.into_iter().map(|event| event.position).collect();
         owned.parked(store.parked(&owned.reader, None).await?);
         let waiting = self.waiting_commands(store).await?;
         let ids: Vec<String> = waiting.keys().cloned().collect();

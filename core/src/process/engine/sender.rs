@@ -15,7 +15,11 @@ use crate::process::{Fault, Outgoing, Rejection};
 use crate::projection::{chain, message_of};
 use crate::reactor::ReactorCommand;
 use crate::repository::LoadError;
+use crate::subscription::lease::Freshness;
 use crate::subscription::retry::Backoff;
+
+/// How often it is looked whether the lease has been renewed.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What became of the command that was to go out next.
 #[derive(Debug)]
@@ -65,6 +69,8 @@ pub(super) struct Sender {
     pub(super) retry: RetryPolicy,
     /// How long one may take.
     pub(super) time_limit: Duration,
+    /// A command has no fence of its own: a program that stood still sends none until it knows that it is the owner.
+    pub(super) lease: Freshness,
     pub(super) stop: CancellationToken,
     pub(super) answers: mpsc::UnboundedSender<Told>,
 }
@@ -103,6 +109,7 @@ impl Sender {
                 () = self.stop.cancelled() => return None,
                 turn = self.turns.acquire() => turn.ok()?,
             };
+            self.owns().await;
             let sent = self.once(command).await;
             drop(turn);
             let (reason, pause) = match sent {
@@ -128,6 +135,13 @@ impl Sender {
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Waits until it is known that the lease is held. Whoever has lost it drops this.
+    pub(super) async fn owns(&self) {
+        while !self.lease.is_held() {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

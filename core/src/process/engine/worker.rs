@@ -253,6 +253,7 @@ impl Worker {
             turns: self.turns.clone(),
             retry: self.settings.retry,
             time_limit: self.settings.time_limit,
+            lease: lease.freshness(),
             stop: self.stop.clone(),
             answers: answer,
         };
