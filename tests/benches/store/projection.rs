@@ -139,13 +139,14 @@ pub async fn memory(store: &PostgresStore) {
     };
     let mut most = before;
     let begun = Instant::now();
-    let rebuild = engine.rebuild::<MeterRow>();
-    tokio::pin!(rebuild);
-    loop {
-        tokio::select! {
-            rebuilt = &mut rebuild => break rebuilt.expect("rebuilt"),
-            () = tokio::time::sleep(Duration::from_millis(5)) => {
-                most = most.max(resident().unwrap_or_default());
+    {
+        let mut rebuild = std::pin::pin!(engine.rebuild::<MeterRow>());
+        loop {
+            tokio::select! {
+                rebuilt = &mut rebuild => break rebuilt.expect("rebuilt"),
+                () = tokio::time::sleep(Duration::from_millis(5)) => {
+                    most = most.max(resident().unwrap_or_default());
+                }
             }
         }
     }
