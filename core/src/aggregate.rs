@@ -77,6 +77,11 @@ pub trait Aggregate:
         let _ = other;
         None
     }
+
+    /// Shows a state to a person; `None` if the type has no `Debug`. An operator's tools ask.
+    fn shown(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Applies one type of event to the state; `#[apply]` writes it.

@@ -131,6 +131,15 @@ impl<S: Subject> EventContext<S> {
         self.event.recorded_at
     }
 
+    /// What has no clock cannot be asked for one.
+    #[doc(hidden)]
+    pub fn now(&self) -> Timestamp
+    where
+        AnyContext: Clocked<S>,
+    {
+        self.event.recorded_at
+    }
+
     /// The event's own id.
     pub fn event_id(&self) -> Uuid {
         self.event.id
@@ -162,6 +171,20 @@ impl<S: Subject> EventContext<S> {
         &self.event.metadata
     }
 }
+
+/// Any context of an event. It is not the subject of which something is asked: the compiler would only say what that is not.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyContext {}
+
+/// Whether what sees an event of `S` has a clock: nothing does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{S}` sees events, and has no clock: the time comes from the event",
+    label = "write `recorded_at()`",
+    note = "`cx.recorded_at()` is the instant of the event, of a deadline that fires, or of a refusal: what is done again does the same"
+)]
+pub trait Clocked<S> {}
 
 impl<R: Reactor> EventContext<R> {
     /// Gives the reactor what its calls may use.

@@ -11,11 +11,14 @@ pub mod aggregate;
 pub mod aggregate_id;
 pub mod bus;
 mod causes;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod command;
 pub mod context;
 pub mod event;
+pub mod health;
 pub mod memory;
 pub mod metadata;
 pub mod metrics;
@@ -32,7 +35,10 @@ pub mod receipt;
 pub mod recorded_event;
 pub mod registry;
 pub mod repository;
+mod request;
+pub mod saga;
 pub mod shape;
+pub mod shards;
 pub mod store;
 pub mod stream;
 pub mod subscription;
@@ -55,7 +61,7 @@ pub use crate::command::{
 pub use crate::context::{Context, EventContext, Subject};
 pub use crate::event::{Event, EventEnum, EventName, EventOf, IntoEvents, ReturnedEvents};
 pub use crate::memory::{MemoryStore, MemoryStoreBuilder};
-pub use crate::metadata::Metadata;
+pub use crate::metadata::{Cause, Metadata};
 pub use crate::position::Position;
 pub use crate::process::{
     Done, Process, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessManager, Rejection,
@@ -80,6 +86,9 @@ pub use crate::private as __private;
 pub use crate::receipt::Receipt;
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::repository::{EventError, Load, LoadError, Loaded, Repository};
+pub use crate::saga::{
+    Saga, SagaEnded, SagaError, SagaOutcome, SagaRun, SagaRunner, SagaRunnerBuilder, StepContext,
+};
 pub use crate::store::*;
 pub use crate::stream::{Expected, StreamHead, StreamId};
 pub use crate::subscription::{Subscribe, Subscription, SubscriptionError};

@@ -18,6 +18,7 @@
 //! | `annals_projection_failures_total` | counter | `projection` | tries of events that failed |
 //! | `annals_projection_lag_positions` | gauge | `projection` | positions between what a projection has passed and the log's end |
 //! | `annals_projection_lag_seconds` | gauge | `projection` | how old what its rows say is, at most; 0 at the log's end |
+//! | `annals_projection_level` | gauge | `projection` | how bad it is that a projection is behind: 0 normal, 1 warning, 2 critical |
 //! | `annals_projection_parked` | gauge | `projection` | events that are parked |
 //! | `annals_projection_stops_total` | counter | `projection` | times that a projection stopped |
 //! | `annals_process_begun_total` | counter | `process` | processes that began |
@@ -29,6 +30,14 @@
 //! | `annals_process_lag_positions` | gauge | `process` | positions between what a process manager has passed and the log's end |
 //! | `annals_process_oldest_unsent_seconds` | gauge | `process` | age of the oldest command that is not answered; 0 without any |
 //! | `annals_process_parked` | gauge | `process` | processes that wait for a person |
+//! | `annals_saga_begun_total` | counter | `saga` | sagas that began |
+//! | `annals_saga_completed_total` | counter | `saga` | sagas whose steps are all done |
+//! | `annals_saga_undone_total` | counter | `saga` | sagas of which a step failed, and those before it are undone |
+//! | `annals_saga_parked_total` | counter | `saga` | times that a saga had to wait for a person |
+//! | `annals_saga_parked` | gauge | `saga` | sagas that wait for a person, as a runner saw them last: of several, the same |
+//! | `annals_saga_unfinished_oldest_seconds` | gauge | `saga` | of sagas that have not ended and wait for nobody, how long ago the first was taken up by who has it: it grows when nobody goes on; 0 without any |
+//! | `annals_saga_stuck` | gauge | `saga` | sagas that cannot go on in this program |
+//! | `annals_saga_step_seconds` | histogram | `saga`, `step`, `call`, `outcome` | how long a try of a step, or of its undo, took |
 //! | `annals_subscription_lag_positions` | gauge | `subscription` | positions between the durable checkpoint and the log's end |
 //!
 //! | Label | Values |
@@ -40,8 +49,14 @@
 //! | `outcome` of a process's command | `done`, `rejected`, `refused`, `not_found`, `already_exists`, `failed` |
 //! | `process` | the name of the process manager |
 //! | `deadline` | the name of the deadline |
+//! | `saga`, `step` | the names of the saga and of its step |
+//! | `call` | `do`, `undo` |
+//! | `outcome` of a step | `done`, `failed` |
 //! | `projection` | the name of the projection |
 //! | `subscription` | the durable name; a subscription without one measures nothing |
+//!
+//! Of a projection in several shards, each shard counts the events that it has passed, and an engine measures the lag of the one that is
+//! furthest behind of those that it runs, and what is parked of all of them.
 //!
 //! No label holds an id, a key or anything that a payload says, so that their number is that of the program's types. A
 //! command sent under a name that nobody handles is not counted: its name is the caller's.
@@ -51,6 +66,7 @@
 use std::time::Duration;
 
 use crate::bus::Failure;
+use crate::projection::Level;
 use crate::timestamp::Timestamp;
 
 macro_rules! names {
@@ -87,6 +103,8 @@ names! {
     PROJECTION_LAG_POSITIONS = "annals_projection_lag_positions";
     /// How old what its rows say is, at most.
     PROJECTION_LAG_SECONDS = "annals_projection_lag_seconds";
+    /// How bad it is that a projection is behind.
+    PROJECTION_LEVEL = "annals_projection_level";
     /// Events that are parked.
     PROJECTION_PARKED = "annals_projection_parked";
     /// Times that a projection stopped.
@@ -109,6 +127,22 @@ names! {
     PROCESS_OLDEST_UNSENT_SECONDS = "annals_process_oldest_unsent_seconds";
     /// Processes that wait for a person.
     PROCESS_PARKED = "annals_process_parked";
+    /// Counts sagas that began.
+    SAGA_BEGUN = "annals_saga_begun_total";
+    /// Counts sagas whose steps are all done.
+    SAGA_COMPLETED = "annals_saga_completed_total";
+    /// Counts sagas of which a step failed, and those before it are undone.
+    SAGA_UNDONE = "annals_saga_undone_total";
+    /// Counts the times that a saga had to wait for a person.
+    SAGA_PARKS = "annals_saga_parked_total";
+    /// Sagas that wait for a person.
+    SAGA_PARKED = "annals_saga_parked";
+    /// How long ago the first saga was taken up of those that have not ended and wait for nobody.
+    SAGA_UNFINISHED_OLDEST_SECONDS = "annals_saga_unfinished_oldest_seconds";
+    /// Sagas that cannot go on in this program.
+    SAGA_STUCK = "annals_saga_stuck";
+    /// How long a try of a step took.
+    SAGA_STEP_SECONDS = "annals_saga_step_seconds";
     /// How long a load took.
     REPLAY_SECONDS = "annals_replay_seconds";
     /// Counts loads that looked for a snapshot, by what they found.
@@ -223,6 +257,16 @@ pub(crate) fn projection_lag(name: &str, positions: u64, time: Duration, parked:
     ::metrics::gauge!(PROJECTION_PARKED, "projection" => name.to_owned()).set(parked);
 }
 
+/// Measures how bad it is that a projection is behind.
+pub(crate) fn projection_level(name: &str, level: Level) {
+    let level = match level {
+        Level::Normal => 0.0,
+        Level::Warning => 1.0,
+        Level::Critical => 2.0,
+    };
+    ::metrics::gauge!(PROJECTION_LEVEL, "projection" => name.to_owned()).set(level);
+}
+
 pub(crate) fn projection_stopped(name: &str) {
     ::metrics::counter!(PROJECTION_STOPS, "projection" => name.to_owned()).increment(1);
 }
@@ -258,4 +302,32 @@ pub(crate) fn process_lag(name: &'static str, positions: u64, oldest: Duration, 
     ::metrics::gauge!(PROCESS_LAG_POSITIONS, "process" => name).set(as_f64(positions));
     ::metrics::gauge!(PROCESS_OLDEST_UNSENT_SECONDS, "process" => name).set(oldest.as_secs_f64());
     ::metrics::gauge!(PROCESS_PARKED, "process" => name).set(as_f64(parked as u64));
+}
+
+pub(crate) fn saga(counter: &'static str, name: &'static str) {
+    ::metrics::counter!(counter, "saga" => name).increment(1);
+}
+
+pub(crate) fn sagas_unfinished(name: &'static str, parked: usize, oldest: Duration) {
+    ::metrics::gauge!(SAGA_PARKED, "saga" => name).set(as_f64(parked as u64));
+    ::metrics::gauge!(SAGA_UNFINISHED_OLDEST_SECONDS, "saga" => name).set(oldest.as_secs_f64());
+}
+
+pub(crate) fn sagas_stuck(name: &'static str, stuck: usize) {
+    ::metrics::gauge!(SAGA_STUCK, "saga" => name).set(as_f64(stuck as u64));
+}
+
+/// Measures a try of a step.
+pub(crate) fn saga_step(
+    name: &'static str,
+    step: &str,
+    call: &'static str,
+    outcome: &'static str,
+    took: Duration,
+) {
+    ::metrics::histogram!(
+        SAGA_STEP_SECONDS,
+        "saga" => name, "step" => step.to_owned(), "call" => call, "outcome" => outcome
+    )
+    .record(took);
 }

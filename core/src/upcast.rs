@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::causes::chain;
@@ -199,6 +200,27 @@ where
     })?;
     E::from_previous(previous)
         .map_err(|error| step_error(stored, P::VERSION, E::VERSION, &error.into_upcast_error()))
+}
+
+/// Reads a state that is kept with its version, through the steps from there up to the present one; says why it cannot be read.
+pub(crate) fn read_versioned<T: DeserializeOwned>(
+    version: u32,
+    known: u32,
+    json: &str,
+    upcast: fn(u32, Value) -> Result<Value, UpcastError>,
+) -> Result<T, String> {
+    if version == known {
+        return serde_json::from_str(json).map_err(|error| error.to_string());
+    }
+    if version > known {
+        return Err(format!("it is newer than version {known}, which this program knows"));
+    }
+    let mut value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    for from in version..known {
+        value = upcast(from, value)
+            .map_err(|error| format!("from version {from} to {}: {error}", from + 1))?;
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// Reads an event that is stored at another version than its struct's.

@@ -1,15 +1,27 @@
 //! How far one word is from another, for "did you mean".
 
-/// The nearest of `words` to `typed`, if it is near enough to have been meant.
+/// The nearest of `words` to `typed`, if it is near enough to have been meant, or begins as that does.
 pub(crate) fn nearest<'a>(
     typed: &str,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let words: Vec<&str> = words.into_iter().collect();
+    let another_form = || words.iter().copied().find(|word| is_another_form(typed, word));
+    least_apart(typed, &words).or_else(another_form)
+}
+
+/// Whether three quarters of a word are how another begins: `retry` and `retries`.
+fn is_another_form(typed: &str, word: &str) -> bool {
+    let same = typed.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    same >= 3 && same * 4 >= typed.chars().count() * 3
+}
+
+fn least_apart<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
     // A third of the word may be wrong, as cargo and rustc have it.
     let near_enough = typed.chars().count().max(3) / 3;
     words
-        .into_iter()
-        .map(|word| (edit_distance(typed, word), word))
+        .iter()
+        .map(|word| (edit_distance(typed, word), *word))
         .filter(|(distance, _)| *distance <= near_enough)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -49,5 +61,8 @@ mod tests {
         check("aliases", Some("alias"));
         check("alais", Some("alias"));
         check("colour", None);
+        check("versioned_by", None);
+        assert_eq!(nearest("retry", ["name", "undo", "retries"]), Some("retries"));
+        assert_eq!(nearest("names_of", ["name", "undo"]), None);
     }
 }

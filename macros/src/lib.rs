@@ -605,6 +605,9 @@ pub fn process_manager(item: TokenStream) -> TokenStream {
 /// It writes a `React<Event>` for each `#[on]`, a `Refused<Command>` for each `#[rejected]`, a constant for each deadline by
 /// which steps set it and take it back, `Process`, and registers the process.
 ///
+/// The constant is named after the method, `TOO_SLOW` of `fn too_slow`, and is as visible as the method says: of a `pub` one it
+/// is `pub`. Of a private one it is `pub(crate)`, so that the tests of other modules name it as well.
+///
 /// # Mistakes
 ///
 /// - An event that several aggregates list goes to no process by itself: say whose id is the process's by `from` or `key`.
@@ -691,6 +694,86 @@ pub fn reactor(arguments: TokenStream, item: TokenStream) -> TokenStream {
         parse::reactor::parse,
         check::reactor::check,
         expand::reactor::expand,
+    )
+}
+
+/// Reads the steps of a saga: calls to other systems, each undone if a later one fails.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use annals::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Order {
+///     total: u64,
+///     payment: Option<String>,
+/// }
+///
+/// struct Bank;
+///
+/// impl Bank {
+///     async fn charge(&self, total: u64, idempotency_key: &str) -> std::io::Result<String> {
+///         Ok(format!("{total} by {idempotency_key}"))
+///     }
+/// }
+///
+/// struct Checkout;
+///
+/// #[saga(name = "checkout", data = Order, services = Bank)]
+/// impl Checkout {
+///     #[step(undo = refund, retries = 2, timeout = Duration::from_secs(10))]
+///     async fn charge(order: &mut Order, bank: &Bank, cx: &StepContext) -> std::io::Result<()> {
+///         order.payment = Some(bank.charge(order.total, cx.idempotency_key()).await?);
+///         Ok(())
+///     }
+///
+///     async fn refund(order: &Order) {
+///         println!("gives back {:?}", order.payment);
+///     }
+///
+///     #[step]
+///     async fn ship(_: &Order) {}
+/// }
+/// ```
+///
+/// | Option | What it says |
+/// |---|---|
+/// | `name = "…"` | the name under which its logs are kept, without `-` and `/` |
+/// | `data = Type` | what the steps work on: it is begun with, and may be changed by them |
+/// | `services = Type` | what the steps call; by default nothing |
+/// | `version = N` | the version of the data's shape; by default 1 |
+/// | `upcast(from = N, with = path)` | what leads data of version `N` up to the next; without `with`, nothing has to be done |
+/// | `crate = path` | where annals is, if it is not `::annals` |
+///
+/// A step is an `async fn` without `self`. It takes `&mut` data or `&` data, the services, and `&StepContext`; trailing ones may be
+/// left out, and where there are no services, the context comes second. It returns nothing, or `Result<(), E>` with any error.
+/// Steps are done in the order in which they stand.
+///
+/// | Option of `#[step]` | What it says |
+/// |---|---|
+/// | `undo = function` | what undoes it: an `async fn` of the same impl without a mark, which takes the same |
+/// | `retries = N` | how often it is tried again when it fails; by default not at all. An undo is tried again five times |
+/// | `timeout = Duration` | how long a try may take, of it or of its undo; by default as long as the runner says, a minute |
+/// | `name = "…"` | the name under which the log keeps it; by default the function's |
+///
+/// It writes `Saga`, and registers the saga. The type may be a unit struct.
+///
+/// # Mistakes
+///
+/// - A step may be called twice, after a crash and when it is tried again: pass `cx.idempotency_key()` on.
+/// - The undo of the step that failed is not called: a step that does two things is two steps.
+/// - A step that is renamed is another step: keep its name by `name = "…"` while sagas are under way.
+#[proc_macro_attribute]
+pub fn saga(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(
+        arguments,
+        item,
+        "`#[saga]` belongs on the `impl` of a type of your own",
+        parse::saga::parse,
+        check::saga::check,
+        expand::saga::expand,
     )
 }
 
@@ -809,10 +892,10 @@ pub fn setup(_: TokenStream, item: TokenStream) -> TokenStream {
     mark("`#[setup]` belongs on a method in a `#[sql_projection]` impl", item)
 }
 
-/// Will mark a step of a saga.
+/// Marks a step, in a `#[saga]` impl.
 #[proc_macro_attribute]
 pub fn step(_: TokenStream, item: TokenStream) -> TokenStream {
-    mark("`#[step]` is not there yet: sagas come with a later release", item)
+    mark("`#[step]` belongs on a function in a `#[saga]` impl", item)
 }
 
 fn mark(message: &str, item: TokenStream) -> TokenStream {

@@ -18,27 +18,32 @@ impl CommandBus {
     /// Appends, with the rows of inline projections, and sends the same again while nobody can say whether it was stored.
     async fn append_until_known(
         &self,
-        append: Append,
+        appends: Vec<Append>,
         rows: Option<Vec<RowChange>>,
     ) -> Result<Vec<Receipt>, WriteError> {
         let events = &self.inner.stores.events;
         let policy = RetryPolicy::times(ASKED_AGAIN);
+        let mut doubt = None;
         for retry in 1.. {
             let appended = match (&rows, events.unit_of_work()) {
                 (Some(rows), Some(store)) => {
-                    let mut work = UnitOfWork::new().append(append.clone());
+                    let mut work = UnitOfWork::new();
+                    work.appends.clone_from(&appends);
                     work.rows.clone_from(rows);
                     store.commit(work).await
                 }
-                _ => events.append(vec![append.clone()]).await,
+                _ => events.append(appends.clone()).await,
             };
-            let unknown = match appended {
-                Err(error @ WriteError::UnknownOutcome { .. }) => error,
-                answer => return answer,
+            let unknown = match (appended, doubt.take()) {
+                (Err(error @ WriteError::UnknownOutcome { .. }), _)
+                // What hinders this try tells nothing of the one before, which may be stored.
+                | (Err(WriteError::Store(_)), Some(error)) => error,
+                (answer, _) => return answer,
             };
             let Some(pause) = policy.pause_before(retry) else { return Err(unknown) };
             tracing::warn!(retry, error = %unknown, "sends the same events again");
             tokio::time::sleep(pause).await;
+            doubt = Some(unknown);
         }
         unreachable!("bug in annals: retries without an end")
     }
@@ -68,6 +73,29 @@ impl CommandBus {
         })
     }
 
+    /// Appends what several commands decided, all or none, where no inline projection follows.
+    pub(super) async fn append_together(
+        &self,
+        aggregate: &'static str,
+        appends: Vec<Append>,
+    ) -> Result<Vec<Receipt>, WriteError> {
+        let (count, begun) = (appends.len(), Instant::now());
+        let receipts = self.append_until_known(appends, None).await;
+        metrics::append(aggregate, begun.elapsed());
+        let receipts = receipts?;
+        if receipts.len() == count {
+            return Ok(receipts);
+        }
+        let message =
+            format!("the store answered {count} appends with {} receipts", receipts.len());
+        Err(StoreError::other(message).into())
+    }
+
+    /// Whether an inline projection follows the streams of a category.
+    pub(super) fn is_followed(&self, category: &str) -> Result<bool, DispatchError<Rejected>> {
+        Ok(self.inline()?.follower(category).is_some())
+    }
+
     /// Appends, and tells a used key apart from a conflict.
     pub(super) async fn append(
         &self,
@@ -78,7 +106,7 @@ impl CommandBus {
         let begun = Instant::now();
         let rows = self.inline_rows(aggregate, &append).await?;
         let (stream_id, written) = (append.stream_id.clone(), written(rows.as_deref()));
-        let appended = self.append_until_known(append, rows).await;
+        let appended = self.append_until_known(vec![append], rows).await;
         metrics::append(aggregate, begun.elapsed());
         match appended {
             Ok(mut receipts) => receipts.pop().map(Appended::Stored).ok_or_else(|| {

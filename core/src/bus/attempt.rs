@@ -11,7 +11,6 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::append::Appended;
-use super::cache::Cache;
 use super::trial::Trial;
 use super::{CommandBus, DispatchError, SetupError};
 use crate::aggregate::{Aggregate, Misfit};
@@ -110,7 +109,10 @@ impl<A: Aggregate> Attempt for Job<A> {
 }
 
 impl<A: Aggregate> Job<A> {
-    async fn load(&self, bus: &CommandBus) -> Result<Replayed<A>, DispatchError<Rejected>> {
+    pub(super) async fn load(
+        &self,
+        bus: &CommandBus,
+    ) -> Result<Replayed<A>, DispatchError<Rejected>> {
         Ok(replay::<A>(&bus.inner.stores, &self.id, &self.stream_id, Until::Head).await?)
     }
 
@@ -132,55 +134,18 @@ impl<A: Aggregate> Job<A> {
         }
     }
 
-    /// Decides on the aggregate as the command before has left it. Commands for one aggregate take turns: what is decided
-    /// rests on what is stored, never on events that may still fail.
-    async fn attempt_warm(&self, bus: &CommandBus, terms: &Terms, cache: &Cache) -> Answer {
-        let place = cache.place::<A>(&self.stream_id);
-        let mut kept = place.lock().await;
-        let mut warm = kept.take();
-        loop {
-            let is_warm = warm.is_some();
-            let replayed = match warm.take() {
-                Some(replayed) => replayed,
-                None => self.load(bus).await?,
-            };
-            let version = replayed.version();
-            let events = match self.decide(bus, terms, &replayed).await {
-                Ok(Some(events)) => events,
-                // No append tells whether another program has changed the stream meanwhile.
-                _ if is_warm && !self.is_at(bus, version).await? => continue,
-                decided => {
-                    let head = replayed.last.map(Last::head);
-                    *kept = Some(replayed);
-                    decided?;
-                    return self.receipt_of_nothing(bus, head).await;
-                }
-            };
-            let (append, outcome) = match self.prepare(bus, terms, &events, replayed) {
-                Ok(prepared) => prepared,
-                Err(_) if is_warm && !self.is_at(bus, version).await? => continue,
-                Err(unfit) => return Err(unfit),
-            };
-            let receipt = match bus.append(A::CATEGORY, append).await? {
-                Appended::Stored(receipt) => receipt,
-                // The key tells of events that others stored: what was decided here is not there.
-                Appended::Before(receipt) => return Ok(receipt),
-            };
-            *kept = outcome.map(|outcome| outcome.ending_at(receipt.head()));
-            drop(kept);
-            self.snapshot_if_due(bus, version, &receipt, &events);
-            return Ok(receipt);
-        }
-    }
-
     /// Whether the stream is still at a version.
-    async fn is_at(&self, bus: &CommandBus, version: u64) -> Result<bool, DispatchError<Rejected>> {
+    pub(super) async fn is_at(
+        &self,
+        bus: &CommandBus,
+        version: u64,
+    ) -> Result<bool, DispatchError<Rejected>> {
         let head = bus.inner.stores.events.stream_head(&self.stream_id).await;
         Ok(head.map_err(DispatchError::Store)?.version == version)
     }
 
     /// Decides the command on a state; `None` if there is nothing to store.
-    async fn decide(
+    pub(super) async fn decide(
         &self,
         bus: &CommandBus,
         terms: &Terms,
@@ -208,7 +173,7 @@ impl<A: Aggregate> Job<A> {
     }
 
     /// Makes the append of what was decided, and tries it out; gives back what it leads to, unless only the store knows.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         bus: &CommandBus,
         terms: &Terms,
@@ -224,7 +189,11 @@ impl<A: Aggregate> Job<A> {
         Ok((append, trial.outcome()))
     }
 
-    async fn receipt_of_nothing(&self, bus: &CommandBus, head: Option<StreamHead>) -> Answer {
+    pub(super) async fn receipt_of_nothing(
+        &self,
+        bus: &CommandBus,
+        head: Option<StreamHead>,
+    ) -> Answer {
         let head = if let Some(head) = head {
             head
         } else {
@@ -267,7 +236,7 @@ impl<A: Aggregate> Job<A> {
     }
 
     /// Takes a snapshot after the command has been answered, which cannot fail it any more.
-    fn snapshot_if_due(
+    pub(super) fn snapshot_if_due(
         &self,
         bus: &CommandBus,
         before: u64,

@@ -1,26 +1,21 @@
 //! Aggregates that stay in memory between commands.
 //!
 //! What is kept is only where the next command begins: its append still says which version it was decided on, and what is not
-//! appended is held against the stream's head. Commands of this program for one aggregate take turns.
+//! appended is held against the stream's head. Commands of this program for one aggregate take turns in deciding.
 
 use std::any::{Any, TypeId};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
-use lru::LruCache;
-use tokio::sync::Mutex;
-
+use super::line::Place;
 use crate::aggregate::Aggregate;
-use crate::repository::Replayed;
 use crate::stream::StreamId;
+use lru::LruCache;
 
 /// The places of the aggregates that were used last.
 pub(super) struct Cache {
     places: StdMutex<LruCache<(TypeId, StreamId), Arc<dyn Any + Send + Sync>>>,
 }
-
-/// The place of one aggregate as the last command left it; whoever decides holds it.
-pub(super) type Place<A> = Mutex<Option<Replayed<A>>>;
 
 impl Cache {
     pub(super) fn new(aggregates: NonZeroUsize) -> Self {

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{DispatchError, Origin};
-use crate::metadata::Metadata;
+use crate::metadata::{Cause, Metadata};
 use crate::receipt::Receipt;
 use crate::store::KeyOwner;
 use crate::timestamp::Timestamp;
@@ -60,6 +60,18 @@ impl<E> Dispatch<E> {
     /// Sets the id of what caused the command.
     pub fn causation_id(mut self, id: impl Into<String>) -> Self {
         self.options.metadata.command_causation_id = Some(id.into());
+        self
+    }
+
+    /// Names what caused the command, an event or a step of a saga: it bears its correlation, user and headers.
+    pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        let Metadata { correlation_id, command_causation_id, user, headers, .. } =
+            cause.into().of_command();
+        let metadata = &mut self.options.metadata;
+        metadata.correlation_id = correlation_id;
+        metadata.command_causation_id = command_causation_id;
+        metadata.user = user;
+        metadata.headers.extend(headers);
         self
     }
 

@@ -40,6 +40,13 @@ pub enum DispatchError<E> {
         /// The name of the command that used it.
         used_by: String,
     },
+    /// The process that sent the command has gone on without it: its refusal was taken, or it was given up. It is never done.
+    Withdrawn {
+        /// The stream.
+        stream_id: StreamId,
+        /// The idempotency key of the command.
+        key: String,
+    },
     /// No handler is registered under the name.
     UnknownCommand {
         /// The name.
@@ -102,12 +109,16 @@ impl<E> DispatchError<E> {
         )
     }
 
-    /// Whether the caller sent what cannot be done: an unknown command, one that is not one, or a key that another used.
+    /// Whether the caller sent what cannot be done: an unknown command, one that is not one, one that was withdrawn, or a
+    /// key that another used.
     /// Sent again, it fails again.
     pub fn is_invalid(&self) -> bool {
         matches!(
             self,
-            Self::UnknownCommand { .. } | Self::InvalidCommand { .. } | Self::KeyReused { .. }
+            Self::UnknownCommand { .. }
+                | Self::InvalidCommand { .. }
+                | Self::KeyReused { .. }
+                | Self::Withdrawn { .. }
         )
     }
 
@@ -123,6 +134,7 @@ impl<E> DispatchError<E> {
             Self::KeyReused { stream_id, key, used_by } => {
                 To::KeyReused { stream_id, key, used_by }
             }
+            Self::Withdrawn { stream_id, key } => To::Withdrawn { stream_id, key },
             Self::UnknownCommand { name, nearest } => To::UnknownCommand { name, nearest },
             Self::InvalidCommand { name, reason } => To::InvalidCommand { name, reason },
             Self::UnknownOutcome { stream_id, source } => To::UnknownOutcome { stream_id, source },
@@ -150,6 +162,10 @@ impl<E: fmt::Display> fmt::Display for DispatchError<E> {
             Self::KeyReused { stream_id, key, used_by } => write!(
                 f,
                 "idempotency key `{key}` was used on `{stream_id}` by command `{used_by}` with another content"
+            ),
+            Self::Withdrawn { stream_id, key } => write!(
+                f,
+                "command `{key}` was withdrawn from `{stream_id}`: its process has gone on without it"
             ),
             Self::UnknownCommand { name, nearest: Some(nearest) } => {
                 write!(f, "unknown command `{name}`; did you mean `{nearest}`?")
@@ -272,6 +288,38 @@ impl SetupError {
 
     pub(crate) fn process_store() -> Self {
         let message = "the bus's store keeps events only, and processes need one that keeps their commands, deadlines and checkpoints with them";
+        Self { message: message.to_owned() }
+    }
+
+    pub(crate) fn saga_name(name: &str, [one, other]: [&str; 2]) -> Self {
+        let advice = "a name is unique in a program; give one another `#[saga(name = \"…\")]`";
+        Self::clash("the name of saga", name, one, other, advice)
+    }
+
+    pub(crate) fn missing_saga_services(saga: &str) -> Self {
+        let short = saga.rsplit("::").next().unwrap_or(saga);
+        Self {
+            message: format!(
+                "saga `{saga}` has no services: give them by `SagaRunner::builder(…).services::<{short}>(…)`"
+            ),
+        }
+    }
+
+    pub(crate) fn saga_not_registered(saga: &str) -> Self {
+        let short = saga.rsplit("::").next().unwrap_or(saga);
+        Self {
+            message: format!(
+                "the runner does not run saga `{saga}`: register it by `SagaRunner::builder(…).register::<{short}>()`, or all by `register_all()`"
+            ),
+        }
+    }
+
+    pub(crate) fn saga(name: &str, reason: &str) -> Self {
+        Self { message: format!("saga `{name}` cannot be run: {reason}") }
+    }
+
+    pub(crate) fn saga_store() -> Self {
+        let message = "the store keeps events only, and sagas need one that keeps their leases and what has not ended with them";
         Self { message: message.to_owned() }
     }
 

@@ -217,6 +217,9 @@ pub(super) fn first_answer(
     claim: &KeyClaim,
     entry: KeyEntry,
 ) -> Result<crate::Receipt, DispatchError<Rejected>> {
+    if entry.is_withdrawn() {
+        return Err(super::withdraw::withdrawn(stream_id, &claim.key));
+    }
     let is_same = match claim.owner {
         KeyOwner::Caller { .. } => entry.command == claim.command && entry.content == claim.content,
         KeyOwner::Process => entry.command == claim.command,

@@ -11,10 +11,14 @@ mod error;
 mod execute;
 mod inline;
 mod interceptor;
+mod leading;
+mod line;
 mod retry;
 mod routes;
 mod services;
 mod trial;
+mod warm;
+mod withdraw;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

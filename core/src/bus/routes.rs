@@ -14,6 +14,7 @@ use crate::command::HandledBy;
 use crate::event::EventName;
 use crate::receipt::Receipt;
 use crate::registry::{AggregateRegistration, CommandRegistration};
+use crate::stream::StreamId;
 
 /// How like a known name an unknown one must be to be taken for a slip, from 0 to 1.
 const LIKENESS: f64 = 0.7;
@@ -22,11 +23,14 @@ type Answer = BoxFuture<'static, Result<Receipt, DispatchError<DomainError>>>;
 
 /// The way from a command's JSON to its handler.
 #[derive(Clone, Copy)]
-pub(crate) struct Route(fn(CommandBus, Value, Options) -> Answer);
+pub(crate) struct Route {
+    run: fn(CommandBus, Value, Options) -> Answer,
+    target: fn(&Value) -> Option<StreamId>,
+}
 
 impl Route {
     pub(crate) const fn of<A: Aggregate, C: HandledBy<A>>() -> Self {
-        Self(|bus, content, options| {
+        let run = |bus: CommandBus, content: Value, options| {
             async move {
                 let command = C::deserialize(&content).map_err(|error: serde_json::Error| {
                     let (name, reason) = (C::NAME.to_owned(), error.to_string());
@@ -36,11 +40,19 @@ impl Route {
                 answer.map_err(|error| error.map_rejected(DomainError))
             }
             .boxed()
-        })
+        };
+        let target =
+            |content: &Value| Some(StreamId::of::<A>(C::deserialize(content).ok()?.target()));
+        Self { run, target }
     }
 
     pub(super) fn run(self, bus: CommandBus, content: Value, options: Options) -> Answer {
-        (self.0)(bus, content, options)
+        (self.run)(bus, content, options)
+    }
+
+    /// The stream of the aggregate that a command is for, if it can be read.
+    pub(super) fn target(self, content: &Value) -> Option<StreamId> {
+        (self.target)(content)
     }
 }
 

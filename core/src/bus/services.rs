@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::aggregate::Aggregate;
+use crate::saga::Saga;
 
 #[derive(Default)]
 pub(crate) struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
@@ -30,6 +31,14 @@ impl Services {
         }
         let nothing: Arc<dyn Any + Send + Sync> = Arc::new(());
         nothing.downcast().ok()
+    }
+
+    /// The services of a saga: those that were given for it, or else those of their type.
+    pub(crate) fn of_saga<S: Saga>(&self) -> Option<Arc<S::Services>> {
+        let services = TypeId::of::<S::Services>();
+        let key =
+            if self.0.contains_key(&TypeId::of::<S>()) { TypeId::of::<S>() } else { services };
+        self.of(key)
     }
 }
 

@@ -100,6 +100,15 @@ impl Log {
         LogPage::new(events, position_of(next).max(read.after), next < self.length)
     }
 
+    pub(super) fn stream_ids(&self) -> impl Iterator<Item = &StreamId> {
+        self.streams.keys()
+    }
+
+    pub(super) fn stream(&self, stream_id: &StreamId) -> impl Iterator<Item = &RecordedEvent> {
+        let numbers = self.streams.get(stream_id).into_iter().flatten();
+        numbers.map(|&number| self.get(number))
+    }
+
     fn get(&self, number: usize) -> &RecordedEvent {
         &self.chunks[number / CHUNK][number % CHUNK]
     }

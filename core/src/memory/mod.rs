@@ -2,10 +2,14 @@
 //!
 //! It keeps every promise but durability, concurrency control included, so that a test on it does not lie.
 
+mod inspected;
 mod keys;
+mod layout;
 mod log;
 mod models;
+mod operated;
 mod ports;
+mod sharded;
 mod state;
 
 use std::fmt;

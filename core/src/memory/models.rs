@@ -1,18 +1,24 @@
 //! Rows of read models, what is parked, and which tables answer.
 
+mod scratch;
+
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::layout::{Layout, laid_out};
 use crate::position::Position;
-use crate::projection::{CatalogEntry, Change, ModelDefinition, ParkedEvent};
+use crate::projection::{CatalogEntry, Change, ModelDefinition, ParkedEvent, Preparation, Rebuild};
 use crate::read_model::{Index, ModelTable, Row, RowKey, Select, Table, Test, Value};
-use crate::store::{CheckpointId, RowChange, StoreError, WriteError};
+use crate::store::{CheckpointId, ParkedKey, RowChange, StoreError, WriteError};
 
 #[derive(Debug, Default)]
 pub(super) struct Models {
     tables: HashMap<TableName, BTreeMap<RowKey, Row>>,
     entries: BTreeMap<(String, u32), Kept>,
     parked: HashMap<CheckpointId, BTreeMap<(Position, String), ParkedEvent>>,
+    /// By the names and versions of their projections, and what is rebuilt of them.
+    rebuilds: BTreeMap<(String, u32, String), Rebuild>,
 }
 
 /// A table by its name, the version of its projection, and its generation.
@@ -68,6 +74,67 @@ impl Models {
         Ok(kept.entry.clone())
     }
 
+    /// What preparing a definition would do.
+    pub(super) fn preparation(&self, definition: &ModelDefinition) -> Preparation {
+        let refused = |error: &StoreError| Preparation::Refused { reason: error.to_string() };
+        if let Some(table) = definition.table
+            && let Some(kept) = self.keeper(table.name, definition.version)
+            && kept.entry.projection != definition.projection
+        {
+            return refused(&definition.taken(table));
+        }
+        let key = (definition.projection.clone(), definition.version);
+        let Some(kept) = self.entries.get(&key) else { return Preparation::Make { sql: None } };
+        match definition.change_from(&kept.definition) {
+            Change::None | Change::Behind(_) => Preparation::Nothing,
+            Change::Added(columns) => Preparation::Add { columns },
+            Change::Other(reason) => refused(&definition.refused(&reason)),
+        }
+    }
+
+    /// The table that answers.
+    pub(super) fn answering(&self, definition: &ModelDefinition) -> Result<ModelTable, StoreError> {
+        let key = (definition.projection.clone(), definition.version);
+        let kept = self.entries.get(&key).ok_or_else(|| definition.not_prepared())?;
+        let table = definition.table_of(kept.entry.generation);
+        table.ok_or_else(|| definition.not_folded_aside())
+    }
+
+    pub(super) fn all_rows(&self, table: &ModelTable) -> Vec<Row> {
+        let layout = Layout::new(self.layout(table), table.table);
+        let rows = self.tables.get(&name_of(table)).into_iter().flat_map(BTreeMap::values);
+        rows.map(|row| layout.read(row).into_owned()).collect()
+    }
+
+    pub(super) fn rebuilds(&self) -> Vec<Rebuild> {
+        self.rebuilds.values().cloned().collect()
+    }
+
+    pub(super) fn keep_rebuild(&mut self, rebuild: &Rebuild) -> bool {
+        let id = (rebuild.projection.clone(), rebuild.version, rebuild.id());
+        let kept = self.rebuilds.get(&id).map_or(0, |kept| kept.revision);
+        if kept != rebuild.revision {
+            return false;
+        }
+        self.rebuilds.insert(id, Rebuild { revision: kept + 1, ..rebuild.clone() });
+        true
+    }
+
+    /// Whether a version is kept.
+    pub(super) fn has(&self, projection: &str, version: u32) -> bool {
+        self.entries.contains_key(&(projection.to_owned(), version))
+    }
+
+    /// Drops all that is kept of a version.
+    pub(super) fn prune(&mut self, projection: &str, version: u32) {
+        let Some(kept) = self.entries.remove(&(projection.to_owned(), version)) else { return };
+        if let Some(table) = kept.table {
+            self.tables.retain(|(name, of, _), _| *name != table.name || *of != version);
+        }
+        self.parked.retain(|reader, _| !reader.is_of(projection, version));
+        self.rebuilds.retain(|(name, of, _), _| name != projection || *of != version);
+    }
+
     pub(super) fn catalog(&self) -> Vec<CatalogEntry> {
         self.entries.values().map(|kept| kept.entry.clone()).collect()
     }
@@ -89,6 +156,19 @@ impl Models {
         Ok(generation)
     }
 
+    /// The generation that answers, if another one is being built.
+    pub(super) fn answers(
+        &mut self,
+        definition: &ModelDefinition,
+        building: u32,
+    ) -> Result<u32, StoreError> {
+        let entry = self.entry(definition)?;
+        if entry.building != Some(building) {
+            return Err(definition.not_building(building));
+        }
+        Ok(entry.generation)
+    }
+
     /// Has a generation answer; tells which one is gone.
     pub(super) fn switch_generation(
         &mut self,
@@ -96,9 +176,6 @@ impl Models {
         generation: u32,
     ) -> Result<u32, StoreError> {
         let entry = self.entry(definition)?;
-        if entry.building != Some(generation) {
-            return Err(definition.not_building(generation));
-        }
         entry.building = None;
         let gone = std::mem::replace(&mut entry.generation, generation);
         self.forget(definition, gone);
@@ -128,17 +205,17 @@ impl Models {
 
     pub(super) fn rows(&self, table: &ModelTable, keys: &[RowKey], tests: &[Test]) -> Vec<Row> {
         let Some(rows) = self.tables.get(&name_of(table)) else { return Vec::new() };
-        let kept = self.layout(table.table, table.version);
-        let read = |row: &Row| Row(laid_out(kept, table.table, &row.0));
+        let layout = Layout::new(self.layout(table), table.table);
+        let keys: HashSet<&RowKey> = keys.iter().collect();
         if tests.is_empty() {
-            let keys: HashSet<&RowKey> = keys.iter().collect();
-            return keys.into_iter().filter_map(|key| rows.get(key)).map(read).collect();
+            let rows = keys.into_iter().filter_map(|key| rows.get(key));
+            return rows.map(|row| layout.read(row).into_owned()).collect();
         }
-        let is_wanted = |(key, row): &(&RowKey, Row)| {
+        let is_wanted = |(key, row): &(&RowKey, Cow<'_, Row>)| {
             keys.contains(key) || tests.iter().any(|test| test.passes(&row.0[test.column]))
         };
-        let rows = rows.iter().map(|(key, row)| (key, read(row)));
-        rows.filter(is_wanted).map(|(_, row)| row).collect()
+        let rows = rows.iter().map(|(key, row)| (key, layout.read(row)));
+        rows.filter(is_wanted).map(|(_, row)| row.into_owned()).collect()
     }
 
     pub(super) fn select(
@@ -148,16 +225,10 @@ impl Models {
         select: &Select,
     ) -> Option<Vec<Row>> {
         let keeper = self.keeper(table.name, version)?;
-        let kept = keeper.table?;
+        let layout = Layout::new(keeper.table?, table);
         let rows = self.tables.get(&(table.name, version, keeper.entry.generation));
-        let rows = rows.into_iter().flat_map(BTreeMap::values);
-        let rows = rows.map(|row| Row(laid_out(kept, table, &row.0)));
-        let mut rows: Vec<Row> = rows.filter(|row| select.takes(row)).collect();
-        rows.sort_by(|one, two| select.compare(one, two));
-        if let Some(limit) = select.limit {
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        Some(rows)
+        let rows = rows.into_iter().flat_map(BTreeMap::values).map(|row| layout.read(row));
+        Some(chosen(rows, select))
     }
 
     /// What is kept of the projection that keeps a table.
@@ -168,8 +239,11 @@ impl Models {
     }
 
     /// The columns in which the rows of a table are laid out, which another release may have named in another order.
-    fn layout(&self, table: &'static Table, version: u32) -> &'static Table {
-        self.keeper(table.name, version).and_then(|kept| kept.table).unwrap_or(table)
+    fn layout(&self, table: &ModelTable) -> &'static Table {
+        // Rows aside are as their own definition has them, whatever is kept under the same name.
+        let keeper =
+            if table.is_scratch() { None } else { self.keeper(table.table.name, table.version) };
+        keeper.and_then(|kept| kept.table).unwrap_or(table.table)
     }
 
     pub(super) fn parked(&self, reader: &CheckpointId, key: Option<&str>) -> Vec<ParkedEvent> {
@@ -177,10 +251,28 @@ impl Models {
         parked.filter(|event| key.is_none_or(|key| event.key == key)).cloned().collect()
     }
 
+    pub(super) fn parked_keys(&self, prefix: &str, limit: usize) -> Vec<ParkedKey> {
+        let readers = self.parked.iter().filter(|(reader, _)| reader.name.starts_with(prefix));
+        let mut keys: BTreeMap<(&CheckpointId, &str), ParkedKey> = BTreeMap::new();
+        for (reader, events) in readers {
+            for event in events.values() {
+                let first = || ParkedKey::new(event.clone(), 0);
+                keys.entry((reader, &event.key)).or_insert_with(first).events += 1;
+            }
+        }
+        let mut keys: Vec<ParkedKey> = keys.into_values().collect();
+        keys.sort_by(|one, two| {
+            let order = |key: &ParkedKey| (key.first.parked_at, key.first.position);
+            order(one).cmp(&order(two)).then_with(|| one.first.key.cmp(&two.first.key))
+        });
+        keys.truncate(limit);
+        keys
+    }
+
     /// Refuses rows of which two would have the same value in a unique column.
     pub(super) fn check(&self, changes: &[RowChange]) -> Result<(), WriteError> {
         let mut after: HashMap<TableName, HashMap<RowKey, Option<&Row>>> = HashMap::new();
-        let mut tables: HashMap<TableName, &'static Table> = HashMap::new();
+        let mut tables: HashMap<TableName, ModelTable> = HashMap::new();
         for change in changes {
             let (table, key, row) = match change {
                 RowChange::Upsert { table, row } => (table, table.table.key_of(row), Some(row)),
@@ -188,15 +280,16 @@ impl Models {
                 _ => continue,
             };
             after.entry(name_of(table)).or_default().insert(key, row);
-            tables.insert(name_of(table), table.table);
+            tables.insert(name_of(table), *table);
         }
-        for (name, table) in tables {
+        for (name, of) in tables {
+            let table = of.table;
             let columns = table.columns.iter().enumerate();
             let unique = columns.filter(|(_, column)| column.index == Index::Unique);
             for (index, column) in unique {
                 let fates = &after[&name];
                 let rows = self.tables.get(&name).into_iter().flatten();
-                let layout = self.layout(table, name.1).columns.iter();
+                let layout = self.layout(&of).columns.iter();
                 let kept = layout.enumerate().find(|(_, kept)| kept.name == column.name);
                 let kept = kept.map_or(index, |(kept, _)| kept);
                 let mut known: HashSet<&Value> = rows
@@ -226,7 +319,7 @@ impl Models {
             match change {
                 RowChange::Upsert { table, row } => {
                     let key = table.table.key_of(&row);
-                    let layout = self.layout(table.table, table.version);
+                    let layout = self.layout(&table);
                     let rows = self.tables.entry(name_of(&table)).or_default();
                     let mut values = laid_out(table.table, layout, &row.0);
                     // What the writer does not know stays.
@@ -275,14 +368,12 @@ impl Models {
     }
 }
 
-/// The values of a row in the order of other columns of the same names; nothing where there is none.
-fn laid_out(from: &Table, to: &Table, values: &[Value]) -> Vec<Value> {
-    if from == to {
-        return values.to_vec();
+/// The rows that are asked for, in their order.
+fn chosen<'r>(rows: impl Iterator<Item = Cow<'r, Row>>, select: &Select) -> Vec<Row> {
+    let mut rows: Vec<Cow<'_, Row>> = rows.filter(|row| select.takes(row)).collect();
+    rows.sort_by(|one, two| select.compare(one, two));
+    if let Some(limit) = select.limit {
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
-    let value = |name: &str| {
-        let index = from.columns.iter().position(|column| column.name == name)?;
-        values.get(index).cloned()
-    };
-    to.columns.iter().map(|column| value(column.name).unwrap_or(Value::Null)).collect()
+    rows.into_iter().map(Cow::into_owned).collect()
 }

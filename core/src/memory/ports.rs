@@ -11,9 +11,9 @@ use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use crate::receipt::Receipt;
 use crate::store::{
-    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage, Page,
-    ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange, SnapshotStore, StoreError,
-    StoredSnapshot, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
+    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LeaseHolder,
+    LogPage, Page, ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange, SnapshotStore,
+    StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
 };
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -99,12 +99,16 @@ impl SnapshotStore for MemoryStore {
         stream_id: &StreamId,
         snapshot_version: u32,
     ) -> Result<Option<StoredSnapshot>, StoreError> {
-        Ok(self.read().snapshots.get(&(stream_id.clone(), snapshot_version)).cloned())
+        let state = self.read();
+        let kept = state.snapshots.get(&(stream_id.clone(), snapshot_version));
+        Ok(kept.map(|(snapshot, _)| snapshot.clone()))
     }
 
     async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
         let key = (snapshot.stream_id.clone(), snapshot.snapshot_version);
-        self.write().snapshots.insert(key, snapshot);
+        let mut state = self.write();
+        let now = state.now(&*self.shared.clock);
+        state.snapshots.insert(key, (snapshot, now));
         Ok(())
     }
 }
@@ -112,17 +116,20 @@ impl SnapshotStore for MemoryStore {
 #[async_trait]
 impl ReadModelStore for MemoryStore {
     async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
-        self.write().models.prepare(definition)
+        let mut state = self.write();
+        let entry = state.models.prepare(definition)?;
+        Ok(state.with_shards(entry))
     }
 
     async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
-        Ok(self.read().models.catalog())
+        let state = self.read();
+        Ok(state.models.catalog().into_iter().map(|entry| state.with_shards(entry)).collect())
     }
 
     async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
         let mut state = self.write();
         let generation = state.models.begin_generation(definition)?;
-        state.forget_checkpoint(&definition.reader(generation));
+        state.forget_reader(&definition.reader(generation));
         Ok(generation)
     }
 
@@ -131,12 +138,9 @@ impl ReadModelStore for MemoryStore {
         definition: &ModelDefinition,
         generation: u32,
         fence: &Fence,
-    ) -> Result<(), WriteError> {
-        let mut state = self.write();
-        state.check_fence(fence)?;
-        let gone = state.models.switch_generation(definition, generation)?;
-        state.forget_checkpoint(&definition.reader(gone));
-        Ok(())
+        head: Position,
+    ) -> Result<bool, WriteError> {
+        self.write().switch_generation((definition, generation), fence, head)
     }
 
     async fn drop_generation(
@@ -146,7 +150,7 @@ impl ReadModelStore for MemoryStore {
     ) -> Result<(), StoreError> {
         let mut state = self.write();
         if state.models.drop_generation(definition, generation) {
-            state.forget_checkpoint(&definition.reader(generation));
+            state.forget_reader(&definition.reader(generation));
         }
         Ok(())
     }
@@ -206,6 +210,11 @@ impl ReadModelStore for MemoryStore {
     async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
         self.write().release_lease(fence);
         Ok(())
+    }
+
+    async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError> {
+        let now = self.shared.clock.now();
+        Ok(self.read().leases(prefix, now))
     }
 
     async fn write_rows(

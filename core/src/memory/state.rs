@@ -1,7 +1,7 @@
 //! All that the store keeps, and the one way in which it changes: check everything, then change everything.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -11,11 +11,13 @@ use super::log::Log;
 use super::models::Models;
 use crate::clock::Clock;
 use crate::position::Position;
+use crate::projection::{ModelDefinition, Pruned};
 use crate::receipt::Receipt;
 use crate::recorded_event::RecordedEvent;
+use crate::shards::{Division, Layout};
 use crate::store::{
     Append, CheckpointChange, CheckpointId, Conflict, Deadline, DeadlineChange, Fence, KeyEntry,
-    OutgoingCommand, StoreError, StoredSnapshot, UnitOfWork, WriteError,
+    LeaseHolder, OutgoingCommand, ReaderSeen, StoreError, StoredSnapshot, UnitOfWork, WriteError,
 };
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
@@ -24,28 +26,31 @@ use crate::timestamp::Timestamp;
 pub(super) struct State {
     pub(super) log: Log,
     pub(super) keys: Keys,
-    pub(super) snapshots: HashMap<(StreamId, u32), StoredSnapshot>,
+    /// With the instants when they were saved.
+    pub(super) snapshots: BTreeMap<(StreamId, u32), (StoredSnapshot, Timestamp)>,
     pub(super) models: Models,
-    checkpoints: HashMap<CheckpointId, Kept>,
+    pub(super) checkpoints: HashMap<CheckpointId, Kept>,
+    /// Of readers that were ever divided, by their names and versions.
+    pub(super) layouts: HashMap<(String, u32), Layout>,
     pub(super) outgoing: BTreeMap<u64, OutgoingCommand>,
     outgoing_by_key: HashMap<String, u64>,
     pub(super) deadlines: HashMap<(StreamId, String), Timestamp>,
-    leases: HashMap<CheckpointId, Lease>,
+    pub(super) leases: HashMap<CheckpointId, Lease>,
     last_outgoing: u64,
 }
 
 /// A checkpoint, and the epoch under which it was moved there.
 #[derive(Debug)]
-struct Kept {
-    position: Position,
-    epoch: u64,
+pub(super) struct Kept {
+    pub(super) position: Position,
+    pub(super) epoch: u64,
 }
 
 #[derive(Debug)]
-struct Lease {
+pub(super) struct Lease {
     /// `None` once it was given up: the next owner gets a new epoch, even if it has the name of the last.
     owner: Option<String>,
-    epoch: u64,
+    pub(super) epoch: u64,
     until: Timestamp,
 }
 
@@ -246,8 +251,67 @@ impl State {
         }
     }
 
+    /// Has a generation answer that has come as far as the one that does, whose owners write no more.
+    pub(super) fn switch_generation(
+        &mut self,
+        (definition, generation): (&ModelDefinition, u32),
+        fence: &Fence,
+        head: Position,
+    ) -> Result<bool, WriteError> {
+        self.check_fence(fence)?;
+        let answers = definition.reader(self.models.answers(definition, generation)?);
+        let is_of = |id: &CheckpointId| id.name == answers.name && id.version == answers.version;
+        let built = self.checkpoint(&fence.id).unwrap_or_default();
+        let is_further = |kept: Position| kept > built && kept <= head;
+        let layout = self.layout(&answers);
+        if self.checkpoints.iter().any(|(id, kept)| is_of(id) && is_further(kept.position))
+            || layout.floors.iter().any(|floor| is_further(floor.position))
+        {
+            return Ok(false);
+        }
+        let is_said = self.is_said(&answers);
+        self.models.switch_generation(definition, generation)?;
+        self.forget_reader(&answers);
+        // As many write the new rows as wrote the old ones. Whoever built them goes on if that is one.
+        if is_said {
+            self.divide(&definition.reader(generation), Division::FromNow(layout.shards))?;
+        }
+        Ok(true)
+    }
+
+    /// Drops all that is kept of a version of a projection, unless someone runs it.
+    pub(super) fn prune(&mut self, projection: &str, version: u32, now: Timestamp) -> Pruned {
+        if !self.models.has(projection, version) {
+            return Pruned::Missing;
+        }
+        let readers = self.leases.iter().filter(|(id, _)| id.is_of(projection, version));
+        if readers.clone().any(|(_, lease)| lease.owner.is_some() && lease.until > now) {
+            return Pruned::InUse;
+        }
+        let readers: Vec<CheckpointId> = readers.map(|(id, _)| id.clone()).collect();
+        for reader in readers {
+            self.forget_reader(&reader);
+        }
+        self.models.prune(projection, version);
+        Pruned::Done
+    }
+
     pub(super) fn checkpoint(&self, id: &CheckpointId) -> Option<Position> {
         self.checkpoints.get(id).map(|kept| kept.position)
+    }
+
+    /// All that have a checkpoint or a lease, in the order of their ids.
+    pub(super) fn readers(&self, now: Timestamp) -> Vec<ReaderSeen> {
+        let ids: BTreeSet<&CheckpointId> =
+            self.checkpoints.keys().chain(self.leases.keys()).collect();
+        let seen = ids.into_iter().map(|id| {
+            let lease = self.leases.get(id);
+            let epoch = lease.map_or(0, |lease| lease.epoch);
+            let owner = lease.and_then(|lease| lease.owner.clone());
+            let left = lease.map_or(Duration::ZERO, |lease| lease.until.since(now));
+            ReaderSeen::new(id.clone(), self.checkpoint(id), epoch).with_owner(owner, left)
+        });
+        seen.collect()
     }
 
     pub(super) fn claim_lease(
@@ -274,6 +338,18 @@ impl State {
         }
         lease.until = until;
         Some(Fence { id: id.clone(), epoch: lease.epoch })
+    }
+
+    pub(super) fn leases(&self, prefix: &str, now: Timestamp) -> Vec<LeaseHolder> {
+        let of_prefix = self.leases.iter().filter(|(id, _)| id.name.starts_with(prefix));
+        let mut holders: Vec<LeaseHolder> = of_prefix
+            .filter_map(|(id, lease)| {
+                let (owner, left) = (lease.owner.clone()?, lease.until.since(now));
+                Some(LeaseHolder::new(id.clone(), owner, lease.epoch, left))
+            })
+            .collect();
+        holders.sort_unstable_by(|one, two| one.id.cmp(&two.id));
+        holders
     }
 
     pub(super) fn release_lease(&mut self, fence: &Fence) {

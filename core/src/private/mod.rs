@@ -9,6 +9,7 @@ mod processes;
 mod reactors;
 mod routes;
 mod rows;
+mod sagas;
 
 pub use inventory;
 pub use serde_json;
@@ -40,6 +41,7 @@ pub use self::rows::{
     AnyAnswer, CoveredBy, Covers, QueryData, QueryHandlerContext, RowContext, UpsertedRow,
     covers_all, is_of,
 };
+pub use self::sagas::{LastOfStep, StepData, StepServices};
 pub use crate::aggregate::{Aggregate, Apply, Misfit, NextState, Nothing, SnapshotPolicy};
 pub use crate::aggregate_id::{AggregateId, IdError, ToId};
 pub use crate::codec::{DecodeError, EncodeError};
@@ -65,8 +67,9 @@ pub use crate::read_model::{
 pub use crate::recorded_event::RecordedEvent;
 pub use crate::registry::{
     AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
-    ProjectionRegistration, QueryRegistration, ReactorRegistration,
+    ProjectionRegistration, QueryRegistration, ReactorRegistration, SagaRegistration,
 };
+pub use crate::saga::{Saga, SagaStep, StepContext, StepOutcome};
 
 pub use crate::shape::StateShape;
 pub use crate::upcast::{Previous, Renamed, Stored, UpcastError};
@@ -374,6 +377,34 @@ pub trait ProbeNothing {
 
 impl<T> ProbeNothing for Probe<'_, T> {
     fn compare(&self) -> Option<bool> {
+        None
+    }
+}
+
+/// Shows a value, by the order in which methods are found on `&Shows`: by `Debug` where the type has it, else not at all.
+#[derive(Debug)]
+pub struct Shows<'a, T>(pub &'a T);
+
+/// Found first, where the type has `Debug`.
+pub trait ShowDebug {
+    /// Shows it over several lines.
+    fn show(&self) -> Option<String>;
+}
+
+impl<T: Debug> ShowDebug for Shows<'_, T> {
+    fn show(&self) -> Option<String> {
+        Some(format!("{:#?}", self.0))
+    }
+}
+
+/// Found where it has not.
+pub trait ShowNothing {
+    /// Gives up.
+    fn show(&self) -> Option<String>;
+}
+
+impl<T> ShowNothing for &Shows<'_, T> {
+    fn show(&self) -> Option<String> {
         None
     }
 }

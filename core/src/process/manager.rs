@@ -8,15 +8,17 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::instance::Fault;
 use super::steps::ReadEvent;
-use super::{CommandEnum, DeadlineMove, Process, Rejection, SentCommand, Start, Step, Steps};
+use super::{
+    CommandEnum, DeadlineMove, Fault, Process, Rejection, SentCommand, Start, Step, Steps,
+};
 use crate::aggregate::Misfit;
 use crate::codec::{DecodeError, PayloadCodec};
 use crate::context::EventContext;
 use crate::projection::{Route, chain, message_of, read};
 use crate::recorded_event::RecordedEvent;
 use crate::store::EventFilter;
+use crate::upcast::read_versioned;
 
 /// What a step takes.
 #[derive(Clone, Copy)]
@@ -123,7 +125,10 @@ impl<P: Process> Typed<P> {
             }
             Input::Deadline { name, at } => {
                 let Some(fired) = self.steps.deadlines.iter().find(|step| step.name == name) else {
-                    let message = format!("the process has no deadline `{name}` any more");
+                    let message = format!(
+                        "deadline `{name}` is due, and no `#[deadline]` of this release takes it; retry with a release that \
+                         has it, or drop it"
+                    );
                     return Err(Fault::Failed(message));
                 };
                 Ok((fired.step)(state, &EventContext::new(id, at.clone())))
@@ -232,21 +237,7 @@ fn state_of<P: Process>(version: u32, state: &RawValue) -> Result<P, Fault> {
     let failed = |reason: String| {
         Fault::Failed(format!("the state of version {version} cannot be read: {reason}"))
     };
-    let read = caught(|| {
-        if version == P::VERSION {
-            return serde_json::from_str(state.get()).map_err(|error| error.to_string());
-        }
-        if version > P::VERSION {
-            let known = P::VERSION;
-            return Err(format!("it is newer than version {known}, which this program knows"));
-        }
-        let mut value = serde_json::from_str(state.get()).map_err(|error| error.to_string())?;
-        for from in version..P::VERSION {
-            value = P::upcast(from, value)
-                .map_err(|error| format!("from version {from} to {}: {error}", from + 1))?;
-        }
-        serde_json::from_value(value).map_err(|error| error.to_string())
-    })?;
+    let read = caught(|| read_versioned(version, P::VERSION, state.get(), P::upcast))?;
     read.map_err(failed)
 }
 

@@ -10,6 +10,7 @@
 mod commands;
 mod deadline;
 mod engine;
+mod fault;
 mod instance;
 mod manager;
 mod record;
@@ -20,12 +21,17 @@ mod steps;
 pub use self::commands::{CommandEnum, IntoCommands, SentBy, SentCommand};
 pub use self::deadline::{DeadlineMove, DeadlineName};
 pub use self::engine::{
-    ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessStatus,
-    ProcessesStatus, RunningReactor,
+    ParkedCause, ParkedProcess, ProcessEngine, ProcessEngineBuilder, ProcessError, ProcessShard,
+    ProcessStatus, ProcessesStatus, RunningReactor,
 };
-pub use self::instance::{Cause, Fault, Instance, Outgoing, StepMade, Taken};
+pub use self::fault::Fault;
+pub use self::instance::{Instance, Outgoing, StepMade, Taken};
 pub use self::manager::{AnyProcess, process};
-pub use self::record::{AskedCommand, StepRecord};
+pub use self::record::{AskedCommand, Cause, StepRecord};
+#[cfg(feature = "cli")]
+pub(crate) use self::record::{
+    CATEGORY_OF_PROCESSES, CATEGORY_OF_REACTORS, category_of, category_of_reactor,
+};
 pub use self::rejection::{Rejection, RejectionKind};
 pub use self::step::{Done, NextStep, Step};
 pub use self::steps::{DeadlineStep, EventStep, React, Refused, RefusedStep, Steps};
@@ -162,9 +168,9 @@ pub enum Start {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no steps",
+    message = "`{Self}` lacks its derive or its steps",
     label = "not a process",
-    note = "say what it reacts to: `#[process] impl {Self} {{ #[on] … }}`"
+    note = "a process derives `ProcessManager`, and says what it reacts to: `#[process] impl {Self} {{ #[on] … }}`"
 )]
 pub trait Process: ProcessManager {
     /// Its steps.

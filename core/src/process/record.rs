@@ -21,19 +21,19 @@ pub(crate) const STEP: &str = "annals/step";
 pub(crate) const STEP_VERSION: u32 = 1;
 
 /// With which the categories of processes' streams begin.
-const CATEGORY: &str = "annals/process/";
+pub(crate) const CATEGORY_OF_PROCESSES: &str = "annals/process/";
 
 /// The category of a process's streams.
 pub(crate) fn category_of(process: &str) -> String {
-    format!("{CATEGORY}{process}")
+    format!("{CATEGORY_OF_PROCESSES}{process}")
 }
 
 /// With which the names of what reactors send begin.
-const REACTORS: &str = "annals/reactor/";
+pub(crate) const CATEGORY_OF_REACTORS: &str = "annals/reactor/";
 
 /// The category under which a reactor's commands are kept.
 pub(crate) fn category_of_reactor(reactor: &str) -> String {
-    format!("{REACTORS}{reactor}")
+    format!("{CATEGORY_OF_REACTORS}{reactor}")
 }
 
 /// A step as its process's stream keeps it: what caused it, the state after it, the commands that it asked for, and the
@@ -86,7 +86,7 @@ impl StepRecord {
 
     /// The name of the process manager whose steps a stream keeps; `None` if it keeps something else.
     pub fn process_of(stream_id: &StreamId) -> Option<&str> {
-        stream_id.category().strip_prefix(CATEGORY)
+        stream_id.category().strip_prefix(CATEGORY_OF_PROCESSES)
     }
 }
 

@@ -75,6 +75,32 @@ impl ModelDefinition {
         ))
     }
 
+    /// The error of more than one shard of what has no rows by keys.
+    pub fn not_divided(&self) -> StoreError {
+        let Self { projection, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}` writes by SQL of its own, and nobody knows which of its events belong to one key: it has one \
+             shard; make it several projections, each of some of its events, or a read model, whose rows have keys"
+        ))
+    }
+
+    /// The error of what has no rows that could be folded beside all that is kept.
+    pub fn not_folded_aside(&self) -> StoreError {
+        let Self { projection, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}` writes by SQL of its own: what that would write is only known where it is written"
+        ))
+    }
+
+    /// The error of a scratch table that is not there any more, or has lost what was in it.
+    pub(crate) fn scratch_gone(&self) -> StoreError {
+        let Self { projection, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}`: the rows that were folded aside are gone, as after a crash of the server, or when nobody held \
+             them in a long outage: fold them again"
+        ))
+    }
+
     /// The error of a table that another projection keeps.
     pub fn taken(&self, table: &Table) -> StoreError {
         let Self { projection, version, .. } = self;
@@ -242,9 +268,16 @@ pub struct CatalogEntry {
     pub building: Option<u32>,
     /// Whether it is to pause.
     pub paused: bool,
+    /// How many shards those have who write the generation that answers.
+    pub shards: u32,
 }
 
 impl CatalogEntry {
+    /// Those who write the generation that answers: how they are divided, the store tells by this.
+    pub fn reader(&self) -> CheckpointId {
+        CheckpointId::of_projection(&self.projection, self.version, self.generation)
+    }
+
     /// Whether it is that of a definition.
     pub(crate) fn is_of(&self, definition: &ModelDefinition) -> bool {
         self.projection == definition.projection && self.version == definition.version
@@ -258,6 +291,7 @@ impl CatalogEntry {
             generation: 1,
             building: None,
             paused: false,
+            shards: 1,
         }
     }
 }

@@ -5,31 +5,44 @@
 //! the append; live, folded when asked.
 
 mod catalog;
+mod differences;
 mod engine;
 mod fold;
 mod handler;
 pub(crate) mod inline;
 mod parked;
+mod preparation;
 mod progress;
 mod projector;
+mod rebuild;
+mod refold;
 mod route;
+#[cfg(feature = "cli")]
+pub(crate) mod sample;
 mod step;
 mod table_projector;
 
 pub use self::catalog::{CatalogEntry, Change, ModelDefinition};
+pub use self::differences::{ColumnDifference, Difference, DifferenceKind, Differences};
+#[cfg(feature = "cli")]
+pub(crate) use self::engine::age_of_next;
 pub use self::engine::{
-    EngineError, Level, Live, Named, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
-    ProjectionStatus, Status, Thresholds,
+    DryRun, EngineError, Estimate, EstimateBasis, FoldProgress, Level, Live, Named, Operator, Plan,
+    PlanAction, PlanStep, ProjectionEngine, ProjectionEngineBuilder, ProjectionState,
+    ProjectionStatus, ShardStatus, Status, Tables, Thresholds, WhatIf, WhatIfRows,
 };
-pub(crate) use self::engine::{Failures, Next, read_parked};
+pub(crate) use self::engine::{Failures, Next, ScratchTable, read_parked};
 #[doc(hidden)]
 pub use self::fold::message_of;
 pub(crate) use self::fold::read;
 pub use self::fold::{Fold, Outcome, Routed};
 pub use self::handler::{EventHandler, On, Source};
 pub use self::parked::{ParkedEvent, SkippedEvent};
+pub use self::preparation::{Preparation, Pruned, RowsAtOnce};
 pub(crate) use self::progress::Progress;
 pub use self::projector::{Batch, BatchDone, BatchError, Projector};
+pub use self::rebuild::{Rebuild, RebuildLoad, RebuildState};
+pub use self::refold::{Refold, Refolded};
 pub use self::route::{IntoKeys, Route};
 pub use self::step::{BareRow, ChangedInPlace, IntoRow, RowError};
 pub(crate) use self::table_projector::TableProjector;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::select_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,11 +21,26 @@ const POLLING: Duration = Duration::from_millis(25);
 /// How far the projections of this program's engine are.
 #[derive(Clone, Default)]
 pub(crate) struct Progress {
-    workers: Arc<RwLock<Workers>>,
+    workers: Arc<RwLock<ByName>>,
 }
 
 /// Workers by the names and versions of their projections.
-type Workers = HashMap<(String, u32), watch::Receiver<Reached>>;
+type ByName = HashMap<(String, u32), Workers>;
+
+/// The workers of a projection, one for each shard, of whatever number there are now.
+#[derive(Clone, Default)]
+pub(crate) struct Workers(Arc<RwLock<Vec<watch::Receiver<Reached>>>>);
+
+impl Workers {
+    /// Puts others in their place.
+    pub(crate) fn replace(&self, workers: Vec<watch::Receiver<Reached>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = workers;
+    }
+
+    fn now(&self) -> Vec<watch::Receiver<Reached>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// How far a worker is.
 #[derive(Debug, Clone, Default)]
@@ -36,15 +53,28 @@ pub(crate) struct Reached {
     pub(crate) stopped: Option<String>,
 }
 
+impl Reached {
+    /// Up to where two shards have come together.
+    fn beside(self, other: Self) -> Self {
+        let is_same = self.generation == other.generation;
+        let both = self.position.zip(other.position).filter(|_| is_same);
+        Self {
+            position: both.map(|(one, two)| one.min(two)),
+            generation: self.generation.max(other.generation),
+            stopped: self.stopped.or(other.stopped),
+        }
+    }
+}
+
 impl Progress {
-    pub(crate) fn insert(&self, name: &str, version: u32, worker: watch::Receiver<Reached>) {
+    pub(crate) fn insert(&self, name: &str, version: u32, of: Workers) {
         let mut workers = self.workers.write().unwrap_or_else(PoisonError::into_inner);
-        workers.insert((name.to_owned(), version), worker);
+        workers.insert((name.to_owned(), version), of);
     }
 
-    fn worker(&self, name: &str, version: u32) -> Option<watch::Receiver<Reached>> {
+    fn workers(&self, name: &str, version: u32) -> Vec<watch::Receiver<Reached>> {
         let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
-        workers.get(&(name.to_owned(), version)).cloned()
+        workers.get(&(name.to_owned(), version)).map(Workers::now).unwrap_or_default()
     }
 
     /// Waits until `M` has passed a position.
@@ -76,9 +106,11 @@ impl Progress {
     ) -> Result<(), ReadModelError> {
         // Whose patience has no end has no deadline.
         let deadline = Instant::now().checked_add(after.patience);
-        let mut worker = self.worker(name, version);
         loop {
-            let here = worker.as_mut().map(|worker| worker.borrow_and_update().clone());
+            // Their number may have changed since.
+            let mut workers = self.workers(name, version);
+            let here = workers.iter_mut().map(|worker| worker.borrow_and_update().clone());
+            let here = here.reduce(Reached::beside);
             let stopped = here.as_ref().and_then(|here| here.stopped.clone());
             let (reader, reached) = match here {
                 Some(Reached { position: Some(position), generation, .. }) => {
@@ -122,12 +154,13 @@ impl Progress {
                 });
             }
             let moved = async {
-                if let Some(worker) = &mut worker
-                    && worker.changed().await.is_ok()
-                {
-                    return;
+                if workers.is_empty() {
+                    std::future::pending::<()>().await;
                 }
-                std::future::pending::<()>().await;
+                let moved = workers.iter_mut().map(|worker| worker.changed().boxed());
+                if select_all(moved).await.0.is_err() {
+                    std::future::pending::<()>().await;
+                }
             };
             let pause = deadline.map_or(POLLING, |deadline| POLLING.min(deadline - now));
             // Whichever comes first: the loop looks at both.
@@ -146,7 +179,7 @@ async fn kept(
     let entry = catalog.iter().find(|entry| entry.projection == name && entry.version == version);
     let reader =
         CheckpointId::of_projection(name, version, entry.map_or(1, |entry| entry.generation));
-    let reached = store.checkpoint(&reader).await?.unwrap_or_default();
+    let reached = store.standing(&reader).await?.lowest();
     Ok((reader, reached))
 }
 

@@ -6,10 +6,12 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 
-use super::{CatalogEntry, ModelDefinition, OnError, ParkedEvent, fold};
+use super::{CatalogEntry, ModelDefinition, OnError, ParkedEvent, Refold, fold};
 use crate::bus::RetryPolicy;
 use crate::codec::{DecodeError, PayloadCodec};
+use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
+use crate::shards::Part;
 use crate::store::{
     CheckpointChange, CheckpointId, EventFilter, ReadModelStore, StoreError, WriteError,
 };
@@ -33,6 +35,17 @@ pub trait Projector: Send + Sync + 'static {
 
     /// How many events a batch has at most, if it says so.
     fn batch(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether it goes by [`Batch::part`], so that several shards of it can run at once; if not, there is one.
+    fn divides(&self) -> bool {
+        false
+    }
+
+    /// Begins to fold one row anew, by its key as text; `None` if it has no rows by keys.
+    fn refold(&self, key: &str) -> Option<Box<dyn Refold>> {
+        let _ = key;
         None
     }
 
@@ -66,6 +79,8 @@ pub struct Batch<'a> {
     pub events: &'a [RecordedEvent],
     /// The checkpoint's move.
     pub checkpoint: CheckpointChange,
+    /// What of the events is to be done: those for the keys of one shard, but those that a key is past.
+    pub part: &'a Part,
     /// The keys, as text, for which events wait: for those, these wait, too.
     pub waiting: &'a HashSet<String>,
     /// The key for which parked events are tried again: for that one only, they are applied.
@@ -88,12 +103,14 @@ impl<'a> Batch<'a> {
         checkpoint: CheckpointChange,
     ) -> Self {
         static NOBODY: LazyLock<HashSet<String>> = LazyLock::new(HashSet::new);
+        static ALL: Part = Part::WHOLE;
         Self {
             store,
             codec,
             generation,
             events,
             checkpoint,
+            part: &ALL,
             waiting: &NOBODY,
             only: None,
             attempts: 0,
@@ -111,10 +128,22 @@ impl<'a> Batch<'a> {
 
     /// The same batch for one key only, for which its events are parked.
     pub(super) fn only<'b>(&'b self, key: &'b str) -> Batch<'b> {
-        let Self { store, codec, generation, events, waiting, attempts, retry, now, .. } = *self;
-        let checkpoint = self.checkpoint.clone();
-        let only = Some(key);
-        Batch { store, codec, generation, events, checkpoint, waiting, only, attempts, retry, now }
+        let Self { store, codec, generation, events, part, waiting, attempts, retry, now, .. } =
+            *self;
+        let (checkpoint, only) = (self.checkpoint.clone(), Some(key));
+        Batch {
+            store,
+            codec,
+            generation,
+            events,
+            checkpoint,
+            part,
+            waiting,
+            only,
+            attempts,
+            retry,
+            now,
+        }
     }
 
     /// Reads an event of the batch; a panic of its type is an error.
@@ -130,9 +159,17 @@ impl<'a> Batch<'a> {
         fold::read(event, self.codec, decode)
     }
 
-    /// The reader that the batch is for.
-    pub const fn reader(&self) -> &CheckpointId {
-        &self.checkpoint.fence.id
+    /// The reader for which events are parked: of all shards one, so that they stay where they are when its number changes.
+    pub fn reader(&self) -> CheckpointId {
+        CheckpointId { shard: 0, ..self.checkpoint.fence.id.clone() }
+    }
+
+    /// Whether an event is to be done for a key, by its text; a parked one is done for its key wherever its shard is.
+    pub fn takes(&self, key: &str, position: Position) -> bool {
+        match self.only {
+            Some(only) => only == key,
+            None => self.part.takes(key, position),
+        }
     }
 
     /// Parks an event that failed, to be tried again when the policy says.
@@ -145,7 +182,7 @@ impl<'a> Batch<'a> {
     /// Parks an event behind another for the same key.
     pub fn waits(&self, event: &RecordedEvent, key: String) -> ParkedEvent {
         ParkedEvent {
-            reader: self.reader().clone(),
+            reader: self.reader(),
             key,
             position: event.position,
             stream_id: event.stream_id.clone(),

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 
 use super::fold::{self, Changed, Fold, Routed};
+use super::refold::RowFold;
 use super::{Batch, BatchDone, BatchError, EventHandler, ModelDefinition, OnError, ParkedEvent};
-use super::{Projection, Projector};
+use super::{Projection, Projector, Refold};
 use crate::causes::chain;
 use crate::codec::DecodeError;
 use crate::position::Position;
@@ -57,6 +58,14 @@ impl<P: Projection> Projector for TableProjector<P> {
 
     fn batch(&self) -> Option<usize> {
         P::BATCH
+    }
+
+    fn divides(&self) -> bool {
+        true
+    }
+
+    fn refold(&self, key: &str) -> Option<Box<dyn Refold>> {
+        Some(Box::new(RowFold::<P>::new(key.to_owned())))
     }
 
     async fn apply(&self, batch: &Batch<'_>) -> Result<BatchDone, BatchError> {
@@ -162,7 +171,12 @@ impl<P: Projection> Work<'_, P> {
         let mut keys: HashSet<RowKey> = HashSet::new();
         let mut tests: HashSet<Test> = HashSet::new();
         for event in events {
-            keys.extend(event.keys().filter(|key| self.gate.is_open(&key.to_string())).cloned());
+            let position = event.recorded().position;
+            let is_read = |key: &&RowKey| {
+                let text = key.to_string();
+                self.batch.takes(&text, position) && self.gate.is_open(&text)
+            };
+            keys.extend(event.keys().filter(is_read).cloned());
             tests.extend(event.test().cloned());
         }
         if keys.is_empty() && tests.is_empty() {
@@ -171,6 +185,10 @@ impl<P: Projection> Work<'_, P> {
         let keys: Vec<RowKey> = keys.into_iter().collect();
         let tests: Vec<Test> = tests.into_iter().collect();
         for row in self.batch.store.rows(&self.table, &keys, &tests).await? {
+            // Rows of other shards pass the tests, too.
+            if !tests.is_empty() && !self.batch.part.has_key(&P::TABLE.key_of(&row).to_string()) {
+                continue;
+            }
             self.fold.read(row, self.batch.store.row_codec());
         }
         Ok(())
@@ -181,10 +199,17 @@ impl<P: Projection> Work<'_, P> {
         let recorded = event.recorded();
         let left_out = self.fold(index, event)?;
         // Which rows pass the test is not known of those whose events wait: it is asked when they are done.
-        let waiting = if event.test().is_some() { self.gate.closed() } else { left_out };
+        let waiting = if event.test().is_some() { self.closed_to(recorded) } else { left_out };
         let waits = waiting.into_iter().map(|key| self.batch.waits(recorded, key));
         self.parked.extend(waits.map(Parking::Park));
         Ok(())
+    }
+
+    /// Keys for which an event waits whose rows are not known: those that are past it had it parked before.
+    fn closed_to(&self, recorded: &RecordedEvent) -> Vec<String> {
+        let mut closed = self.gate.closed();
+        closed.retain(|key| self.batch.takes(key, recorded.position));
+        closed
     }
 
     /// Applies a parked event to the row of the key under which it waits. Only then it does not wait any more.
@@ -221,9 +246,12 @@ impl<P: Projection> Work<'_, P> {
     /// Folds an event into its rows, and tells which were left out, since something waits for them.
     fn fold(&mut self, index: usize, event: &Routed<P>) -> Result<Vec<String>, BatchError> {
         let mut left_out = Vec::new();
-        let gate = &self.gate;
+        let (gate, batch, position) = (&self.gate, self.batch, event.recorded().position);
         let outcomes = self.fold.apply(event, &mut |key| {
             let key = key.to_string();
+            if !batch.takes(&key, position) {
+                return true;
+            }
             let is_open = gate.is_open(&key);
             if !is_open {
                 left_out.push(key);
@@ -276,7 +304,7 @@ impl<P: Projection> Work<'_, P> {
                     RowChange::Park(event)
                 }
                 Parking::Done { key, position } => {
-                    RowChange::Unpark { reader: batch.reader().clone(), key, position }
+                    RowChange::Unpark { reader: batch.reader(), key, position }
                 }
             });
         }
@@ -316,7 +344,7 @@ impl<P: Projection> TableProjector<P> {
             let mut gone = None;
             if P::ON_ERROR == OnError::Skip {
                 tell_skipped::<P>(event, &key, &reason);
-                let (reader, position) = (batch.reader().clone(), event.position);
+                let (reader, position) = (batch.reader(), event.position);
                 gone = batch.only.map(|_| RowChange::Unpark { reader, key, position });
             } else {
                 done.parked.push(batch.failed(event, key, reason));

@@ -108,7 +108,7 @@ impl QueryBus {
                 reason: format!("it has no JSON: {error}"),
             })?,
         };
-        let mut call = QueryCall { name: Q::NAME, content, metadata };
+        let mut call = QueryCall { name: Q::NAME, content, metadata, models };
         let mut seen = Vec::with_capacity(interceptors.len());
         let mut answer = Ok(());
         for interceptor in interceptors {
@@ -120,7 +120,8 @@ impl QueryBus {
         }
         let answer = match answer {
             Ok(()) => {
-                let cx = QueryContext::new(models).with_metadata(call.metadata.clone());
+                let cx = QueryContext::new(call.models.clone());
+                let cx = cx.with_metadata(call.metadata.clone());
                 query.answer(&cx).await.into_answer().map_err(QueryError::Failed)
             }
             Err(error) => Err(error),

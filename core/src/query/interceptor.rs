@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::bus::Refusal;
 use crate::metadata::Metadata;
+use crate::read_model::ReadModels;
 
 /// Sees each query before its handler, and how it ended.
 ///
@@ -36,6 +37,7 @@ pub struct QueryCall {
     pub(super) name: &'static str,
     pub(super) content: Value,
     pub(super) metadata: Metadata,
+    pub(super) models: ReadModels,
 }
 
 impl QueryCall {
@@ -57,6 +59,12 @@ impl QueryCall {
     /// What the caller said beside the query.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// The rows that the handler will read: where the caller wants to see a write, reading them waits for it. Whose row is
+    /// asked for, they tell.
+    pub fn models(&self) -> &ReadModels {
+        &self.models
     }
 
     /// What the handler will see beside the query.

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ReadModelError, Rows};
+use super::{ReadModelError, Row, Rows, Select, Table, Test};
 use crate::position::Position;
-use crate::projection::{Progress, Projection};
+use crate::projection::{Progress, Projection, ScratchTable};
 use crate::receipt::Receipt;
-use crate::store::ReadModelStore;
+use crate::store::{ReadModelStore, StoreError};
 use crate::stream::StreamId;
 
 /// How long a query waits for what it is to see, unless it says otherwise.
@@ -27,6 +27,8 @@ pub struct ReadModels {
     pub(crate) store: Arc<dyn ReadModelStore>,
     pub(crate) progress: Progress,
     pub(crate) after: Option<After>,
+    /// The only rows that are read, if they are others than those that are kept.
+    pub(crate) scratch: Option<Arc<ScratchTable>>,
 }
 
 /// What rows that are read have to contain.
@@ -53,7 +55,37 @@ impl ReadModels {
     }
 
     pub(crate) fn shared(store: Arc<dyn ReadModelStore>, progress: Progress) -> Self {
-        Self { store, progress, after: None }
+        Self { store, progress, after: None, scratch: None }
+    }
+
+    /// Reads rows that are not kept, and keeps them for as long as it is there.
+    pub(crate) fn of_scratch(table: ScratchTable) -> Self {
+        let store = table.store().clone();
+        Self { scratch: Some(Arc::new(table)), ..Self::shared(store, Progress::default()) }
+    }
+
+    /// Reads rows of the generation that answers; `None` if there is none.
+    pub(crate) async fn select(
+        &self,
+        (table, version): (&'static Table, u32),
+        select: &Select,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        match &self.scratch {
+            Some(scratch) => scratch.select_of((table, version), select).await,
+            None => self.store.select(table, version, select).await,
+        }
+    }
+
+    /// Counts rows of the generation that answers; `None` if there is none.
+    pub(crate) async fn count(
+        &self,
+        (table, version): (&'static Table, u32),
+        tests: &[Test],
+    ) -> Result<Option<u64>, StoreError> {
+        match &self.scratch {
+            Some(scratch) => scratch.count_of((table, version), tests).await,
+            None => self.store.count(table, version, tests).await,
+        }
     }
 
     /// Reads rows no older than what a receipt names: whoever asks waits until the projection has passed it, for five seconds

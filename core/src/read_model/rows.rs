@@ -91,7 +91,7 @@ impl<M: Projection> Rows<M> {
     /// When the store cannot be read, a row does not read as its type, or what was to be waited for does not come.
     pub async fn fetch(self) -> Result<Vec<M>, ReadModelError> {
         let (models, select) = self.sound().await?;
-        let rows = models.store.select(M::TABLE, M::VERSION, &select).await?;
+        let rows = models.select((M::TABLE, M::VERSION), &select).await?;
         let rows =
             rows.ok_or(ReadModelError::Missing { model: M::TABLE.name, version: M::VERSION });
         rows?.into_iter().map(|row| read_row(row, models.store.row_codec())).collect()
@@ -126,7 +126,7 @@ impl<M: Projection> Rows<M> {
     /// As [`fetch`](Self::fetch).
     pub async fn count(self) -> Result<u64, ReadModelError> {
         let (models, select) = self.sound().await?;
-        let count = models.store.count(M::TABLE, M::VERSION, &select.tests).await?;
+        let count = models.count((M::TABLE, M::VERSION), &select.tests).await?;
         count.ok_or(ReadModelError::Missing { model: M::TABLE.name, version: M::VERSION })
     }
 

@@ -95,8 +95,26 @@ pub struct ModelTable {
     pub generation: u32,
 }
 
+impl ModelTable {
+    /// From this generation on, rows are not kept: each run that folds some aside draws one of its own.
+    pub const FIRST_SCRATCH: u32 = 1 << 31;
+
+    /// Whether it is a scratch table, whose rows go with whoever had them folded.
+    pub const fn is_scratch(&self) -> bool {
+        self.generation >= Self::FIRST_SCRATCH
+    }
+
+    /// The name of the scratch table of a generation, which says nothing of the read model.
+    pub fn name_of_scratch(generation: u32) -> String {
+        format!("scratch_{generation:08x}")
+    }
+}
+
 impl fmt::Display for ModelTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_scratch() {
+            return f.write_str(&Self::name_of_scratch(self.generation));
+        }
         write!(f, "{}_v{}_{}", self.table.name, self.version, self.generation)
     }
 }

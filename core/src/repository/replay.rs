@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::snapshot::{self, Restored};
+use super::snapshot::{self, Beginning, Restored};
 use super::{EventError, LoadError, error::Reason};
 use crate::aggregate::Aggregate;
 use crate::codec::{PayloadCodec, PayloadOf};
@@ -13,7 +13,7 @@ use crate::event::EventEnum;
 use crate::metrics::{self, SnapshotLoad};
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
-use crate::store::{ReadStream, Stores};
+use crate::store::{Ahead, Page, ReadStream, Stores};
 use crate::stream::{StreamHead, StreamId};
 use crate::timestamp::Timestamp;
 
@@ -89,10 +89,14 @@ pub(crate) async fn replay<A: Aggregate>(
     let whole = ReadStream::new(stream_id.clone()).to(to);
     let begun = Instant::now();
     let codec = stores.events.codec();
-    if let Some(restored) = snapshot::restore::<A>(stores, stream_id, to).await {
+    let Beginning { restored, mut page } = snapshot::begin::<A>(stores, &whole).await;
+    if let Some(restored) = restored {
         let version = restored.stream_version;
         let read = whole.clone().from(version);
-        let page = stores.events.stream_page(&read).await?;
+        let page = match page.take() {
+            Some(page) => page,
+            None => stores.events.stream_page(&read).await?,
+        };
         let rest = read.following(&page)?;
         let mut events = page.events.into_iter();
         match restored.check(events.next().as_ref(), until) {
@@ -102,7 +106,7 @@ pub(crate) async fn replay<A: Aggregate>(
                 (fold.state, fold.last) = (Some(state), Some(last));
                 return match fold.apply_all(events)? {
                     Reached::Until => Ok(fold.done()),
-                    Reached::End => fold.run(stores, rest).await,
+                    Reached::End => fold.run(stores, None, rest).await,
                 };
             }
             Err(NoUse::TooYoung) => metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Miss),
@@ -117,7 +121,7 @@ pub(crate) async fn replay<A: Aggregate>(
             }
         }
     }
-    Fold::new(id, codec, until, begun).run(stores, Some(whole)).await
+    Fold::new(id, codec, until, begun).run(stores, page, Some(whole)).await
 }
 
 /// A fold under way.
@@ -137,15 +141,25 @@ impl<'a, A: Aggregate> Fold<'a, A> {
         Self { id, codec, until, state: None, last: None, cx: None, begun, events: 0 }
     }
 
-    /// Folds the pages of `next` and of what follows it.
+    /// Folds the pages of `next` and of what follows it, the first of which may be there.
     async fn run(
         mut self,
         stores: &Stores,
+        mut first: Option<Page>,
         mut next: Option<ReadStream>,
     ) -> Result<Replayed<A>, LoadError> {
+        let mut ahead = None;
         while let Some(read) = next {
-            let page = stores.events.stream_page(&read).await?;
+            let page = match (first.take(), ahead.take()) {
+                (Some(page), _) => page,
+                (None, Some(page)) => Ahead::page(page).await?,
+                (None, None) => stores.events.stream_page(&read).await?,
+            };
             next = read.following(&page)?;
+            if let Some(read) = next.clone() {
+                let events = stores.events.clone();
+                ahead = Ahead::begin(async move { events.stream_page(&read).await });
+            }
             if let Reached::Until = self.apply_all(page.events)? {
                 break;
             }

@@ -7,8 +7,7 @@ use crate::aggregate::Aggregate;
 use crate::codec::PayloadOf;
 use crate::metrics::{self, SnapshotLoad};
 use crate::shape::Fingerprint;
-use crate::store::{StoredSnapshot, Stores};
-use crate::stream::StreamId;
+use crate::store::{Page, ReadStream, StoreError, StoredSnapshot, Stores};
 
 /// A snapshot whose state could be read. Whether it fits its stream is still to be checked.
 pub(super) struct Restored<A> {
@@ -17,13 +16,43 @@ pub(super) struct Restored<A> {
     pub(super) event_id: Uuid,
 }
 
-/// Finds a snapshot at or below a version; what is missing or cannot be read counts as none.
-pub(super) async fn restore<A: Aggregate>(
+/// What a replay begins with.
+pub(super) struct Beginning<A> {
+    /// A snapshot at or below the version that is replayed up to.
+    pub(super) restored: Option<Restored<A>>,
+    /// What is to be read first, if it came along.
+    pub(super) page: Option<Page>,
+}
+
+/// Finds what the replay of a stream begins with.
+pub(super) async fn begin<A: Aggregate>(stores: &Stores, whole: &ReadStream) -> Beginning<A> {
+    let Some(policy) = A::SNAPSHOT else { return Beginning { restored: None, page: None } };
+    let version = policy.version();
+    let both = if whole.to == u64::MAX {
+        // What fails here fails there, too, or is none of the events' faults.
+        stores.snapshot_page(whole, version).await.unwrap_or_default()
+    } else {
+        None
+    };
+    let (found, page) = match both {
+        Some(both) => (Ok(both.snapshot), Some(both.page)),
+        None => (stores.snapshots.load_snapshot(&whole.stream_id, version).await, None),
+    };
+    let is_found = matches!(found, Ok(Some(_)));
+    let restored = restore::<A>(stores, whole, version, found);
+    // Beside a snapshot that is of no use, the first events are missing.
+    let page = page.filter(|_| restored.is_some() || !is_found);
+    Beginning { restored, page }
+}
+
+/// Reads the state of a snapshot; what is missing or cannot be read counts as none.
+fn restore<A: Aggregate>(
     stores: &Stores,
-    stream_id: &StreamId,
-    to: u64,
+    whole: &ReadStream,
+    version: u32,
+    found: Result<Option<StoredSnapshot>, StoreError>,
 ) -> Option<Restored<A>> {
-    let policy = A::SNAPSHOT?;
+    let stream_id = &whole.stream_id;
     let unusable = |reason: String| {
         metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Unusable);
         tracing::warn!(%stream_id, reason, "the snapshot counts as none: the whole stream is replayed");
@@ -32,7 +61,7 @@ pub(super) async fn restore<A: Aggregate>(
         metrics::snapshot_load(A::CATEGORY, SnapshotLoad::Miss);
         None
     };
-    let snapshot = match stores.snapshots.load_snapshot(stream_id, policy.version()).await {
+    let snapshot = match found {
         Ok(Some(snapshot)) => snapshot,
         Ok(None) => return missed(),
         Err(error) => {
@@ -40,14 +69,14 @@ pub(super) async fn restore<A: Aggregate>(
             return None;
         }
     };
-    if snapshot.stream_version > to || snapshot.snapshot_version != policy.version() {
+    if snapshot.stream_version > whole.to || snapshot.snapshot_version != version {
         return missed();
     }
     if snapshot.fingerprint.as_ref() != fingerprint::<A>() {
         unusable(format!(
             "the state changed its shape since version {} of the snapshot; raise it: `snapshot(…, version = {})`",
-            policy.version(),
-            policy.version() + 1
+            version,
+            version + 1
         ));
         return None;
     }

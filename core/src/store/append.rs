@@ -198,7 +198,16 @@ impl KeyEntry {
     ) -> Self {
         Self { command: command.into(), content, receipt }
     }
+
+    /// Whether the key was used up without a command: a process took a refusal, or gave the command up, so that it is never to
+    /// be done.
+    pub fn is_withdrawn(&self) -> bool {
+        self.command == WITHDRAWN
+    }
 }
+
+/// What stands for the command that used a key under which none is to be done.
+pub(crate) const WITHDRAWN: &str = "annals/withdrawn";
 
 /// The SHA-256 of a command's canonical JSON: keys sorted, no white space.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 
 use super::{
-    Append, KeyEntry, LogPage, Page, ReadAll, ReadStream, StoreError, UnitOfWorkStore, WriteError,
+    Append, EventFilter, KeyEntry, LogPage, Page, ReadAll, ReadStream, StoreError, UnitOfWorkStore,
+    WriteError,
 };
 use crate::codec::{DecodeError, PayloadCodec, PayloadOf, PlainJson};
 use crate::event::EventEnum;
@@ -71,6 +72,23 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// When the store cannot be read.
     async fn head(&self) -> Result<Position, StoreError>;
+
+    /// Counts the events that a filter takes, up to a position.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn count_events(&self, filter: &EventFilter, to: Position) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let mut next = Some(ReadAll::after(Position::START).filter(filter.clone()));
+        while let Some(read) = next {
+            let page = self.log_page(&read).await?;
+            let counted = page.events.iter().filter(|event| event.position <= to).count();
+            count += counted as u64;
+            next = read.following(&page)?.filter(|read| read.after < to);
+        }
+        Ok(count)
+    }
 
     /// Waits until all appends that had begun when it was called are readable or gone, and tells where the log then ends:
     /// every event that was recorded before the call is at or below that.
@@ -149,6 +167,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     async fn barrier(&self) -> Result<Position, StoreError> {
         (**self).barrier().await
+    }
+
+    async fn count_events(&self, filter: &EventFilter, to: Position) -> Result<u64, StoreError> {
+        (**self).count_events(filter, to).await
     }
 
     async fn find_key(

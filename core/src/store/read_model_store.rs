@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{StoreError, WriteError};
+use super::{
+    CheckpointChange, CheckpointId, Fence, LeaseHolder, OperatedStore, ScratchStore, ShardedStore,
+    StoreError, WriteError,
+};
 use crate::codec::{PayloadCodec, PlainJson};
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
@@ -14,7 +17,7 @@ use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 
 /// Keeps rows of read models. It may be another database than the events': checkpoint and fence live with the rows.
 #[async_trait]
-pub trait ReadModelStore: Send + Sync + 'static {
+pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
     /// Makes what a projection writes to, if it is missing, and tells what is there. A table that was dropped is made anew, and
     /// its reader begins at the log's beginning.
     ///
@@ -40,7 +43,11 @@ pub trait ReadModelStore: Send + Sync + 'static {
     /// When the store cannot be written.
     async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError>;
 
-    /// Has a generation answer from now on, in one step, under its owner's lease, and drops the one that answered before.
+    /// Has a generation answer from now on, in one step, under the lease of who built it, and drops the one that answered
+    /// before: whoever wrote that, in whatever process and shard, writes no more.
+    ///
+    /// `false`, with nothing changed, if it has not come as far as the one that answers. A checkpoint above `head`, where the
+    /// log ends, does not count: it tells of a log that is gone.
     ///
     /// # Errors
     ///
@@ -50,7 +57,8 @@ pub trait ReadModelStore: Send + Sync + 'static {
         definition: &ModelDefinition,
         generation: u32,
         fence: &Fence,
-    ) -> Result<(), WriteError>;
+        head: Position,
+    ) -> Result<bool, WriteError>;
 
     /// Hears that a projection's owner has read the log to its end: what a store shows under the read model's own name is this
     /// version from now on, unless that is one still newer. It is called each time that an owner first comes there.
@@ -152,6 +160,14 @@ pub trait ReadModelStore: Send + Sync + 'static {
     /// When the store cannot be written.
     async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError>;
 
+    /// Lists the leases of readers whose names begin with a prefix, in the order of their ids: those that are held, and those
+    /// that have run out, whose owner may be dead. One that was given up is nobody's, and is not listed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError>;
+
     /// Writes rows and moves the checkpoint, all or none.
     ///
     /// # Errors
@@ -212,8 +228,9 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         definition: &ModelDefinition,
         generation: u32,
         fence: &Fence,
-    ) -> Result<(), WriteError> {
-        (**self).switch_generation(definition, generation, fence).await
+        head: Position,
+    ) -> Result<bool, WriteError> {
+        (**self).switch_generation(definition, generation, fence, head).await
     }
 
     async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
@@ -281,6 +298,10 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         (**self).release_lease(fence).await
     }
 
+    async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError> {
+        (**self).leases(prefix).await
+    }
+
     async fn write_rows(
         &self,
         rows: Vec<RowChange>,
@@ -303,6 +324,17 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
 
     fn backend(&self) -> Option<&(dyn Any + Send + Sync)> {
         (**self).backend()
+    }
+}
+
+impl RowChange {
+    /// The same change of a row in another generation.
+    #[must_use]
+    pub(crate) fn in_generation(mut self, generation: u32) -> Self {
+        if let Self::Upsert { table, .. } | Self::Delete { table, .. } = &mut self {
+            table.generation = generation;
+        }
+        self
     }
 }
 
@@ -335,63 +367,4 @@ pub enum RowChange {
         /// The event's position.
         position: Position,
     },
-}
-
-/// Whose checkpoint it is: a reader of the log by name, version and shard.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CheckpointId {
-    /// The name of the projection, process or reactor.
-    pub name: String,
-    /// Its version.
-    pub version: u32,
-    /// Its shard.
-    pub shard: u32,
-}
-
-impl CheckpointId {
-    /// The reader of a projection's generation.
-    pub fn of_projection(projection: &str, version: u32, generation: u32) -> Self {
-        Self { name: format!("{PROJECTIONS}{projection}/{generation}"), version, shard: 0 }
-    }
-
-    /// Under which the events are kept that a projection passes over since a person said so.
-    pub(crate) fn of_skips(projection: &str, version: u32) -> Self {
-        Self { name: format!("{PROJECTIONS}{projection}/skipped"), version, shard: 0 }
-    }
-
-    /// By whose lease one at a time rebuilds a projection.
-    pub(crate) fn of_rebuild(projection: &str, version: u32) -> Self {
-        Self { name: format!("{PROJECTIONS}{projection}/rebuild"), version, shard: 0 }
-    }
-
-    /// Whether a name is kept for the readers of annals itself.
-    pub(crate) fn is_reserved(name: &str) -> bool {
-        name.starts_with(RESERVED)
-    }
-}
-
-/// With which the names of annals' own readers begin.
-const RESERVED: &str = "annals/";
-
-const PROJECTIONS: &str = "annals/projection/";
-
-/// A lease as its owner holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
-    /// What the lease is for.
-    pub id: CheckpointId,
-    /// The epoch, which rises with each owner.
-    pub epoch: u64,
-}
-
-/// A checkpoint's move, under its owner's lease.
-///
-/// Under one epoch it never moves back: that would do again what was done. The first move under a new epoch goes anywhere,
-/// which is how a reader is reset: a person, or a rebuild, claims its lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointChange {
-    /// The lease under which it moves.
-    pub fence: Fence,
-    /// Where it is afterwards.
-    pub position: Position,
 }

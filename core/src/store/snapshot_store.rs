@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Page, ReadStream, StoreError};
 use crate::codec::Payload;
 use crate::shape::Fingerprint;
 use crate::stream::StreamId;
@@ -23,6 +23,23 @@ pub trait SnapshotStore: Send + Sync + 'static {
         stream_id: &StreamId,
         snapshot_version: u32,
     ) -> Result<Option<StoredSnapshot>, StoreError>;
+
+    /// Finds a snapshot together with the part of a stream that begins with the event which it contains last, or without a
+    /// snapshot there, with its first: in one go, where one store keeps both.
+    ///
+    /// By default `None`: the two are asked for one after the other.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn snapshot_page(
+        &self,
+        read: &ReadStream,
+        snapshot_version: u32,
+    ) -> Result<Option<SnapshotPage>, StoreError> {
+        let _ = (read, snapshot_version);
+        Ok(None)
+    }
 
     /// Keeps a snapshot in the place of the one of the same stream and snapshot version, whichever is newer: a
     /// snapshot that is ahead of its stream must not last.
@@ -43,8 +60,34 @@ impl<S: SnapshotStore + ?Sized> SnapshotStore for Arc<S> {
         (**self).load_snapshot(stream_id, snapshot_version).await
     }
 
+    async fn snapshot_page(
+        &self,
+        read: &ReadStream,
+        snapshot_version: u32,
+    ) -> Result<Option<SnapshotPage>, StoreError> {
+        (**self).snapshot_page(read, snapshot_version).await
+    }
+
     async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
         (**self).save_snapshot(snapshot).await
+    }
+}
+
+/// A snapshot, and a page of its stream.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SnapshotPage {
+    /// The snapshot, if there is one and the stream has events.
+    pub snapshot: Option<StoredSnapshot>,
+    /// The page; it begins with the event that the snapshot contains last, if the stream has that one, else with the first of
+    /// the part that was asked for.
+    pub page: Page,
+}
+
+impl SnapshotPage {
+    /// Makes one of its parts.
+    pub const fn new(snapshot: Option<StoredSnapshot>, page: Page) -> Self {
+        Self { snapshot, page }
     }
 }
 

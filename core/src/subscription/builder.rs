@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::lease::{Checkpoints, Claim, Lease, RunOut};
+use super::lease::{Checkpoints, Claim, Lease, RunOut, SHORTEST_LEASE};
 use super::reader::Reader;
 use super::retry::retried;
 use super::{Subscription, SubscriptionError};
@@ -19,9 +19,6 @@ use crate::stream::StreamId;
 
 /// The longest durable name, in bytes: that of all stored names.
 const MAX_NAME: usize = 255;
-
-/// The shortest time that a lease lasts: it has to be renewed within.
-const SHORTEST_LEASE: Duration = Duration::from_millis(10);
 
 /// A subscription that begins when it is awaited.
 ///
@@ -186,7 +183,8 @@ impl Subscribe {
         let (events, lifetime) = (self.store.clone(), self.lease);
         let id = CheckpointId { name: name.to_owned(), version: 1, shard: 0 };
         let (name, run_out) = (name.to_owned(), RunOut::HeldAgain);
-        Ok(Claim { events, checkpoints, name, id, lifetime, run_out })
+        let engine = String::new();
+        Ok(Claim { events, checkpoints, name, engine, id, lifetime, run_out })
     }
 }
 

@@ -8,15 +8,18 @@ use futures::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::SubscriptionError;
 use super::retry::{Backoff, retried};
 use crate::metrics;
 use crate::position::Position;
 use crate::store::{
-    CheckpointChange, CheckpointId, EventStore, Fence, ReadModelStore, StoreError, WriteError,
+    CheckpointChange, CheckpointId, EventStore, Fence, LeaseHolder, ReadModelStore, StoreError,
+    WriteError,
 };
+
+/// The shortest time that a lease lasts: it has to be renewed within.
+pub(crate) const SHORTEST_LEASE: Duration = Duration::from_millis(10);
 
 /// How soon one who waits for a lease asks again, at first and in the long run.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -32,7 +35,7 @@ pub(crate) enum Checkpoints {
 }
 
 impl Checkpoints {
-    fn store(&self) -> Result<&dyn ReadModelStore, StoreError> {
+    pub(crate) fn store(&self) -> Result<&dyn ReadModelStore, StoreError> {
         match self {
             Self::Beside(events) => match events.unit_of_work() {
                 Some(store) => Ok(store),
@@ -46,11 +49,14 @@ impl Checkpoints {
 }
 
 /// What a subscription asks for.
+#[derive(Clone)]
 pub(crate) struct Claim {
     pub(crate) events: Arc<dyn EventStore>,
     pub(crate) checkpoints: Checkpoints,
     /// For messages.
     pub(crate) name: String,
+    /// The name by which others know the owner; empty if it has none.
+    pub(crate) engine: String,
     pub(crate) id: CheckpointId,
     pub(crate) lifetime: Duration,
     pub(crate) run_out: RunOut,
@@ -107,28 +113,37 @@ struct Held {
 impl Lease {
     /// Waits until the lease is free and takes it; gives back the checkpoint, too.
     pub(crate) async fn take(claim: Claim) -> Result<(Self, Option<Position>), SubscriptionError> {
-        let runtime = Handle::try_current().map_err(|error| {
-            let message =
-                format!("subscribe as `{}`: a lease is renewed in a Tokio runtime", claim.name);
-            StoreError::invalid(message).with_source(error)
-        })?;
-        let id = claim.id.clone();
-        let owner = Uuid::now_v7().to_string();
+        let runtime = claim.runtime()?;
+        let (id, owner) = (claim.id.clone(), LeaseHolder::owner_of(&claim.engine));
         let (claimed, sent) = claim.wait_for_lease(&id, &owner).await?;
-        let held = Mutex::new(Held { fence: claimed.fence.clone(), kept: None, in_doubt: None });
-        let renewed = StdMutex::new(sent);
-        let shared = Arc::new(Shared { claim, id, owner, held, renewed });
-        let (stop, stopped) = oneshot::channel();
-        let (tell, lost) = oneshot::channel();
-        // Dropped, the task gives it up.
-        let task = runtime.spawn(keep(shared.clone(), stopped, tell));
-        claimed.leave();
-        let lease = Self { shared, stop, lost, task };
+        let lease = Self::hold(claim, owner, claimed, sent, &runtime);
         let kept = lease.read_checkpoint().await?;
         Ok((lease, kept))
     }
 
-    async fn read_checkpoint(&self) -> Result<Option<Position>, SubscriptionError> {
+    /// Takes the lease if it is free now.
+    pub(crate) async fn try_take(claim: Claim) -> Result<Option<Self>, SubscriptionError> {
+        let runtime = claim.runtime()?;
+        let (id, owner) = (claim.id.clone(), LeaseHolder::owner_of(&claim.engine));
+        let sent = Instant::now();
+        let claimed = claim.try_lease(&id, &owner).await?;
+        Ok(claimed.map(|claimed| Self::hold(claim, owner, claimed, sent, &runtime)))
+    }
+
+    /// Renews what was claimed from now on.
+    fn hold(claim: Claim, owner: String, claimed: Claimed, sent: Instant, on: &Handle) -> Self {
+        let held = Mutex::new(Held { fence: claimed.fence.clone(), kept: None, in_doubt: None });
+        let (id, renewed) = (claim.id.clone(), StdMutex::new(sent));
+        let shared = Arc::new(Shared { claim, id, owner, held, renewed });
+        let (stop, stopped) = oneshot::channel();
+        let (tell, lost) = oneshot::channel();
+        // Dropped, the task gives it up.
+        let task = on.spawn(keep(shared.clone(), stopped, tell));
+        claimed.leave();
+        Self { shared, stop, lost, task }
+    }
+
+    pub(crate) async fn read_checkpoint(&self) -> Result<Option<Position>, SubscriptionError> {
         let Shared { claim, id, held, .. } = &*self.shared;
         let mut held = held.lock().await;
         let store = claim.checkpoints.store()?;
@@ -189,6 +204,16 @@ impl Lease {
 }
 
 impl Claim {
+    /// What renews a lease runs there.
+    fn runtime(&self) -> Result<Handle, SubscriptionError> {
+        let runtime = Handle::try_current().map_err(|error| {
+            let message =
+                format!("subscribe as `{}`: a lease is renewed in a Tokio runtime", self.name);
+            StoreError::invalid(message).with_source(error)
+        })?;
+        Ok(runtime)
+    }
+
     /// Takes the lease if it is free.
     ///
     /// In a task of its own: what is taken for a call that was dropped meanwhile is given up, and nobody waits for its end.

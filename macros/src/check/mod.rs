@@ -23,6 +23,7 @@ pub(crate) mod query_handler;
 pub(crate) mod reactor;
 pub(crate) mod read_model;
 pub(crate) mod routing;
+pub(crate) mod saga;
 pub(crate) mod sql_projection;
 pub(crate) mod stored_name;
 pub(crate) mod upcast;

@@ -2,8 +2,6 @@
 
 use crate::check::item::Refusals;
 use crate::check::listing::Words;
-use crate::check::upcast::Report;
-use crate::check::upcast_steps::Gap;
 use crate::check::{item, listing, stored_name, upcast_steps};
 use crate::errors::Errors;
 use crate::model::ProcessManager;
@@ -34,7 +32,11 @@ pub(crate) fn check(process: &mut ProcessManager, errors: &Errors) {
         errors.at(version.span, "versions begin at 1");
         process.versions_refused = true;
     }
-    check_versions(process, errors);
+    // After a mistake nothing of it is printed.
+    let options = &process.options;
+    let (upcasts, refused) = (&options.upcasts, process.versions_refused);
+    process.versions_refused =
+        !upcast_steps::check_state(upcasts, options.version, "process", refused, errors);
 }
 
 fn check_missing(process: &ProcessManager, errors: &Errors) {
@@ -90,29 +92,4 @@ fn check_command_enum(process: &mut ProcessManager, errors: &Errors) {
     if let Some(other) = listing::check_name(&item.ident, &name, given, listed, &COMMANDS, errors) {
         options.command_enum = Some(other);
     }
-}
-
-/// Checks that each version of the state has a way up. After a mistake nothing of it is printed.
-fn check_versions(process: &mut ProcessManager, errors: &Errors) {
-    let report = Report::new(errors);
-    let upcasts = &process.options.upcasts;
-    upcast_steps::check_alone(upcasts, &report);
-    if !process.versions_refused {
-        let version = process.options.version.map_or(1, |version| version.value);
-        upcast_steps::check_range(upcasts, version, "process", &report);
-        upcast_steps::check_twice(upcasts, &report);
-        let known: Vec<u32> =
-            upcasts.iter().filter_map(|upcast| Some(upcast.from?.value)).collect();
-        if !report.has_found()
-            && let Some(version) = process.options.version
-            && let Some(Gap { first, named }) = upcast_steps::gap(&known, 1, version.value)
-        {
-            // #[process_manager(version = 2)] struct Fulfilment { … }
-            let message = format_args!(
-                "no way up {named}: write `upcast(from = {first}, with = function)`, or `upcast(from = {first})` if nothing has to be done"
-            );
-            report.at(version.span, message);
-        }
-    }
-    process.versions_refused |= report.has_found();
 }

@@ -1,7 +1,37 @@
 //! `upcast(…)` by itself: of an event's shapes, and of a process's states.
 
 use crate::check::upcast::Report;
-use crate::model::upcast::Upcast;
+use crate::errors::Errors;
+use crate::model::upcast::{Number, Upcast};
+
+/// Checks that each version of a state has a way up; `false` after a mistake, or if what it depends on was `refused`.
+pub(super) fn check_state(
+    upcasts: &[Upcast],
+    version: Option<Number>,
+    noun: &str,
+    refused: bool,
+    errors: &Errors,
+) -> bool {
+    let report = Report::new(errors);
+    check_alone(upcasts, &report);
+    if !refused {
+        check_range(upcasts, version.map_or(1, |version| version.value), noun, &report);
+        check_twice(upcasts, &report);
+        let known: Vec<u32> =
+            upcasts.iter().filter_map(|upcast| Some(upcast.from?.value)).collect();
+        if !report.has_found()
+            && let Some(version) = version
+            && let Some(Gap { first, named }) = gap(&known, 1, version.value)
+        {
+            // #[process_manager(version = 2)] struct Fulfilment { … }
+            let message = format_args!(
+                "no way up {named}: write `upcast(from = {first}, with = function)`, or `upcast(from = {first})` if nothing has to be done"
+            );
+            report.at(version.span, message);
+        }
+    }
+    !refused && !report.has_found()
+}
 
 /// What is wrong with an `upcast(…)`, whatever the present version.
 pub(super) fn check_alone(upcasts: &[Upcast], report: &Report<'_>) {

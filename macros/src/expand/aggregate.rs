@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::expand::{assuming, event_enum, registration, same_state, token_of};
+use crate::expand::{assuming, event_enum, registration, same_state, shown, token_of};
 use crate::model::Aggregate;
 use crate::model::aggregate::Snapshot;
 
@@ -18,6 +18,7 @@ use crate::model::aggregate::Snapshot;
 ///     const CATEGORY: &'static str = "account";
 ///     fn apply(…) -> Result<(), Misfit> { … }
 ///     fn same_state(&self, other: &Self) -> Option<bool> { … }
+///     fn shown(&self) -> Option<String> { … }
 /// }
 /// impl RecordedBy<Account> for AccountOpened {}
 /// …
@@ -44,6 +45,7 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
     let snapshot = options.snapshot.as_ref().map(|snapshot| snapshot_items(aggregate, snapshot));
     let apply = apply_fn(aggregate);
     let same_state = same_state(annals);
+    let shown = shown(annals);
     let recorded = recorded(aggregate);
     let registration = registration(annals, &quote!(AggregateRegistration::of::<#ident>()));
     quote! {
@@ -68,6 +70,7 @@ pub(crate) fn expand(aggregate: &Aggregate) -> TokenStream {
             #apply
 
             #same_state
+            #shown
         }
 
         #recorded

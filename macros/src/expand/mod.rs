@@ -2,6 +2,9 @@
 //!
 //! It reports nothing. What it prints names absolute paths only: those of the hidden module of annals, `::core` and
 //! `::std`.
+//!
+//! What a user's deprecated type is named in says `#[allow(deprecated)]`, and not `#[expect(…)]`: where nothing is deprecated, an
+//! expectation would be a warning of its own.
 
 pub(crate) mod aggregate;
 pub(crate) mod aggregate_id;
@@ -22,6 +25,7 @@ pub(crate) mod query_handler;
 pub(crate) mod reactor;
 pub(crate) mod read_model;
 pub(crate) mod routing;
+pub(crate) mod saga;
 pub(crate) mod sql_projection;
 pub(crate) mod upcast;
 
@@ -95,6 +99,21 @@ fn same_state(annals: &CratePath) -> TokenStream {
             use #annals::{ProbeEq as _, ProbeNothing as _, ProbeShown as _};
             let probe = &&#annals::Probe(self, other);
             probe.compare()
+        }
+    }
+}
+
+/// Expands to what is shown of a state, if its type has `Debug`:
+///
+/// ```text
+/// fn shown(&self) -> Option<String> { (&Shows(self)).show() }
+/// ```
+fn shown(annals: &CratePath) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        fn shown(&self) -> ::core::option::Option<::std::string::String> {
+            use #annals::{ShowDebug as _, ShowNothing as _};
+            let shown = &#annals::Shows(self);
+            shown.show()
         }
     }
 }

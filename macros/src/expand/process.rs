@@ -82,7 +82,9 @@ fn definition(scope: &Scope<'_>) -> TokenStream {
     let annals_here = annals.at(span);
     let definition = impl_at(
         span,
-        &quote_spanned!(span=> #annals_here::Process for #self_ty),
+        &quote_spanned!(span=>
+            #annals_here::Process for #self_ty where for<'__a> #self_ty: #annals_here::ProcessManager
+        ),
         quote! {
             fn steps() -> #annals::Steps<Self> {
                 #listed
@@ -182,7 +184,10 @@ fn on(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     let self_here = respanned(scope.block.self_ty.to_token_stream(), span);
     // What is no event is reported in the list of steps only: the bound assumes it here.
     let header = quote_spanned! {span=>
-        #annals_here::React<#event> for #self_here where for<'__a> #event: #annals_here::Event
+        #annals_here::React<#event> for #self_here
+            where
+                for<'__a> #event: #annals_here::Event,
+                for<'__a> #self_here: #annals_here::ProcessManager
     };
     let site = Span::mixed_site();
     let step = step(scope, method, &[quote_spanned!(site=> event)]);
@@ -237,7 +242,9 @@ fn rejected(scope: &Scope<'_>, method: &Method, command: &Type) -> TokenStream {
     // What the process does not send is reported in the list of steps only: the bound assumes it here.
     let header = quote_spanned! {span=>
         #annals_here::Refused<#command> for #self_here
-            where for<'__a> #command: #annals_here::SentBy<#self_here>
+            where
+                for<'__a> #command: #annals_here::SentBy<#self_here>,
+                for<'__a> #self_here: #annals_here::ProcessManager
     };
     let site = Span::mixed_site();
     let mut given = vec![quote_spanned!(site=> command)];

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use crate::expand::upcast::lifted;
+use crate::expand::upcast::state_upcast;
 use crate::expand::{assuming, command_enum, same_state, token_of};
 use crate::model::ProcessManager;
 
@@ -40,7 +40,8 @@ pub(crate) fn expand(process: &ProcessManager) -> TokenStream {
         let variant = Ident::new(start.variant, start.word.span());
         quote!(const START: #annals::Start = #annals::Start::#variant;)
     });
-    let upcast = upcast_fn(process);
+    let upcast =
+        (!process.versions_refused).then(|| state_upcast(annals, &options.upcasts)).flatten();
     let same_state = same_state(annals);
     // Where the id is none, the compiler says so of the process, not of its key as well.
     let at_id = options.id.as_ref().map_or_else(Span::call_site, token_of);
@@ -68,48 +69,6 @@ pub(crate) fn expand(process: &ProcessManager) -> TokenStream {
             #same_state
         }
     }
-}
-
-/// Expands to:
-///
-/// ```text
-/// fn upcast(from: u32, state: Value) -> Result<Value, UpcastError> {
-///     match from {
-///         1 => { let json = lift(split_stage, json)?; Ok(json) }
-///         2 => Ok(json),
-///         _ => Err(UpcastError::new("…")),
-///     }
-/// }
-/// ```
-fn upcast_fn(process: &ProcessManager) -> Option<TokenStream> {
-    let options = &process.options;
-    if process.versions_refused || options.upcasts.is_empty() {
-        return None;
-    }
-    let annals = &options.crate_path;
-    let arms = options.upcasts.iter().filter_map(|upcast| {
-        let from = upcast.from?.value;
-        let lifted = lifted(annals, upcast);
-        Some(quote_spanned! {Span::mixed_site()=>
-            #from => {
-                #lifted
-                ::core::result::Result::Ok(json)
-            }
-        })
-    });
-    Some(quote_spanned! {Span::mixed_site()=>
-        fn upcast(
-            from: ::core::primitive::u32,
-            json: #annals::serde_json::Value,
-        ) -> ::core::result::Result<#annals::serde_json::Value, #annals::UpcastError> {
-            match from {
-                #(#arms)*
-                _ => ::core::result::Result::Err(#annals::UpcastError::new(
-                    "no step leads up from this version",
-                )),
-            }
-        }
-    })
 }
 
 /// Expands to a process of any id and any commands for what the check has refused, so that its steps do not refuse it once

@@ -119,6 +119,46 @@ fn upcast_fn(event: &Event) -> Option<TokenStream> {
     })
 }
 
+/// The way up of a state that is kept with its version, as of a process; nothing if there is none. Expands to:
+///
+/// ```text
+/// fn upcast(from: u32, state: Value) -> Result<Value, UpcastError> {
+///     match from {
+///         1 => { let json = lift(split_stage, json)?; Ok(json) }
+///         2 => Ok(json),
+///         _ => Err(UpcastError::new("…")),
+///     }
+/// }
+/// ```
+pub(super) fn state_upcast(annals: &CratePath, upcasts: &[Upcast]) -> Option<TokenStream> {
+    if upcasts.is_empty() {
+        return None;
+    }
+    let arms = upcasts.iter().filter_map(|upcast| {
+        let from = upcast.from?.value;
+        let lifted = lifted(annals, upcast);
+        Some(quote_spanned! {Span::mixed_site()=>
+            #from => {
+                #lifted
+                ::core::result::Result::Ok(json)
+            }
+        })
+    });
+    Some(quote_spanned! {Span::mixed_site()=>
+        fn upcast(
+            from: ::core::primitive::u32,
+            json: #annals::serde_json::Value,
+        ) -> ::core::result::Result<#annals::serde_json::Value, #annals::UpcastError> {
+            match from {
+                #(#arms)*
+                _ => ::core::result::Result::Err(#annals::UpcastError::new(
+                    "no step leads up from this version",
+                )),
+            }
+        }
+    })
+}
+
 /// `let json = lift(split_name, json)?;`, unless the step needs nothing.
 pub(super) fn lifted(annals: &CratePath, upcast: &Upcast) -> Option<TokenStream> {
     let function = upcast.with.as_ref()?;

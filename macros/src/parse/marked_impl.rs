@@ -133,6 +133,14 @@ impl Block {
         };
         Ok(block)
     }
+
+    /// Its methods, marked or not.
+    pub(crate) fn methods(&mut self) -> impl Iterator<Item = &mut UserMethod> {
+        self.entries.iter_mut().filter_map(|entry| match entry {
+            Entry::Method(written) => Some(&mut **written),
+            Entry::Other(_) => None,
+        })
+    }
 }
 
 impl Parse for Entry {

@@ -104,6 +104,14 @@ impl Value<'_> {
         Ok(expr)
     }
 
+    /// `= expression`, of a type that no literal has
+    pub(crate) fn computed(&self) -> Result<Expr> {
+        match self.expr()? {
+            Expr::Lit(literal) => Err(syn::Error::new_spanned(literal, "literal")),
+            expr => Ok(expr),
+        }
+    }
+
     fn assigned<T: Parse>(&self) -> Result<T> {
         self.input.parse::<Token![=]>()?;
         self.input.parse()

@@ -1,4 +1,4 @@
-//! The owner's work: steps of the processes that have something to take, written together.
+//! The owner's work: steps of the processes that have something to take.
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -8,13 +8,11 @@ use super::kind::Kind;
 use super::owner::{Busy, Owned};
 use super::plan::Planned;
 use super::sender::{Answer, Answered};
-use super::worker::{Ended, IDLE_CHECKPOINT, Worker, ended};
+use super::worker::{Ended, Worker};
 use crate::metrics;
-use crate::position::Position;
 use crate::process::{AnyProcess, Fault, Taken};
 use crate::projection::ParkedEvent;
-use crate::recorded_event::RecordedEvent;
-use crate::store::{CheckpointChange, Deadline, DeadlineChange, UnitOfWork, WriteError};
+use crate::store::{Deadline, DeadlineChange};
 
 /// How many steps are written together.
 const STEPS: usize = 256;
@@ -28,8 +26,8 @@ impl Worker {
         self.know_deadlines(owned).await?;
         let mut plan = std::mem::take(&mut owned.decided);
         // A process takes one thing at a time, and what was due before an event goes before it.
-        let due = self.due(owned, |id| plan.iter().any(|done| done.id == id));
-        let mut ids = owned.ready.take(STEPS);
+        let due = due(owned, |id| plan.iter().any(|done| done.id == id));
+        let mut ids = owned.ready.take(STEPS.min(owned.room()));
         ids.retain(|id| {
             !owned.busy.contains_key(id)
                 && plan.iter().all(|done| done.id != *id)
@@ -65,33 +63,6 @@ impl Worker {
         self.write_known(owned).await
     }
 
-    /// Writes what was decided, with what is known of commands; else the checkpoint, if it is due.
-    pub(super) async fn write_known(&self, owned: &mut Owned) -> Result<(), Ended> {
-        if owned.decided.is_empty() && owned.marks.is_empty() {
-            return self.keep_checkpoint(owned).await;
-        }
-        self.write(owned, Vec::new()).await
-    }
-
-    /// The deadlines that are to fire now: the process is free, and has taken all that was recorded before.
-    fn due(&self, owned: &Owned, is_taken: impl Fn(&str) -> bool) -> Vec<(String, Deadline)> {
-        let mut found: Vec<(String, Deadline)> = Vec::new();
-        for (deadline, ceiling) in owned.deadlines.due() {
-            let id = deadline.process.id();
-            let is_read = self.blocked.is_none() || owned.inbox.read() >= ceiling;
-            let has_taken = owned.inbox.read() >= ceiling
-                && owned.inbox.next(id).is_none_or(|event| event.position > ceiling);
-            let is_free = !owned.busy.contains_key(id)
-                && !owned.parked.contains_key(id)
-                && !is_taken(id)
-                && !found.iter().any(|(other, _)| other == id);
-            if is_read && has_taken && is_free && found.len() < STEPS {
-                found.push((id.to_owned(), deadline.clone()));
-            }
-        }
-        found
-    }
-
     /// Has processes in memory that are not.
     async fn load_all(
         &self,
@@ -104,8 +75,9 @@ impl Worker {
             return Ok(());
         }
         for id in ids.iter().chain(due.iter().map(|(id, _)| id)) {
-            let is_stuck = owned.parked.get(id).is_some_and(|parked| parked.stuck.is_some());
-            if !is_stuck && !owned.idle.contains(id) {
+            // One that waits for a person is read once it is tried again. Looked at, one is among those used last: what is read
+            // for the others does not push it out.
+            if !owned.parked.contains_key(id) && owned.idle.get(id).is_none() {
                 missing.push(id.clone());
             }
         }
@@ -196,29 +168,23 @@ impl Worker {
     /// Takes in what a command was answered.
     pub(super) fn answered(&mut self, owned: &mut Owned, answered: Answered) {
         let Answered { id, key, answer } = answered;
-        let Some(busy) = owned.busy.get_mut(&id) else { return };
-        if busy.instance.outgoing().front().is_none_or(|next| next.key != key) {
+        let next = owned.busy.get(&id).and_then(|busy| busy.instance.outgoing().front());
+        if next.is_none_or(|next| next.key != key) {
             return;
         }
+        let Some(mut busy) = owned.busy.remove(&id) else { return };
         let mut tried = 1;
         let (why, fault) = match answer {
             Answer::Accepted => {
-                owned.marks.answered.push(key);
-                if let Some(cancelled) = busy.instance.accepted() {
-                    for change in &cancelled {
-                        owned.deadlines.change(change);
-                    }
-                    owned.marks.deadlines.extend(cancelled);
-                    self.count_done();
-                }
-                if !busy.instance.is_busy()
-                    && let Some(Busy { instance, .. }) = owned.busy.remove(&id)
-                {
-                    owned.idle.put(id.clone(), instance);
-                    owned.look(&id);
+                self.accepted(owned, &mut busy.instance);
+                if busy.instance.is_busy() {
+                    owned.busy.insert(id, busy);
+                } else {
+                    owned.goes_on(busy.instance);
                 }
                 return;
             }
+            Answer::Withdrawn => return self.withdrawn(owned, busy),
             Answer::Refused(why) => (Some(why), None),
             Answer::Failed { reason, tries } => {
                 tried = tries;
@@ -226,7 +192,7 @@ impl Worker {
                 (None, Some(Fault::Failed(format!("command `{command}`: {reason}"))))
             }
         };
-        let Some(Busy { instance, .. }) = owned.busy.remove(&id) else { return };
+        let instance = busy.instance;
         let (codec, now) = (self.events.codec(), self.now());
         let step = match (&why, fault) {
             (Some(why), _) => match &self.kind {
@@ -234,8 +200,9 @@ impl Worker {
                     instance.refused(&**process, why, now, codec, Uuid::now_v7())
                 }
                 Kind::Reactor(_) => {
-                    let command = instance.outgoing()[0].name.clone();
-                    Err(Fault::Refused { command, why: why.to_string() })
+                    // No `#[rejected]` that could take it.
+                    let command = &instance.outgoing()[0].name;
+                    Err(Fault::Failed(format!("command `{command}` was refused: {why}")))
                 }
             },
             (None, Some(fault)) => Err(fault),
@@ -245,7 +212,8 @@ impl Worker {
         let mark = super::listed::command_mark(&instance.outgoing()[0].name);
         owned.decided.push(match step {
             Ok(Taken::Made(made)) => {
-                Planned { mark: Some((mark, instance)), ..planned.made(*made) }
+                let withdraws = self.withdrawal(&instance);
+                Planned { mark: Some((mark, instance)), withdraws, ..planned.made(*made) }
             }
             Ok(Taken::Skipped) => planned.unchanged(instance),
             Err(fault) => {
@@ -256,131 +224,18 @@ impl Worker {
         });
     }
 
-    /// Writes what was decided; what cannot be written together, one by one.
-    pub(super) async fn write(
-        &self,
-        owned: &mut Owned,
-        mut plan: Vec<Planned>,
-    ) -> Result<(), Ended> {
-        // The checkpoint moves past what was decided only with it.
-        plan.append(&mut owned.decided);
-        let position = owned.checkpoint();
-        match self.commit(owned, &plan, position).await {
-            Ok(()) => {
-                for planned in plan {
-                    self.apply(owned, planned);
-                }
-                Ok(())
-            }
-            Err(WriteError::Store(error)) if error.is_invalid() && plan.len() > 1 => {
-                let process = self.name();
-                tracing::warn!(process, %error, "steps are written one by one");
-                for planned in plan {
-                    // What comes later is not done yet.
-                    Box::pin(self.write_alone(owned, planned)).await?;
-                }
-                Ok(())
-            }
-            Err(WriteError::Store(error)) if error.is_invalid() && !plan.is_empty() => {
-                match plan.pop() {
-                    Some(planned) => self.park_unwritable(owned, planned, &error).await,
-                    None => Ok(()),
-                }
-            }
-            Err(error) => Err(ended(error)),
+    /// Takes in that a command is never to be done any more.
+    fn withdrawn(&self, owned: &mut Owned, mut busy: Busy) {
+        if matches!(self.kind, Kind::Process(_)) {
+            // This program stood still meanwhile, and is about to learn that another is the owner.
+            owned.busy.insert(busy.instance.id().to_owned(), busy);
+            return;
         }
-    }
-
-    async fn write_alone(&self, owned: &mut Owned, planned: Planned) -> Result<(), Ended> {
-        let plan = vec![planned];
-        match self.commit(owned, &plan, owned.kept).await {
-            Ok(()) => {
-                for planned in plan {
-                    self.apply(owned, planned);
-                }
-                Ok(())
-            }
-            Err(WriteError::Store(error)) if error.is_invalid() => {
-                for planned in plan {
-                    self.park_unwritable(owned, planned, &error).await?;
-                }
-                Ok(())
-            }
-            Err(error) => Err(ended(error)),
+        // A call that is made again asks for what a person has given up, with all that was to come after it.
+        while busy.instance.is_busy() {
+            self.accepted(owned, &mut busy.instance);
         }
-    }
-
-    /// Commits steps, with what is known of commands and the checkpoint.
-    pub(super) async fn commit(
-        &self,
-        owned: &mut Owned,
-        plan: &[Planned],
-        position: Position,
-    ) -> Result<(), WriteError> {
-        let mut work = UnitOfWork::new();
-        for planned in plan {
-            work.appends.extend(planned.append.clone());
-            work.rows.extend(planned.rows(&owned.reader));
-            work.outgoing.extend(planned.outgoing.iter().cloned());
-            work.answered.extend(planned.answered.iter().cloned());
-            work.deadlines.extend(planned.deadlines.iter().cloned());
-        }
-        work.answered.extend(owned.marks.answered.iter().cloned());
-        // Those of processes that were done before: what a step says of them comes later.
-        work.deadlines.splice(0..0, owned.marks.deadlines.iter().cloned());
-        let fence = owned.lease.fence().await;
-        work.checkpoint = Some(CheckpointChange { fence, position });
-        self.store()?.commit(work).await?;
-        owned.marks = super::owner::Marks::default();
-        owned.kept = position;
-        owned.kept_at = std::time::Instant::now();
-        Ok(())
-    }
-
-    /// Goes on with a process as it was written.
-    pub(super) fn apply(&self, owned: &mut Owned, planned: Planned) {
-        let Planned {
-            id, deadlines, parks, unparks, after, is_stuck, begins, is_done, fired, ..
-        } = planned;
-        for change in &deadlines {
-            owned.deadlines.change(change);
-        }
-        if begins {
-            metrics::process_begun(self.name());
-            self.show(|shown| shown.begun += 1);
-        }
-        if is_done {
-            self.count_done();
-        }
-        if let Some(name) = fired {
-            metrics::process_deadline(self.name(), &name);
-        }
-        if !unparks.is_empty() || !parks.is_empty() {
-            owned.repark(&id, &unparks, parks);
-        }
-        match after {
-            Some(instance) if is_stuck => {
-                owned.parked.entry(id.clone()).or_default().stuck = Some(instance);
-            }
-            Some(instance) => owned.goes_on(instance),
-            None => {}
-        }
-        owned.look(&id);
-    }
-
-    fn count_done(&self) {
-        metrics::process_done(self.name());
-        self.show(|shown| shown.done += 1);
-    }
-
-    /// Writes a checkpoint that moved past what nobody had to do.
-    async fn keep_checkpoint(&self, owned: &mut Owned) -> Result<(), Ended> {
-        let position = owned.checkpoint();
-        let is_due = self.stop.is_cancelled() || owned.kept_at.elapsed() >= IDLE_CHECKPOINT;
-        if position == owned.kept || !is_due {
-            return Ok(());
-        }
-        self.commit(owned, &[], position).await.map_err(ended)
+        owned.goes_on(busy.instance);
     }
 
     /// Parks an event, with all that waits behind it.
@@ -395,14 +250,29 @@ impl Worker {
 
     /// Parks what came for a process that waits for a person.
     pub(super) fn parks_behind(&self, owned: &mut Owned, id: &str) -> Vec<ParkedEvent> {
-        let known = |owned: &Owned, event: &RecordedEvent| {
-            let parked = owned.parked.get(id);
-            parked.is_some_and(|parked| {
-                parked.events.iter().any(|known| known.position == event.position)
-            })
-        };
+        // After a crash, the log is read from below what was parked already, or taken before.
+        let last = owned.last_parked(id);
         let events = owned.inbox.take(id);
-        let new = events.into_iter().filter(|event| !known(owned, event)).collect::<Vec<_>>();
-        new.iter().map(|event| self.parked_event(owned, id, event, None)).collect()
+        let new = events.iter().filter(|event| event.position > last);
+        new.map(|event| self.parked_event(owned, id, event, None)).collect()
     }
+}
+
+/// The deadlines that are to fire now: the process is free, and has taken all that was recorded before.
+fn due(owned: &Owned, is_taken: impl Fn(&str) -> bool) -> Vec<(String, Deadline)> {
+    let mut found: Vec<(String, Deadline)> = Vec::new();
+    // What comes to rest begins nothing by itself.
+    let most = if owned.rests() { 0 } else { STEPS.min(owned.room()) };
+    for (deadline, ceiling) in owned.deadlines.due() {
+        let id = deadline.process.id();
+        let has_taken = owned.inbox.has_taken(id, ceiling);
+        let is_free = !owned.busy.contains_key(id)
+            && !owned.parked.contains_key(id)
+            && !is_taken(id)
+            && !found.iter().any(|(other, _)| other == id);
+        if has_taken && is_free && found.len() < most {
+            found.push((id.to_owned(), deadline.clone()));
+        }
+    }
+    found
 }

@@ -57,7 +57,7 @@ impl Worker {
             Asked::RetryParked { id, answer } => {
                 let count = owned.parked.get_mut(&id).map_or(0, |parked| {
                     parked.is_retried = true;
-                    parked.events.len() as u64
+                    parked.count as u64
                 });
                 owned.look(&id);
                 self.show_owned(owned);
@@ -99,24 +99,25 @@ impl Worker {
                 Ok(())
             }
             Asked::Skip { position, answer } => {
-                let is_there = self.blocked.as_ref().is_some_and(|(at, _)| *at == position);
-                let told = if is_there {
-                    let skip = Planned { parks: vec![self.skip(position)], ..Planned::new("") };
-                    let kept = owned.kept;
-                    if let Err(error) = self.commit(owned, &[skip], kept).await {
-                        let text = crate::projection::chain(&error);
-                        let _ = answer.send(Err(StoreError::other(text).into()));
-                        return Err(ended(error));
-                    }
-                    owned.skipped.insert(position);
-                    self.goes_on(owned, Some(position));
-                    let (process, position) = (self.name(), position.get());
-                    tracing::warn!(process, position, "an event was skipped by hand");
-                    Ok(())
-                } else {
-                    Err(ProcessError::NothingToSkip { process: self.name(), position })
+                let process = self.name();
+                let blocked = self.blocked.as_ref().filter(|blocked| blocked.position == position);
+                let Some(blocked) = blocked else {
+                    let _ = answer.send(Err(ProcessError::NothingToSkip { process, position }));
+                    return Ok(());
                 };
-                let _ = answer.send(told);
+                let skip = self.skip(position, &blocked.why);
+                let skip = Planned { parks: vec![skip], ..Planned::new("") };
+                let kept = owned.kept;
+                if let Err(error) = self.commit(owned, &[skip], kept).await {
+                    let text = crate::projection::chain(&error);
+                    let _ = answer.send(Err(StoreError::other(text).into()));
+                    return Err(ended(error));
+                }
+                owned.skipped.insert(position);
+                self.goes_on(owned, Some(position));
+                let position = position.get();
+                tracing::warn!(process, position, "an event was skipped by hand");
+                let _ = answer.send(Ok(()));
                 Ok(())
             }
             Asked::Resume { answer } => {

@@ -17,6 +17,7 @@ use crate::process::Process;
 use crate::projection::Thresholds;
 use crate::reactor::Reactor;
 use crate::registry::{EventRegistration, ProcessRegistration, ReactorRegistration};
+use crate::subscription::lease::SHORTEST_LEASE;
 use crate::timestamp::Timestamp;
 
 /// Makes a [`ProcessEngine`].
@@ -54,6 +55,9 @@ pub(super) struct Settings {
     pub(super) polling: Duration,
     pub(super) lease: Duration,
     pub(super) thresholds: Thresholds,
+    /// How many shards each has at first, by its name, if it is not one.
+    pub(super) shards: BTreeMap<&'static str, u32>,
+    pub(super) reactor_shards: BTreeMap<&'static str, u32>,
     /// The store's, if none is given.
     pub(super) clock: Option<Box<dyn Clock>>,
     /// By how many microseconds the store's clock is ahead of the program's, as it was seen last.
@@ -77,6 +81,15 @@ impl Settings {
         let ahead = instant.as_micros().saturating_sub(Timestamp::now().as_micros());
         self.ahead.store(ahead, Ordering::Relaxed);
     }
+
+    /// Into how many shards one is divided when it is run first.
+    pub(super) fn shards_of(&self, kind: &Kind) -> u32 {
+        let shards = match kind {
+            Kind::Process(_) => &self.shards,
+            Kind::Reactor(_) => &self.reactor_shards,
+        };
+        shards.get(kind.name()).copied().unwrap_or(1)
+    }
 }
 
 impl ProcessEngineBuilder {
@@ -90,6 +103,8 @@ impl ProcessEngineBuilder {
             polling: Duration::from_secs(1),
             lease: Duration::from_secs(10),
             thresholds: Thresholds::default(),
+            shards: BTreeMap::new(),
+            reactor_shards: BTreeMap::new(),
             clock: None,
             ahead: AtomicI64::new(0),
         };
@@ -159,6 +174,22 @@ impl ProcessEngineBuilder {
         self
     }
 
+    /// Sets into how many shards a process manager is divided when it is run first; one unless set. From then on the store says how
+    /// many there are, and [`ProcessEngine::set_shards`] changes it.
+    ///
+    /// Each shard has its share of the processes, by their ids, and a worker of its own in one of the engines.
+    pub fn shards<P: Process>(mut self, shards: u32) -> Self {
+        self.settings.shards.insert(P::NAME, shards);
+        self
+    }
+
+    /// Sets into how many shards a reactor is divided when it is run first, by its keys; one unless set.
+    /// [`RunningReactor::set_shards`](super::RunningReactor::set_shards) changes it.
+    pub fn reactor_shards<R: Reactor>(mut self, shards: u32) -> Self {
+        self.settings.reactor_shards.insert(R::NAME, shards);
+        self
+    }
+
     /// Sets the clock by which deadlines fall due; unless set, the store's, by which events are dated. It is for tests: with
     /// another one than the store's, a deadline may fire before an event that was recorded in time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -196,7 +227,7 @@ impl ProcessEngineBuilder {
 
     /// Sets how long a process manager stays this engine's when its program dies or stands still; ten seconds unless set.
     pub fn lease(mut self, lifetime: Duration) -> Self {
-        self.settings.lease = lifetime;
+        self.settings.lease = lifetime.max(SHORTEST_LEASE);
         self
     }
 

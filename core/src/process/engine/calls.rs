@@ -10,7 +10,7 @@ use super::owner::{Busy, Owned};
 use super::plan::Planned;
 use super::sender::{Called, Told};
 use super::worker::Worker;
-use crate::metadata::Metadata;
+use crate::metadata::{Cause, Metadata};
 use crate::process::{Fault, Instance, Outgoing};
 use crate::projection::{ParkedEvent, message_of};
 use crate::reactor::{AnyReactor, ReactorCommand};
@@ -26,7 +26,8 @@ impl Worker {
         event: RecordedEvent,
     ) {
         let (reactor, events) = (reactor.clone(), self.events.clone());
-        let (sender, retry, stop) = (owned.sender.clone(), self.settings.retry, self.stop.clone());
+        let (sender, retry) = (owned.sender.clone(), self.settings.retry);
+        let stop = sender.stop.clone();
         let (key, called) = (id.to_owned(), event.clone());
         let calling = AbortOnDropHandle::new(tokio::spawn(async move {
             let mut tries = 0;
@@ -71,7 +72,7 @@ impl Worker {
         let Some(event) = busy.called else { return };
         let parked = owned.parked.get(&id);
         let retried: Vec<ParkedEvent> =
-            parked.and_then(|parked| parked.events.front()).into_iter().cloned().collect();
+            parked.and_then(|parked| parked.first()).into_iter().cloned().collect();
         let commands = match result {
             Ok(commands) => commands,
             Err(fault) => return self.call_failed(owned, &id, &event, (&fault, tries), retried),
@@ -127,13 +128,8 @@ impl Worker {
         command: ReactorCommand,
     ) -> Outgoing {
         let ReactorCommand { name, content } = command;
-        let metadata = Metadata {
-            correlation_id: event.metadata.correlation_id.clone(),
-            command_causation_id: Some(event.id.to_string()),
-            user: event.metadata.user.clone(),
-            issued_at: Some(event.recorded_at),
-            ..Metadata::default()
-        };
+        let metadata =
+            Metadata { issued_at: Some(event.recorded_at), ..Cause::from(event).of_command() };
         let key = crate::context::idempotency_key(self.name(), event.id, id);
         Outgoing {
             key: format!("{key}/{}", index + 1),

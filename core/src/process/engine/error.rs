@@ -35,6 +35,18 @@ pub enum ProcessError {
         /// Why.
         reason: String,
     },
+    /// Somebody has asked for another number of shards later, which holds.
+    #[error(
+        "process manager `{process}` has {shards} shards, and not {wished}: somebody has asked for that number later"
+    )]
+    OtherShards {
+        /// The process manager.
+        process: &'static str,
+        /// How many it was to have.
+        wished: u32,
+        /// How many it has.
+        shards: u32,
+    },
     /// There is no event to skip.
     #[error(
         "process manager `{process}` has not stopped at position {position}: there is nothing to skip"

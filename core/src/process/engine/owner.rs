@@ -9,28 +9,47 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::Asked;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Room};
+use super::known::{Parked, Unsent};
 use super::plan::Planned;
 use super::sender::{Sender, Told};
 use crate::position::Position;
 use crate::process::{Instance, Outgoing};
 use crate::projection::ParkedEvent;
 use crate::recorded_event::RecordedEvent;
-use crate::store::{CheckpointId, Deadline, DeadlineChange};
+use crate::request::Request;
+use crate::shards::{Part, Place};
+use crate::store::{CheckpointId, Deadline, DeadlineChange, OutgoingCommand};
 use crate::subscription::lease::Lease;
 use crate::timestamp::Timestamp;
 
-/// How many processes that wait for nothing stay in memory.
+/// How many processes that wait for nothing stay in memory. Many more than have something to take in one round, so that those
+/// stay until they take it.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
+/// How many events wait in memory, and for how many processes. What comes later for one that has many stays in the log.
+const ROOM: Room = Room { of_one: 500, of_all: 10_000, processes: 10_000 };
+
+/// How many processes wait for answers at once.
+const MOST_BUSY: usize = 10_000;
 
 pub(super) struct Owned {
     pub(super) lease: Lease,
+    /// Under which is kept what is parked, whatever the shard.
     pub(super) reader: CheckpointId,
     pub(super) inbox: Inbox,
     /// The checkpoint as it is kept.
     pub(super) kept: Position,
     pub(super) kept_at: Instant,
     pub(super) is_at_end: bool,
+    /// What it has to do of the log.
+    pub(super) part: Part,
+    /// Of those that this engine may have, if there are several.
+    pub(super) place: Option<Place>,
+    /// Since when there are too few of those: another engine stands by.
+    pub(super) leaves_since: Option<Instant>,
+    /// Whether there are to be other shards.
+    pub(super) comes_to_rest: bool,
     pub(super) sender: Sender,
     pub(super) answers: mpsc::UnboundedReceiver<Told>,
     /// Those that wait for answers.
@@ -50,7 +69,12 @@ pub(super) struct Owned {
     pub(super) later: Vec<Asked>,
     /// The positions of events that a person has had it pass over.
     pub(super) skipped: HashSet<Position>,
-    pub(super) measured_at: Option<Instant>,
+    /// When the commands were counted that are on their way.
+    pub(super) counted_at: Option<Instant>,
+    /// When it was looked whether a person has asked for something.
+    pub(super) looked_at: Instant,
+    /// What a person has asked for that is not taken back yet, and since when it is known.
+    pub(super) asked: HashMap<Request, Instant>,
 }
 
 /// A process that waits for the answers of its commands.
@@ -60,17 +84,6 @@ pub(super) struct Busy {
     pub(super) sending: AbortOnDropHandle<()>,
     /// The event on which a reactor is called; then no command is on its way yet.
     pub(super) called: Option<RecordedEvent>,
-}
-
-/// A process that waits for a person.
-#[derive(Debug, Default)]
-pub(super) struct Parked {
-    /// What waits, in the order of the log; the first is what failed.
-    pub(super) events: VecDeque<ParkedEvent>,
-    /// Whether the first is tried again.
-    pub(super) is_retried: bool,
-    /// The process with the commands that failed, if those did.
-    pub(super) stuck: Option<Instance>,
 }
 
 /// Processes that have something to take, each once, in the order in which it came.
@@ -187,10 +200,14 @@ impl Owned {
         Self {
             lease,
             reader,
-            inbox: Inbox::new(kept),
+            inbox: Inbox::new(kept, ROOM),
             kept,
             kept_at: Instant::now(),
             is_at_end: false,
+            part: Part::WHOLE,
+            place: None,
+            leaves_since: None,
+            comes_to_rest: false,
             sender,
             answers,
             busy: HashMap::new(),
@@ -202,7 +219,9 @@ impl Owned {
             decided: Vec::new(),
             later: Vec::new(),
             skipped: HashSet::new(),
-            measured_at: None,
+            counted_at: None,
+            looked_at: Instant::now(),
+            asked: HashMap::new(),
         }
     }
 
@@ -214,16 +233,20 @@ impl Owned {
     /// Takes in what is parked, as it is kept.
     pub(super) fn parked(&mut self, parked: Vec<ParkedEvent>) {
         for event in parked {
-            let of_key = self.parked.entry(event.key.clone()).or_default();
-            of_key.events.push_back(event);
+            self.parked.entry(event.key.clone()).or_default().add(event);
         }
         // What failed was mended, and the owner before went on with the rest.
-        for (id, of_key) in &mut self.parked {
-            if of_key.events.front().is_some_and(|first| first.error.is_empty()) {
-                of_key.is_retried = true;
+        for (id, parked) in &mut self.parked {
+            if parked.first().is_some_and(|first| first.error.is_empty()) {
+                parked.is_retried = true;
                 self.ready.push(id);
             }
         }
+    }
+
+    /// How many more processes may begin to wait for answers.
+    pub(super) fn room(&self) -> usize {
+        MOST_BUSY.saturating_sub(self.busy.len())
     }
 
     /// Has a process looked at, if it has something to take.
@@ -252,29 +275,45 @@ impl Owned {
     pub(super) fn oldest_unsent(&self) -> Option<Timestamp> {
         let called = self.busy.values().filter_map(|busy| busy.called.as_ref());
         let called = called.map(|event| event.recorded_at);
-        let busy = self.busy.values().map(|busy| &busy.instance);
-        let stuck = self.parked.values().filter_map(|parked| parked.stuck.as_ref());
-        let first = |instance: &Instance| instance.outgoing().front()?.metadata.issued_at;
-        busy.chain(stuck).filter_map(first).chain(called).min()
+        let busy = self.busy.values().map(|busy| Unsent::of(&busy.instance));
+        let parked = self.parked.values().map(|parked| parked.unsent);
+        busy.chain(parked).filter_map(|unsent| unsent.oldest).chain(called).min()
     }
 
     /// How many commands are not answered.
     pub(super) fn unsent(&self) -> usize {
-        let busy = self.busy.values().map(|busy| &busy.instance);
-        let stuck = self.parked.values().filter_map(|parked| parked.stuck.as_ref());
-        busy.chain(stuck).map(|instance| instance.outgoing().len()).sum()
+        let busy = self.busy.values().map(|busy| busy.instance.outgoing().len());
+        busy.chain(self.parked.values().map(|parked| parked.unsent.count)).sum()
     }
 
     /// Up to where all is done that follows from the log; `None` while something is under way.
     pub(super) fn settled(&self) -> Option<Position> {
-        let is_settled = self.inbox.is_empty()
+        let is_settled = self.is_still()
+            && self.deadlines.due().all(|(due, _)| self.parked.contains_key(due.process.id()));
+        is_settled.then(|| self.inbox.read())
+    }
+
+    /// Whether nothing is under way, whatever deadline is due.
+    pub(super) fn is_still(&self) -> bool {
+        self.inbox.is_empty()
             && self.busy.is_empty()
             && self.ready.is_empty()
             && self.marks.is_empty()
             && self.decided.is_empty()
+            && self.later.is_empty()
             && self.parked.values().all(|parked| !parked.is_retried)
-            && self.deadlines.due().all(|(due, _)| self.parked.contains_key(due.process.id()));
-        is_settled.then(|| self.inbox.read())
+    }
+
+    /// Looks whether the engine may still have so many shards.
+    pub(super) fn looks_at_place(&mut self) {
+        if self.place.as_mut().is_some_and(Place::leaves) {
+            self.leaves_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether it comes to rest, for others to go on: no more is read then, and what was read is done.
+    pub(super) const fn rests(&self) -> bool {
+        self.comes_to_rest || self.leaves_since.is_some()
     }
 
     /// Whether something of it is on its way, or still to be written.
@@ -284,31 +323,33 @@ impl Owned {
 
     /// The position of the last event that waits for a person with this one.
     pub(super) fn last_parked(&self, id: &str) -> Position {
-        let parked = self.parked.get(id).and_then(|parked| parked.events.back());
-        parked.map_or(Position::START, |event| event.position)
+        self.parked.get(id).map_or(Position::START, |parked| parked.last)
     }
 
     /// Changes what is known to be parked.
     pub(super) fn repark(&mut self, id: &str, unparks: &[ParkedEvent], parks: Vec<ParkedEvent>) {
         let parked = self.parked.entry(id.to_owned()).or_default();
-        parked.events.retain(|event| unparks.iter().all(|gone| gone.position != event.position));
+        for event in unparks {
+            parked.remove(event.position);
+        }
         for event in parks {
             if !event.error.is_empty() {
                 parked.is_retried = false;
             }
-            let place = parked.events.partition_point(|other| other.position < event.position);
-            parked.events.insert(place, event);
+            parked.add(event);
         }
-        if parked.events.is_empty() {
+        if parked.count == 0 {
             self.parked.remove(id);
         }
     }
 
-    /// Goes on with a process whose commands were on their way; of one that is tried again, they come before what waits.
-    pub(super) fn recovered(&mut self, instance: Instance) {
-        match self.parked.get_mut(instance.id()) {
-            Some(parked) if !parked.is_retried => parked.stuck = Some(instance),
-            _ => self.goes_on(instance),
-        }
+    /// Takes in a process whose commands were on their way, if it waits for a person: they wait with it.
+    pub(super) fn waits_with(&mut self, id: &str, commands: &[OutgoingCommand]) -> bool {
+        let Some(parked) = self.parked.get_mut(id).filter(|parked| !parked.is_retried) else {
+            return false;
+        };
+        let oldest = commands.first().and_then(|first| first.metadata.issued_at);
+        parked.unsent = Unsent { count: commands.len(), oldest };
+        true
     }
 }

@@ -6,13 +6,13 @@ use super::kind::Kind;
 use super::listed::{is_mark, marked_deadline};
 use super::owner::Owned;
 use super::plan::Planned;
-use super::worker::{Ended, Worker};
+use super::worker::{Ended, Worker, ended};
 use crate::metrics;
 use crate::position::Position;
 use crate::process::{Fault, Instance, Taken};
 use crate::projection::{ParkedEvent, chain, read_parked};
 use crate::recorded_event::RecordedEvent;
-use crate::store::{Deadline, StoreError};
+use crate::store::{Deadline, StoreError, WriteError};
 use crate::stream::StreamId;
 
 impl Worker {
@@ -86,8 +86,13 @@ impl Worker {
         id: &str,
     ) -> Result<Option<Planned>, Ended> {
         let behind = self.parks_behind(owned, id);
-        let first = match owned.parked.get(id) {
-            Some(parked) if parked.is_retried => parked.events.front().cloned(),
+        let first = match owned.parked.get_mut(id) {
+            Some(parked) if parked.is_retried => {
+                if parked.first().is_none() {
+                    parked.read(self.store()?.parked(&owned.reader, Some(id)).await?);
+                }
+                parked.first().cloned()
+            }
             _ => None,
         };
         let mut planned = match first {
@@ -109,13 +114,9 @@ impl Worker {
         let planned = Planned { unparks: vec![first.clone()], ..Planned::new(id) };
         if is_mark(&first) {
             // Its commands are still to go out, its deadline still to fire.
-            let stuck = owned.parked.get_mut(id).and_then(|parked| parked.stuck.take());
-            if let Some(instance) = stuck {
-                return Ok(planned.unchanged(instance));
-            }
             owned.idle.pop(id);
-            let waiting = self.waiting_commands(self.store()?).await?;
-            return Ok(match self.load(id, waiting.get(id)).await?.1 {
+            let waiting = self.waiting_of(id).await?;
+            return Ok(match self.load(id, Some(&waiting)).await?.1 {
                 Ok(instance) => self.retry_mark(owned, instance, first),
                 Err(fault) => {
                     let ParkedEvent { attempts, .. } = first;
@@ -196,53 +197,76 @@ impl Worker {
         owned: &mut Owned,
         id: &str,
     ) -> Result<Result<u64, StoreError>, Ended> {
-        let Some(parked) = owned.parked.get_mut(id) else { return Ok(Ok(0)) };
-        let events: Vec<ParkedEvent> = parked.events.iter().cloned().collect();
+        if !owned.parked.contains_key(id) {
+            return Ok(Ok(0));
+        }
+        let events = self.store()?.parked(&owned.reader, Some(id)).await?;
         let last = events.iter().map(|event| event.position).max().unwrap_or_default();
-        let stuck = parked.stuck.take();
-        let instance = match (stuck, owned.idle.pop(id)) {
-            (Some(instance), _) | (None, Some(instance)) => Ok(instance),
-            (None, None) => {
-                let waiting = self.waiting_commands(self.store()?).await?;
-                self.load(id, waiting.get(id)).await?.1
-            }
-        };
+        owned.idle.pop(id);
+        let waiting = self.waiting_of(id).await?;
+        let instance = self.load(id, Some(&waiting)).await?.1;
         let instance = match instance {
             Ok(instance) => instance,
             Err(fault) => return Ok(Err(StoreError::invalid(chain(&fault)))),
         };
-        let codec = self.events.codec();
-        let count = events.len() as u64;
-        let planned = Planned { unparks: events, ..Planned::new(id) };
-        let Kind::Process(process) = self.kind.clone() else {
+        while !owned.decided.is_empty() {
+            self.write_known(owned).await?;
+        }
+        let (mut instance, count) = (instance, events.len() as u64);
+        let mut withdraws = self.withdrawal(&instance);
+        loop {
+            let planned = self.dropped(&instance, &events, last)?;
+            let planned = [Planned { withdraws: withdraws.clone(), ..planned }];
+            let position = owned.checkpoint();
+            match self.commit(owned, &planned, position).await {
+                Ok(()) => {
+                    tracing::warn!(process = self.name(), id, count, "dropped by hand");
+                    for planned in planned {
+                        self.apply(owned, planned);
+                    }
+                    return Ok(Ok(count));
+                }
+                Err(WriteError::KeyUsed { entry, .. }) if entry.is_withdrawn() => withdraws = None,
+                Err(WriteError::KeyUsed { .. }) if instance.is_busy() => {
+                    // Whoever had stood still with the command was faster: it is done.
+                    self.accepted(owned, &mut instance);
+                    withdraws = self.withdrawal(&instance);
+                }
+                Err(error) => return Err(ended(error)),
+            }
+        }
+    }
+
+    /// What becomes of a process whose parked events and commands are given up.
+    fn dropped(
+        &self,
+        instance: &Instance,
+        events: &[ParkedEvent],
+        last: Position,
+    ) -> Result<Planned, Ended> {
+        let planned = Planned { unparks: events.to_vec(), ..Planned::new(instance.id()) };
+        let Kind::Process(process) = &self.kind else {
             let answered = instance.outgoing().iter().map(|command| command.key.clone()).collect();
-            self.write(owned, vec![Planned { answered, ..planned }]).await?;
-            return Ok(Ok(count));
+            return Ok(Planned { answered, ..planned });
         };
-        let failed = planned.unparks.first().and_then(marked_deadline);
-        let failed = failed.map(str::to_owned);
-        let (now, step) = (self.now(), Uuid::now_v7());
-        let dropped = instance.dropped(&*process, last, failed.as_deref(), now, codec, step);
-        let planned = match dropped {
-            Ok(Taken::Made(made)) => planned.made(*made),
-            Ok(Taken::Skipped) => planned.unchanged(instance),
-            Err(fault) => return Err(Ended::Failed(StoreError::other(chain(&fault)))),
-        };
-        tracing::warn!(process = self.name(), id, count, "what was parked was dropped by hand");
-        self.write(owned, vec![planned]).await?;
-        Ok(Ok(count))
+        let failed = events.first().and_then(marked_deadline);
+        let (now, codec, step) = (self.now(), self.events.codec(), Uuid::now_v7());
+        match instance.dropped(&**process, last, failed, now, codec, step) {
+            Ok(Taken::Made(made)) => Ok(planned.made(*made)),
+            Ok(Taken::Skipped) => Ok(planned.unchanged(instance.clone())),
+            Err(fault) => Err(Ended::Failed(StoreError::other(chain(&fault)))),
+        }
     }
 
     /// What keeps that a person has had an event passed over: whoever reads it again passes over it, too.
-    pub(super) fn skip(&self, position: Position) -> ParkedEvent {
-        let why = self.blocked.as_ref().map(|(_, why)| why.clone());
+    pub(super) fn skip(&self, position: Position, why: &str) -> ParkedEvent {
         ParkedEvent {
             reader: self.kind.skips(),
             key: String::new(),
             position,
             stream_id: StreamId::new(&self.category, "skipped"),
             event_type: String::new(),
-            error: why.unwrap_or_default(),
+            error: why.to_owned(),
             attempts: 1,
             parked_at: self.now(),
             retry_at: None,
@@ -271,9 +295,7 @@ impl Worker {
             (None, None) => return Err(Ended::Failed(StoreError::invalid(chain(&fault)))),
         };
         let kept = owned.kept;
-        self.commit(owned, std::slice::from_ref(&planned), kept)
-            .await
-            .map_err(super::worker::ended)?;
+        self.commit(owned, std::slice::from_ref(&planned), kept).await.map_err(ended)?;
         self.apply(owned, planned);
         Ok(())
     }

@@ -12,6 +12,8 @@ use crate::store::{Append, CheckpointId, DeadlineChange, OutgoingCommand, RowCha
 pub(super) struct Planned {
     pub(super) id: String,
     pub(super) append: Option<Append>,
+    /// What has a command never be done that is not waited for any more.
+    pub(super) withdraws: Option<Append>,
     pub(super) outgoing: Vec<OutgoingCommand>,
     pub(super) answered: Vec<String>,
     pub(super) deadlines: Vec<DeadlineChange>,
@@ -38,6 +40,7 @@ impl Planned {
         Self {
             id: id.to_owned(),
             append: None,
+            withdraws: None,
             outgoing: Vec::new(),
             answered: Vec::new(),
             deadlines: Vec::new(),
@@ -69,6 +72,12 @@ impl Planned {
     pub(super) fn unchanged(mut self, instance: Instance) -> Self {
         self.after = Some(instance);
         self
+    }
+
+    /// Whether it withdraws the command of this key.
+    pub(super) fn withdraws(&self, key: &str) -> bool {
+        let claim = self.withdraws.as_ref().and_then(|append| append.key.as_ref());
+        claim.is_some_and(|claim| claim.key == key)
     }
 
     /// The changes of what is parked.

@@ -1,9 +1,12 @@
 //! How the log is read: in tasks of their own, beside the steps.
 
+use std::time::Instant;
+
 use tokio_util::task::AbortOnDropHandle;
 
 use super::owner::Owned;
-use super::worker::Worker;
+use super::stopped::Blocked;
+use super::worker::{Ended, Worker};
 use crate::position::Position;
 use crate::process::Fault;
 use crate::projection::{ProjectionState, chain};
@@ -35,6 +38,16 @@ impl Worker {
         }))
     }
 
+    /// Reads again what came for processes that have fallen behind.
+    pub(super) fn page_again(&self, after: Position) -> Page {
+        let read = ReadAll::after(after).filter(self.kind.filter()).limit(PAGE);
+        let events = self.events.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let page = events.log_page(&read).await?;
+            Ok((read, page))
+        }))
+    }
+
     /// Finds out where the log ends once all that was recorded before now can be read.
     pub(super) fn barrier(&self, now: Timestamp) -> Barrier {
         let events = self.events.clone();
@@ -47,8 +60,40 @@ impl Worker {
         }))
     }
 
-    /// Takes in what was read.
-    pub(super) fn take_in(&mut self, owned: &mut Owned, page: LogPage) {
+    /// Takes in what was read; stops where it cannot be told whose an event is, unless a person has had that passed over.
+    pub(super) async fn read_on(
+        &mut self,
+        owned: &mut Owned,
+        read: ReadAll,
+        page: LogPage,
+    ) -> Result<(), Ended> {
+        read.following(&page)?;
+        self.take_in(owned, page);
+        self.passes_over(owned).await?;
+        if let Some(Blocked { position, why, .. }) = self.blocked.clone() {
+            tracing::error!(process = self.name(), error = why, "reads no further");
+            self.show(|shown| {
+                shown.state = ProjectionState::Stopped;
+                shown.last_error = Some(why.clone());
+                shown.stopped = Some(why);
+                shown.stopped_at = Some(position);
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads on after the event at which it has stopped, if a person has had any shard pass over it: no shard knows whose it is.
+    pub(super) async fn passes_over(&mut self, owned: &mut Owned) -> Result<(), StoreError> {
+        let Some(Blocked { position, .. }) = self.blocked else { return Ok(()) };
+        let skipped = self.store()?.parked(&self.kind.skips(), None).await?;
+        owned.skipped.extend(skipped.into_iter().map(|event| event.position));
+        if owned.skipped.contains(&position) {
+            self.goes_on(owned, Some(position));
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, owned: &mut Owned, page: LogPage) {
         owned.is_at_end = !page.more;
         let state = if page.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
         self.show(|shown| shown.state = state);
@@ -61,25 +106,21 @@ impl Worker {
             match routed.and_then(|ids| self.fit(ids)) {
                 Ok(ids) => {
                     for id in ids {
-                        owned.inbox.push(&id, event.clone());
-                        owned.look(&id);
+                        if owned.part.takes(&id, position) {
+                            owned.inbox.push(&id, event.clone());
+                            owned.look(&id);
+                        }
                     }
                 }
                 Err(fault) => {
                     // Whose it is cannot be told: nobody may pass it.
-                    let text = format!(
+                    let why = format!(
                         "event {} at position {position} of stream `{}`: {}",
                         event.event_type,
                         event.stream_id,
                         chain(&fault)
                     );
-                    tracing::error!(process = self.name(), error = text, "reads no further");
-                    self.show(|shown| {
-                        shown.state = ProjectionState::Stopped;
-                        shown.last_error = Some(text.clone());
-                        shown.stopped = Some(text.clone());
-                    });
-                    self.blocked = Some((position, text));
+                    self.blocked = Some(Blocked { position, why, since: Instant::now() });
                     owned.inbox.reached(Position::from(position.get().saturating_sub(1)));
                     return;
                 }
@@ -88,6 +129,35 @@ impl Worker {
             self.show(|shown| shown.recorded_at = Some(last));
         }
         owned.inbox.reached(page.reached);
+    }
+
+    /// Takes in what was read again, for those that have fallen behind.
+    pub(super) fn take_in_again(
+        &self,
+        owned: &mut Owned,
+        from: Position,
+        page: LogPage,
+    ) -> Result<(), Ended> {
+        // What comes later is still to be read for all.
+        let read = owned.inbox.read();
+        for event in page.events.into_iter().take_while(|event| event.position <= read) {
+            if owned.skipped.contains(&event.position) {
+                continue;
+            }
+            let routed = self.kind.route(&event, self.events.codec());
+            let ids = routed.map_err(|fault| {
+                let position = event.position;
+                let message = format!("event at position {position}, which was read before: ");
+                Ended::Failed(StoreError::invalid(message + &chain(&fault)))
+            })?;
+            for id in ids {
+                if owned.inbox.refill(&id, &event, from) {
+                    owned.look(&id);
+                }
+            }
+        }
+        owned.inbox.refilled(from, page.reached);
+        Ok(())
     }
 
     /// Refuses an id under which nothing can be kept, not even that it waits for a person.
@@ -108,7 +178,7 @@ impl Worker {
         owned.is_at_end = false;
         self.show(|shown| {
             shown.state = ProjectionState::CatchingUp;
-            shown.stopped = None;
+            (shown.stopped, shown.stopped_at) = (None, None);
         });
     }
 }

@@ -15,9 +15,7 @@ use crate::codec::PayloadOf;
 use crate::position::Position;
 use crate::process::{Fault, Instance, Outgoing};
 use crate::projection::{ParkedEvent, chain};
-use crate::store::{
-    Deadline, OutgoingCommand, ReadStream, StoreError, UnitOfWorkStore, WaitingCommand,
-};
+use crate::store::{Deadline, OutgoingCommand, ReadStream, StoreError};
 use crate::stream::StreamId;
 
 /// How many commands or deadlines are read at once.
@@ -37,8 +35,11 @@ impl Worker {
         }
         let skipped = store.parked(&self.kind.skips(), None).await?;
         owned.skipped = skipped.into_iter().map(|event| event.position).collect();
-        owned.parked(store.parked(&owned.reader, None).await?);
-        let waiting = self.waiting_commands(store).await?;
+        let mut parked = store.parked(&owned.reader, None).await?;
+        parked.retain(|event| self.shard.has_key(&event.key));
+        owned.parked(parked);
+        let mut waiting = self.waiting_commands(|_| true).await?;
+        waiting.retain(|id, commands| !owned.waits_with(id, commands));
         let ids: Vec<String> = waiting.keys().cloned().collect();
         let loads = ids.iter().map(|id| self.load(id, waiting.get(id)));
         let loads: Vec<BoxFuture<'_, _>> = loads.map(FutureExt::boxed).collect();
@@ -46,7 +47,7 @@ impl Worker {
         while let Some(instance) = loaded.next().await {
             let (id, instance) = instance?;
             match instance {
-                Ok(instance) => owned.recovered(instance),
+                Ok(instance) => owned.goes_on(instance),
                 Err(fault) => {
                     let command = waiting.get(&id).and_then(|waiting| waiting.first());
                     let mark = command.map(|command| command_mark(&command.command));
@@ -140,18 +141,27 @@ impl Worker {
         }
     }
 
-    /// The commands that wait to go out, by the ids of their processes.
-    pub(super) async fn waiting_commands(
+    /// The commands of one process that wait to go out.
+    pub(super) async fn waiting_of(&self, id: &str) -> Result<Vec<OutgoingCommand>, StoreError> {
+        let found = self.waiting_commands(|command| command.process.id() == id).await?;
+        Ok(found.into_values().flatten().collect())
+    }
+
+    /// The commands that wait to go out, by the ids of their processes: of those that are asked for.
+    async fn waiting_commands(
         &self,
-        store: &dyn UnitOfWorkStore,
+        is_asked_for: impl Fn(&OutgoingCommand) -> bool,
     ) -> Result<BTreeMap<String, Vec<OutgoingCommand>>, StoreError> {
+        let store = self.store()?;
         let mut found: BTreeMap<String, Vec<OutgoingCommand>> = BTreeMap::new();
         let mut after = 0;
         loop {
             let page = store.outgoing(&self.category, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = last.number;
-            for WaitingCommand { command, .. } in page {
+            let commands = page.into_iter().map(|waiting| waiting.command);
+            let is_own = |command: &OutgoingCommand| self.shard.has_key(command.process.id());
+            for command in commands.filter(is_own).filter(&is_asked_for) {
                 found.entry(command.process.id().to_owned()).or_default().push(command);
             }
         }
@@ -169,7 +179,8 @@ impl Worker {
             let page = store.due_deadlines(&self.category, until, last.as_ref(), PAGE).await?;
             let Some(end) = page.last() else { break };
             last = Some(end.clone());
-            for deadline in page {
+            let is_own = |deadline: &Deadline| self.shard.has_key(deadline.process.id());
+            for deadline in page.into_iter().filter(is_own) {
                 owned.deadlines.insert(deadline);
             }
         }

@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) enum Answer {
     Accepted,
     Refused(Rejection),
+    /// It is never to be done any more.
+    Withdrawn,
     /// It could not be done, and trying again would not help.
     Failed {
         reason: String,
@@ -69,7 +71,8 @@ pub(super) struct Sender {
     pub(super) retry: RetryPolicy,
     /// How long one may take.
     pub(super) time_limit: Duration,
-    /// A command has no fence of its own: a program that stood still sends none until it knows that it is the owner.
+    /// A program that stood still sends nothing until it knows that it is the owner. It may stand still again after that: of a
+    /// command, its key tells then; of a reactor's call, nobody does.
     pub(super) lease: Freshness,
     pub(super) stop: CancellationToken,
     pub(super) answers: mpsc::UnboundedSender<Told>,
@@ -165,14 +168,18 @@ impl Sender {
             Ok(Err(error)) => error,
             Err(panic) => return Sent::Failed(format!("panicked: {}", message_of(&*panic))),
         };
+        if let DispatchError::Withdrawn { .. } = &error {
+            tracing::warn!(process = &*self.process, %error, "a command was given up before");
+            return Sent::Answered(Answer::Withdrawn);
+        }
         match Rejection::of(error) {
             Ok(why) => {
                 count(why.kind().as_str());
                 Sent::Answered(Answer::Refused(why))
             }
             Err(error) if passes_by_itself(&error) => Sent::PassesByItself(chain(&error)),
-            Err(error) if fails_again(&error) => Sent::FailsAgain(chain(&error)),
-            Err(error) => Sent::Failed(chain(&error)),
+            Err(error) if fails_again(&error) => Sent::FailsAgain(reason_of(&error)),
+            Err(error) => Sent::Failed(reason_of(&error)),
         }
     }
 }
@@ -199,4 +206,13 @@ fn passes_by_itself(error: &DispatchError<DomainError>) -> bool {
 /// Whether sending it again gives the same.
 fn fails_again(error: &DispatchError<DomainError>) -> bool {
     error.is_invalid() || matches!(error, DispatchError::Setup(_))
+}
+
+/// Why a command could not be done, for a message that begins with its name.
+fn reason_of(error: &DispatchError<DomainError>) -> String {
+    match error {
+        DispatchError::InvalidCommand { reason, .. } => reason.clone(),
+        DispatchError::UnknownCommand { .. } => "no handler of the bus takes it".to_owned(),
+        error => chain(error),
+    }
 }

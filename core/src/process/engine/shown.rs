@@ -4,14 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::owner::Owned;
 use super::worker::Worker;
-use crate::metrics;
 use crate::position::Position;
 use crate::projection::ProjectionState;
-use crate::store::StoreError;
 use crate::timestamp::Timestamp;
 
-/// How often it is measured how far behind a process is.
-const MEASURED: Duration = Duration::from_secs(1);
+/// How often the commands are counted that are on their way.
+const COUNTED: Duration = Duration::from_secs(1);
 
 /// What a worker shows of itself.
 #[derive(Debug, Clone, Default)]
@@ -26,18 +24,34 @@ pub(super) struct Shown {
     pub(super) waiting: usize,
     pub(super) unsent: usize,
     pub(super) oldest_unsent: Option<Timestamp>,
+    /// How many wait for a person.
+    pub(super) parked: usize,
     pub(super) begun: u64,
     pub(super) done: u64,
     pub(super) skipped: u64,
     pub(super) last_error: Option<String>,
     pub(super) stopped: Option<String>,
+    /// The event at which it has stopped, if one cannot be read.
+    pub(super) stopped_at: Option<Position>,
 }
 
 impl Shown {
     /// It is the owner no more.
     pub(super) fn disowned(&mut self) {
         (self.position, self.settled) = (None, None);
-        (self.waiting, self.unsent, self.oldest_unsent) = (0, 0, None);
+        (self.waiting, self.unsent, self.oldest_unsent, self.parked) = (0, 0, None, 0);
+    }
+
+    /// It has stopped no more.
+    pub(super) fn goes_on(&mut self) {
+        self.state = ProjectionState::Waiting;
+        (self.stopped, self.stopped_at) = (None, None);
+    }
+
+    /// Up to where all is done that is its own; of one that has stopped, too.
+    pub(super) fn reached(&self) -> Option<Position> {
+        let before = |at: Position| Position::from(at.get().saturating_sub(1));
+        self.position.or_else(|| self.stopped_at.map(before))
     }
 }
 
@@ -46,31 +60,23 @@ impl Worker {
         self.shown.send_modify(change);
     }
 
-    pub(super) fn show_owned(&self, owned: &Owned) {
+    pub(super) fn show_owned(&self, owned: &mut Owned) {
         let is_due = owned.deadlines.next().is_some_and(|due| due <= self.now());
         let is_under_way = is_due || self.blocked.is_some();
+        // All of them are looked at for it.
+        let is_counted = owned.busy.is_empty()
+            || owned.counted_at.is_none_or(|at: Instant| at.elapsed() >= COUNTED);
+        if is_counted {
+            owned.counted_at = Some(Instant::now());
+        }
         self.show(|shown| {
             shown.position = Some(owned.checkpoint());
             shown.settled = if is_under_way { None } else { owned.settled() };
             shown.waiting = owned.inbox.len();
-            if owned.busy.is_empty() {
+            shown.parked = owned.parked.len();
+            if is_counted {
                 (shown.unsent, shown.oldest_unsent) = (owned.unsent(), owned.oldest_unsent());
             }
         });
-    }
-
-    /// Tells how far behind it is, once a second at most.
-    pub(super) async fn measure(&self, owned: &mut Owned) -> Result<(), StoreError> {
-        if owned.measured_at.is_some_and(|at| at.elapsed() < MEASURED) {
-            return Ok(());
-        }
-        owned.measured_at = Some(Instant::now());
-        let behind = self.events.head().await?.get().saturating_sub(owned.checkpoint().get());
-        let (unsent, oldest) = (owned.unsent(), owned.oldest_unsent());
-        self.show(|shown| (shown.unsent, shown.oldest_unsent) = (unsent, oldest));
-        let now = self.now();
-        let age = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
-        metrics::process_lag(self.name(), behind, age, owned.parked.len());
-        Ok(())
     }
 }

@@ -26,7 +26,7 @@ impl ProcessesStatus {
     }
 }
 
-/// How a process manager is. What is counted, is counted since this engine owns it.
+/// How a process manager is. What is counted, is counted of the shards that this engine owns, since it does and there are so many.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProcessStatus {
@@ -34,7 +34,7 @@ pub struct ProcessStatus {
     pub name: &'static str,
     /// What it is doing.
     pub state: ProjectionState,
-    /// Up to here, all events are done.
+    /// Up to here, all events are done, by all shards.
     pub position: Position,
     /// The position at which the log ends.
     pub head: Position,
@@ -44,7 +44,7 @@ pub struct ProcessStatus {
     pub time_behind: Duration,
     /// How bad that is: by the time behind, or the age of the oldest command that has not gone out.
     pub level: Level,
-    /// Events that were read and wait for their process.
+    /// Events that were read and wait for their process, in memory or, if many wait for one, in the log.
     pub waiting: usize,
     /// Commands that have not been answered.
     pub unsent: usize,
@@ -58,8 +58,30 @@ pub struct ProcessStatus {
     pub done: u64,
     /// Events for processes that never began, or are done.
     pub skipped: u64,
-    /// Who runs it, if this engine does.
+    /// The name of the engine that runs it, if one does; several, if they run shards of it.
     pub owner: Option<String>,
+    /// Whether this engine does, be it one shard.
+    pub runs_here: bool,
+    /// Its shards, in their order.
+    pub shards: Vec<ProcessShard>,
+    /// The position of the event at which it has stopped, since it cannot be read: what [`ProcessEngine::skip`] takes.
+    ///
+    /// [`ProcessEngine::skip`]: super::ProcessEngine::skip
+    pub stopped_at: Option<Position>,
     /// The last thing that went wrong, also if it has been mended since.
     pub last_error: Option<String>,
+}
+
+/// How a shard of a process manager is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessShard {
+    /// Its number, from 0 on.
+    pub shard: u32,
+    /// Up to here, all events are done that are its own.
+    pub position: Position,
+    /// The name of the engine that runs it, if one does.
+    pub owner: Option<String>,
+    /// Whether that is this engine.
+    pub runs_here: bool,
 }

@@ -1,11 +1,11 @@
-//! The task of one process manager: it holds the lease, reads the log, and does what it is asked.
+//! The task of one shard of a process manager: it holds the lease, reads the log, and does what it is asked.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
@@ -13,25 +13,17 @@ use super::builder::Settings;
 use super::kind::Kind;
 use super::owner::Owned;
 use super::reading::{Barrier, Page, joined};
-use super::sender::{Sender, Told};
+use super::sender::Told;
 use super::shown::Shown;
+use super::stopped::Blocked;
+use super::writing::IDLE_CHECKPOINT;
 use crate::bus::CommandBus;
 use crate::position::Position;
-use crate::process::Start;
 use crate::projection::{Failures, Next, ProjectionState, chain, message_of};
-use crate::store::{CheckpointChange, EventStore, StoreError, UnitOfWorkStore, WriteError};
+use crate::shards::{Places, Shard};
+use crate::store::{EventStore, StoreError, UnitOfWorkStore, WriteError};
 use crate::subscription::SubscriptionError;
-use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 use crate::timestamp::Timestamp;
-
-/// How many events may wait for their processes before no more are read.
-const MOST_WAITING: usize = 10_000;
-
-/// How often a checkpoint is written that moved past what nobody had to do.
-pub(super) const IDLE_CHECKPOINT: Duration = Duration::from_millis(250);
-
-/// How long commands that are on their way may take when the engine is shut down.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 pub(super) struct Worker {
     pub(super) kind: Kind,
@@ -40,10 +32,20 @@ pub(super) struct Worker {
     pub(super) events: Arc<dyn EventStore>,
     pub(super) settings: Arc<Settings>,
     pub(super) turns: Arc<Semaphore>,
+    /// Those whose ids fall into it are its own.
+    pub(super) shard: Shard,
+    /// Whether there are to be other shards: then it comes to rest.
+    pub(super) rest: watch::Receiver<bool>,
+    /// For as many shards as this engine may have.
+    pub(super) places: Arc<Places>,
+    /// Has the lead look at the layout.
+    pub(super) call: Arc<Notify>,
     pub(super) stop: CancellationToken,
     pub(super) shown: watch::Sender<Shown>,
     /// The event at which it reads no further, and why.
-    pub(super) blocked: Option<(Position, String)>,
+    pub(super) blocked: Option<Blocked>,
+    /// What it was asked while it had stopped, and only the owner can do.
+    pub(super) later: Vec<Asked>,
     /// Where it starts, if whoever was to say so has died before.
     pub(super) begins_at: Position,
 }
@@ -53,6 +55,10 @@ pub(super) enum Ended {
     Shutdown,
     /// The lease has passed on.
     Again,
+    /// There are to be other shards, or are already: those go on.
+    Rests,
+    /// It has stopped at an event that cannot be read, and nothing else is to be done: others may try.
+    Stopped(Blocked),
     /// The store did not answer, or failed.
     Failed(StoreError),
 }
@@ -76,11 +82,16 @@ impl From<SubscriptionError> for Ended {
 pub(super) fn ended(error: WriteError) -> Ended {
     match error {
         WriteError::Fenced { .. } => Ended::Again,
-        WriteError::UnknownOutcome { source, .. } | WriteError::UnknownCommit { source } => {
-            Ended::Failed(source)
-        }
-        WriteError::Store(error) => Ended::Failed(error),
-        error => Ended::Failed(StoreError::other(chain(&error))),
+        error => Ended::Failed(failure(error)),
+    }
+}
+
+/// How a store failed at a write.
+pub(super) fn failure(error: WriteError) -> StoreError {
+    match error {
+        WriteError::UnknownOutcome { source, .. } | WriteError::UnknownCommit { source } => source,
+        WriteError::Store(error) => error,
+        error => StoreError::other(chain(&error)),
     }
 }
 
@@ -101,39 +112,6 @@ impl Worker {
         self.settings.now()
     }
 
-    /// Says where a process that was never run before starts.
-    ///
-    /// It is done before the engine has started: what is dispatched then, the process sees.
-    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        let reader = self.kind.reader();
-        if self.store()?.checkpoint(&reader).await?.is_some() {
-            return Ok(());
-        }
-        let position = match self.kind.start() {
-            Start::Head => self.events.head().await?,
-            Start::Beginning => Position::START,
-        };
-        self.begins_at = position;
-        let store = self.store()?;
-        // Whoever holds it has said so, or will.
-        let (owner, lifetime) = (&self.settings.name, self.settings.lease);
-        let Some(fence) = store.claim_lease(&reader, owner, lifetime).await? else { return Ok(()) };
-        let known = store.checkpoint(&reader).await?;
-        let change = CheckpointChange { fence: fence.clone(), position };
-        let written = match known {
-            None => store.write_rows(Vec::new(), change).await,
-            Some(_) => Ok(()),
-        };
-        store.release_lease(&fence).await?;
-        match written {
-            Ok(()) | Err(WriteError::Fenced { .. }) => Ok(()),
-            Err(WriteError::Store(error) | WriteError::UnknownCommit { source: error }) => {
-                Err(error)
-            }
-            Err(error) => Err(StoreError::other(chain(&error))),
-        }
-    }
-
     /// Runs until it is stopped.
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
         let mut failures = Failures::default();
@@ -152,10 +130,14 @@ impl Worker {
                     if owned.kept > kept || began.elapsed() > Duration::from_mins(1) {
                         failures = Failures::default();
                     }
-                    self.show(Shown::disowned);
                     // It reads again from where it was kept, and finds again what cannot be read.
                     self.blocked = None;
-                    self.show(|shown| shown.stopped = None);
+                    self.show(|shown| {
+                        shown.disowned();
+                        if !matches!(ended, Ended::Stopped(_)) {
+                            shown.goes_on();
+                        }
+                    });
                     // Whether it could be given up, its task tells the log.
                     let _ = owned.lease.give_up().await;
                     ended
@@ -164,7 +146,13 @@ impl Worker {
             };
             let error = match ended {
                 Ended::Shutdown => break,
-                Ended::Again => continue,
+                Ended::Again => {
+                    self.call.notify_one();
+                    continue;
+                }
+                Ended::Rests if self.rests(&mut asked).await => break,
+                Ended::Stopped(at) if self.stays_stopped(&at, &mut asked).await => break,
+                Ended::Rests | Ended::Stopped(_) => continue,
                 Ended::Failed(error) => error,
             };
             let text = chain(&error);
@@ -200,74 +188,9 @@ impl Worker {
         self.show(|shown| shown.state = ProjectionState::Ended);
     }
 
-    /// Waits until it is resumed; tells whether the engine ends.
-    async fn stopped(&self, reason: &str, asked: &mut mpsc::Receiver<Asked>) -> bool {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return true,
-                ask = asked.recv() => match ask {
-                    Some(Asked::Resume { answer }) => {
-                        let _ = answer.send(Ok(()));
-                        return false;
-                    }
-                    Some(ask) => ask.refuse(|| super::ProcessError::Stopped {
-                        process: self.name(),
-                        reason: reason.to_owned(),
-                    }),
-                    None => return true,
-                },
-            }
-        }
-    }
-
-    async fn take_lease(&self, asked: &mut mpsc::Receiver<Asked>) -> Result<Owned, Ended> {
-        let mut taken = std::pin::pin!(self.hold());
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return Err(Ended::Shutdown),
-                taken = &mut taken => return taken,
-                ask = asked.recv() => if let Some(ask) = ask {
-                    ask.refuse(|| super::ProcessError::NotOwner { process: self.name() });
-                },
-            }
-        }
-    }
-
-    /// Takes the lease, and goes on with what the store keeps.
-    async fn hold(&self) -> Result<Owned, Ended> {
-        let reader = self.kind.reader();
-        let claim = Claim {
-            events: self.events.clone(),
-            checkpoints: Checkpoints::Beside(self.events.clone()),
-            name: reader.name.clone(),
-            id: reader.clone(),
-            lifetime: self.settings.lease,
-            // What is parked and what waits to go out change under a checkpoint that stays.
-            run_out: RunOut::Lost,
-        };
-        let (lease, kept) = Lease::take(claim).await?;
-        let (answer, answers) = mpsc::unbounded_channel();
-        let sender = Sender {
-            bus: self.bus.clone(),
-            process: self.name().into(),
-            turns: self.turns.clone(),
-            retry: self.settings.retry,
-            time_limit: self.settings.time_limit,
-            lease: lease.freshness(),
-            stop: self.stop.clone(),
-            answers: answer,
-        };
-        let mut owned = Owned::new(lease, reader, kept.unwrap_or(self.begins_at), sender, answers);
-        if kept.is_none() {
-            self.commit(&mut owned, &[], self.begins_at).await.map_err(ended)?;
-        }
-        self.recover(&mut owned).await?;
-        Ok(owned)
-    }
-
     /// Reads, steps and writes as the owner.
     async fn own(&mut self, owned: &mut Owned, asked: &mut mpsc::Receiver<Asked>) -> Ended {
-        let mut page: Option<Page> = None;
+        let (mut page, mut again): (Option<Page>, Option<Page>) = (None, None);
         let mut barrier: Option<Barrier> = None;
         loop {
             if self.stop.is_cancelled() {
@@ -278,21 +201,35 @@ impl Worker {
                     return ended;
                 }
             }
+            if let Err(ended) = self.do_requested(owned).await {
+                return ended;
+            }
             if let Err(ended) = self.advance(owned).await {
                 return ended;
             }
             self.show_owned(owned);
-            if self.measure(owned).await.is_err() {
-                tracing::debug!(process = self.name(), "the store did not tell the log's end");
+            owned.looks_at_place();
+            if owned.rests()
+                && let Some(ended) = self.leaves(owned).await
+            {
+                return ended;
             }
-            if page.is_none() && self.blocked.is_none() && owned.inbox.len() < MOST_WAITING {
+            if let Some(ended) = self.leaves_stopped(owned).await {
+                return ended;
+            }
+            let is_reading = self.blocked.is_none() && !owned.rests();
+            if page.is_none() && is_reading && !owned.inbox.is_full() {
                 page = Some(self.next_page(owned));
+            }
+            if again.is_none() {
+                again = owned.inbox.hungry().map(|after| self.page_again(after));
             }
             let now = self.now();
             if barrier.is_none() && owned.deadlines.next().is_some_and(|due| due <= now) {
                 barrier = Some(self.barrier(now));
             }
-            let has_more = !owned.ready.is_empty() || !owned.decided.is_empty();
+            let is_ready = !owned.ready.is_empty() && owned.room() > 0;
+            let has_more = is_ready || !owned.decided.is_empty();
             let pause = self.pause(owned, barrier.is_some());
             let ended = tokio::select! {
                 biased;
@@ -309,10 +246,19 @@ impl Worker {
                     Some(ask) => self.answer(owned, ask).await,
                     None => Ok(()),
                 },
-                read = joined(&mut page) => read.map_err(Ended::from).and_then(|(read, page)| {
-                    read.following(&page)?;
-                    self.take_in(owned, page);
+                Ok(()) = self.rest.changed() => {
+                    owned.comes_to_rest = *self.rest.borrow_and_update();
+                    page = page.filter(|_| !owned.rests());
                     Ok(())
+                }
+                read = joined(&mut page) => match read {
+                    Ok((read, page)) => self.read_on(owned, read, page).await,
+                    Err(error) => Err(error.into()),
+                },
+                read = joined(&mut again) => read.map_err(Ended::from).and_then(|(read, page)| {
+                    let after = read.after;
+                    read.following(&page)?;
+                    self.take_in_again(owned, after, page)
                 }),
                 due = joined(&mut barrier) => due.map_err(Ended::from).map(|(at, ceiling)| {
                     self.settings.is_now(at);
@@ -327,7 +273,7 @@ impl Worker {
         }
     }
 
-    fn told(&mut self, owned: &mut Owned, told: Told) {
+    pub(super) fn told(&mut self, owned: &mut Owned, told: Told) {
         match told {
             Told::Answered(answered) => self.answered(owned, answered),
             Told::Called(called) => self.called(owned, called),
@@ -346,23 +292,5 @@ impl Worker {
             pause = pause.min(due.since(self.now()));
         }
         pause.max(Duration::from_millis(1))
-    }
-
-    /// Lets what is on its way end, and writes what is known of it.
-    async fn wind_up(&mut self, owned: &mut Owned) -> Ended {
-        let under_way = owned.busy.values_mut().map(|busy| &mut busy.sending);
-        let all = futures::future::join_all(under_way);
-        let is_late = tokio::time::timeout(LAST_ANSWERS, all).await.is_err();
-        while let Ok(told) = owned.answers.try_recv() {
-            self.told(owned, told);
-        }
-        if is_late {
-            let process = self.name();
-            tracing::warn!(process, "commands take long: they are sent again when it is started");
-        }
-        // What was answered is written, and what was decided on it; nothing new begins, neither a step nor a deadline.
-        match self.write_known(owned).await {
-            Ok(()) | Err(_) => Ended::Shutdown,
-        }
     }
 }

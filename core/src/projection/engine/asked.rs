@@ -4,10 +4,12 @@ use tokio::sync::oneshot;
 
 use super::EngineError;
 use super::parked::Tries;
+use super::rebuild_key::Aside;
 use super::worker::{Ended, Owned, Worker};
 use crate::causes::chain;
 use crate::position::Position;
-use crate::store::{StoreError, WriteError};
+use crate::store::StoreError;
+use crate::subscription::lease::Lease;
 
 /// What a worker is asked.
 pub(super) enum Asked {
@@ -27,18 +29,25 @@ pub(super) enum Asked {
         position: Position,
         answer: oneshot::Sender<Result<(), EngineError>>,
     },
-    /// Has a generation answer that has come at least as far, and goes on with it and its lease.
-    Switch {
-        built: Box<Owned>,
-        answer: oneshot::Sender<Result<Switched, EngineError>>,
+    /// Writes a row that was folded aside.
+    WriteRow {
+        aside: Aside,
+        answer: oneshot::Sender<Result<u64, EngineError>>,
+    },
+    /// Goes on with rows that were built here, under the lease of who built them.
+    TakeOver {
+        given: Given,
+    },
+    /// Looks what is kept: another generation may answer now.
+    Look {
+        answer: oneshot::Sender<()>,
     },
 }
 
-/// What came of the wish to switch.
-pub(super) enum Switched {
-    Done,
-    /// The new generation has to come further first.
-    Behind(Box<Owned>),
+/// The lease under which rows were built that answer now; dropped, it is given up.
+pub(super) struct Given {
+    pub(super) lease: Lease,
+    pub(super) generation: u32,
 }
 
 impl Worker {
@@ -64,27 +73,37 @@ impl Worker {
                     self.name()
                 )))));
             }
-            // Whoever built it is gone, and it is given up.
-            Asked::Switch { answer, .. } if answer.is_closed() => {}
-            Asked::Switch { built, answer } => match self.switch(owned, &built).await {
-                Ok(true) => {
-                    let before = std::mem::replace(owned, *built);
-                    self.generation = owned.generation;
-                    self.owns_built(owned);
-                    let _ = answer.send(Ok(Switched::Done));
-                    let _ = before.lease.give_up().await;
-                }
-                Ok(false) => drop(answer.send(Ok(Switched::Behind(built)))),
-                Err(error) => {
-                    let is_over = matches!(error, EngineError::NotOwner { .. });
-                    let _ = answer.send(Err(error));
-                    if is_over {
-                        return Err(Ended::Again);
-                    }
-                }
-            },
+            Asked::WriteRow { aside, answer } => {
+                let written = match self.write_row(owned, aside).await {
+                    Ok(events) => Ok(events),
+                    Err(Ended::Stopped(error)) => Err(error),
+                    Err(Ended::Failed(error)) if !error.is_unavailable() => Err(error.into()),
+                    Err(ended) => return self.told(answer, Err(ended), 0),
+                };
+                // Whoever asked may be gone; and what is wrong with the row is not with the projection.
+                let _ = answer.send(written);
+            }
+            Asked::TakeOver { given } => {
+                self.given = Some(given);
+                return Err(Ended::Again);
+            }
+            Asked::Look { answer } => {
+                let looked = self.look(owned).await;
+                let _ = answer.send(());
+                return looked;
+            }
         }
         Ok(())
+    }
+
+    /// Looks whether another generation answers now, or there is another number of shards: those have other leases.
+    async fn look(&self, owned: &Owned) -> Result<(), Ended> {
+        let entry = self.find_entry().await?;
+        if !self.is_of_before(owned, &entry) {
+            return Ok(());
+        }
+        self.shows_none_of(entry.generation);
+        Err(Ended::Again)
     }
 
     /// Answers with a count, or with why there is none.
@@ -109,31 +128,15 @@ impl Worker {
         done
     }
 
-    /// Has a generation answer that is as far as this one; `false` if it is not.
-    async fn switch(&self, owned: &Owned, built: &Owned) -> Result<bool, EngineError> {
-        if built.position < owned.position {
-            return Ok(false);
-        }
-        let fence = owned.lease.fence().await;
-        let definition = self.projector.definition();
-        match self.rows.switch_generation(definition, built.generation, &fence).await {
-            Ok(()) => Ok(true),
-            Err(WriteError::Fenced { .. }) => {
-                Err(EngineError::NotOwner { projection: self.name().to_owned() })
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Shows that a generation that was built beside is this worker's: whoever asks next finds the new rows kept.
-    pub(super) fn owns_built(&self, built: &Owned) {
+    /// Shows that another generation answers now, and that nobody here is its owner yet: whoever asks next looks at what is kept.
+    pub(super) fn shows_none_of(&self, generation: u32) {
         self.show(|shown| {
-            shown.position = Some(built.position);
-            shown.generation = built.generation;
+            shown.position = None;
+            shown.generation = generation;
         });
         self.reached.send_modify(|reached| {
-            reached.position = Some(built.position);
-            reached.generation = built.generation;
+            reached.position = None;
+            reached.generation = generation;
         });
     }
 
@@ -142,13 +145,14 @@ impl Worker {
         let not_owner = || EngineError::NotOwner { projection: self.name().to_owned() };
         match ask {
             // What is kept says so to whoever is the owner.
-            Some(Asked::Paused { answer, .. }) => drop(answer.send(())),
+            Some(Asked::Paused { answer, .. } | Asked::Look { answer }) => drop(answer.send(())),
             Some(Asked::RetryParked { answer, .. } | Asked::DropParked { answer, .. }) => {
                 let _ = answer.send(Err(not_owner()));
             }
+            Some(Asked::WriteRow { answer, .. }) => drop(answer.send(Err(not_owner()))),
             Some(Asked::Skip { answer, .. }) => drop(answer.send(Err(not_owner()))),
-            Some(Asked::Switch { answer, .. }) => drop(answer.send(Err(not_owner()))),
-            None => {}
+            // A lease that nobody goes on with is given up.
+            Some(Asked::TakeOver { .. }) | None => {}
         }
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::status::Thresholds;
-use super::{EngineError, ProjectionEngine};
+use super::{EngineError, ProjectionEngine, Tables, divided};
 use crate::bus::{RetryPolicy, SetupError};
 use crate::clock::{Clock, SystemClock};
 use crate::projection::inline::Inline;
 use crate::projection::{Projection, Projector};
 use crate::registry::{EventRegistration, ProjectionRegistration};
 use crate::store::{EventStore, ReadModelStore};
+use crate::subscription::lease::SHORTEST_LEASE;
 
 /// Makes a [`ProjectionEngine`].
 ///
@@ -47,6 +48,11 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) batch: usize,
     pub(crate) thresholds: Thresholds,
+    /// How many rebuilds go on at once.
+    pub(crate) rebuilds: usize,
+    pub(crate) tables: Tables,
+    /// How many shards projections have, of which nobody has said another number.
+    pub(crate) shards: BTreeMap<(String, u32), u32>,
     pub(crate) clock: Box<dyn Clock>,
 }
 
@@ -62,6 +68,9 @@ impl ProjectionEngineBuilder {
             lease: Duration::from_secs(10),
             batch: 5_000,
             thresholds: Thresholds::default(),
+            rebuilds: 1,
+            tables: Tables::default(),
+            shards: BTreeMap::new(),
             clock: Box::new(SystemClock),
         };
         let (events, rows) = (store.clone(), store);
@@ -87,6 +96,16 @@ impl ProjectionEngineBuilder {
     /// streams that were there before.
     pub fn register<P: Projection>(self) -> Self {
         self.register_linked(&ProjectionRegistration::of::<P>())
+    }
+
+    /// Has the projection of `P` run in so many shards: each has the rows of some keys, reads the log, and goes by the events for
+    /// those; engines share them. It is the number of the first start. Later ones, of any release, go by what is kept, which
+    /// [`set_shards`](ProjectionEngine::set_shards) changes while they run.
+    ///
+    /// What is [worth it](crate::shards) is a projection whose steps, or whose rows, are more than one connection writes in time.
+    pub fn shards<P: Projection>(mut self, shards: u32) -> Self {
+        self.settings.shards.insert((P::NAME.to_owned(), P::VERSION), shards);
+        self
     }
 
     /// Runs the projections of all read models that the program links.
@@ -158,13 +177,25 @@ impl ProjectionEngineBuilder {
 
     /// Sets how long a projection stays this engine's when its process dies or stands still; ten seconds unless set.
     pub fn lease(mut self, lifetime: Duration) -> Self {
-        self.settings.lease = lifetime;
+        self.settings.lease = lifetime.max(SHORTEST_LEASE);
         self
     }
 
     /// Sets from when on it is bad that a projection is behind.
     pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
         self.settings.thresholds = thresholds;
+        self
+    }
+
+    /// Says who makes the tables: the engine, unless set. One that [awaits](Tables::Awaited) them needs no right to make any.
+    pub fn tables(mut self, tables: Tables) -> Self {
+        self.settings.tables = tables;
+        self
+    }
+
+    /// Sets how many rebuilds this engine does at once; one unless set. Each has a few connections at most.
+    pub fn rebuilds(mut self, at_once: usize) -> Self {
+        self.settings.rebuilds = at_once.max(1);
         self
     }
 
@@ -191,11 +222,20 @@ impl ProjectionEngineBuilder {
     ///
     /// A dropped call has started nothing; tables that it made stay.
     pub async fn start(self) -> Result<ProjectionEngine, EngineError> {
-        if let Some(fault) = self.fault {
+        ProjectionEngine::start(self.checked()?).await
+    }
+
+    /// Refuses what clashes.
+    pub(super) fn checked(mut self) -> Result<Self, EngineError> {
+        if let Some(fault) = self.fault.take() {
             return Err(fault.into());
         }
+        for ((name, version), shards) in &self.settings.shards {
+            let known = self.projectors.get(&(name.clone(), *version));
+            divided::check(name, known.map(|known| &**known), *shards)?;
+        }
         crate::bus::check_events(EventRegistration::all().map(|event| &event.event))?;
-        ProjectionEngine::start(self).await
+        Ok(self)
     }
 }
 

@@ -36,6 +36,26 @@ pub enum EngineError {
         /// The projection.
         projection: String,
     },
+    /// The projection cannot have shards: it is inline, or the engine does not run it.
+    #[error(
+        "projection `{projection}` is not run by this engine, or it is inline, where each append writes its own row: it has no shards"
+    )]
+    NotDivided {
+        /// The projection.
+        projection: String,
+    },
+    /// Somebody has said another number of shards meanwhile, which holds.
+    #[error(
+        "projection `{projection}` has {shards} shards, and not {wished}: somebody has said that number meanwhile"
+    )]
+    OtherShards {
+        /// The projection.
+        projection: String,
+        /// How many it was to have.
+        wished: u32,
+        /// How many it has.
+        shards: u32,
+    },
     /// Another engine has the projection.
     #[error("projection `{projection}` is run by another engine; ask that one")]
     NotOwner {
@@ -47,6 +67,34 @@ pub enum EngineError {
     Rebuilding {
         /// The projection.
         projection: String,
+    },
+    /// The projection is not being rebuilt.
+    #[error("projection `{projection}` is not being rebuilt, or its new rows answer already")]
+    NotRebuilding {
+        /// The projection.
+        projection: String,
+    },
+    /// A rebuild was cancelled.
+    #[error("the rebuild of projection `{projection}` was cancelled; its rows are as they were")]
+    RebuildCancelled {
+        /// The projection.
+        projection: String,
+    },
+    /// A rebuild has failed that another engine did.
+    #[error("the rebuild of projection `{projection}` failed: {reason}")]
+    RebuildFailed {
+        /// The projection.
+        projection: String,
+        /// Why.
+        reason: String,
+    },
+    /// No event ever went to a row that was to be built anew.
+    #[error("projection `{projection}`: no event of the log goes to row `{key}`")]
+    NoEvents {
+        /// The projection.
+        projection: String,
+        /// The key of the row, as text.
+        key: String,
     },
     /// What ran the projection panicked.
     #[error("the worker of projection `{projection}` panicked: {text}")]

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
 use super::shown::Shown;
-use super::{EngineError, ProjectionState, ProjectionStatus, Settings};
+use super::{EngineError, ProjectionState, ProjectionStatus, Settings, Tables};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::inline::{Ahead, Inline, InlineError};
+use crate::projection::{CatalogEntry, Preparation};
 use crate::store::{
     Append, CheckpointChange, EventFilter, EventStore, Fence, ReadAll, StoreError, UnitOfWork,
     UnitOfWorkStore, WriteError,
@@ -51,11 +52,27 @@ impl InlineRows {
 
     /// Makes the table.
     pub(super) async fn prepare(&self) -> Result<(), EngineError> {
-        let prepared = self.store()?.prepare(self.inline.definition()).await;
+        let store = self.store()?;
+        let prepared = match self.settings.tables {
+            Tables::Made => store.prepare(self.inline.definition()).await,
+            Tables::Awaited => self.is_made(store).await,
+        };
         prepared.map(drop).map_err(|source| {
             let projection = self.name().to_owned();
             EngineError::Prepare { projection, source }
         })
+    }
+
+    /// Its rows change with the appends: an engine that started without its table would wait while commands fail.
+    async fn is_made(&self, store: &dyn UnitOfWorkStore) -> Result<CatalogEntry, StoreError> {
+        let definition = self.inline.definition();
+        match store.preparation(definition).await? {
+            Preparation::Nothing => store.prepare(definition).await,
+            Preparation::Refused { reason } => Err(StoreError::invalid(reason)),
+            _ => Err(StoreError::invalid(
+                "its table is not made, and its rows change with the appends: run the plan before this program starts",
+            )),
+        }
     }
 
     /// Writes the rows that are behind, in a task of the engine's; now and then again, since a program of before may begin
@@ -125,6 +142,10 @@ impl InlineRows {
             parked: 0,
             events: 0,
             owner: None,
+            shards: Vec::new(),
+            rebuild: None,
+            runs_here: false,
+            stopped_at: shown.stopped_at,
             last_error: shown.last_error,
         })
     }

@@ -1,44 +1,66 @@
 //! The engine: one task for each projection, which reads the log and writes batches.
 
+mod aside;
 mod asked;
 mod builder;
+mod crew;
+mod divided;
+mod dry_run;
 mod error;
 mod failures;
 mod inline_rows;
 mod live;
 mod named;
+mod operated;
+mod operator;
 mod pages;
 mod parked;
+mod plan;
 mod pulse;
 mod rebuild;
+mod rebuild_key;
+mod requested;
+mod scratch;
+mod scratch_table;
+mod seen;
 mod shown;
 mod size;
 mod status;
 mod stopped;
+mod tables;
+mod taken;
+mod what_if;
 mod worker;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::asked::Asked;
+pub use self::aside::FoldProgress;
 pub use self::builder::ProjectionEngineBuilder;
 pub(crate) use self::builder::Settings;
+use self::crew::Crew;
+pub use self::dry_run::DryRun;
 pub use self::error::EngineError;
 pub(crate) use self::failures::{Failures, Next};
 use self::inline_rows::{InlineRows, Rows};
 pub use self::live::Live;
 pub use self::named::Named;
+pub use self::operator::Operator;
 pub(crate) use self::parked::read_parked;
+pub use self::plan::{Estimate, EstimateBasis, Plan, PlanAction, PlanStep};
 use self::pulse::Pulse;
-use self::shown::{Shown, age_of_next};
-pub use self::status::{Level, ProjectionState, ProjectionStatus, Status, Thresholds};
-use self::worker::Worker;
-use super::{CatalogEntry, ParkedEvent, Progress, Projection, Projector, SkippedEvent};
+pub(crate) use self::scratch_table::ScratchTable;
+use self::shown::Shown;
+pub(crate) use self::shown::age_of_next;
+pub use self::status::{Level, ProjectionState, ProjectionStatus, ShardStatus, Status, Thresholds};
+pub use self::tables::Tables;
+pub use self::what_if::{WhatIf, WhatIfRows};
+use super::{CatalogEntry, ParkedEvent, Progress, Projection, SkippedEvent};
 use crate::position::Position;
 use crate::read_model::{IntoColumn, ModelKey, ReadModelError, ReadModels};
 use crate::receipt::Receipt;
@@ -57,18 +79,12 @@ struct Inner {
     events: Arc<dyn EventStore>,
     rows: Arc<dyn ReadModelStore>,
     progress: Progress,
-    workers: Vec<Handle>,
+    workers: Vec<Arc<Crew>>,
+    operator: Operator,
     inline: Vec<InlineRows>,
     settings: Arc<Settings>,
-    pulse: Arc<Pulse>,
     stop: CancellationToken,
     tasks: TaskTracker,
-}
-
-struct Handle {
-    projector: Arc<dyn Projector>,
-    asks: mpsc::Sender<Asked>,
-    shown: watch::Receiver<Shown>,
 }
 
 impl ProjectionEngine {
@@ -81,10 +97,10 @@ impl ProjectionEngine {
         let ProjectionEngineBuilder { events, rows, projectors, inline, settings, .. } = builder;
         let mut prepared = Vec::new();
         for projector in projectors.into_values() {
-            let entry = projector.prepare(&*rows).await.map_err(|source| EngineError::Prepare {
-                projection: projector.definition().projection.clone(),
-                source,
-            })?;
+            let entry = tables::prepared(&*projector, &*rows, &settings).await;
+            let projection = || projector.definition().projection.clone();
+            let entry = entry
+                .map_err(|source| EngineError::Prepare { projection: projection(), source })?;
             prepared.push((projector, entry));
         }
         let (progress, stop, tasks) =
@@ -94,18 +110,19 @@ impl ProjectionEngine {
         tasks.spawn(pulse.clone().run(stop.clone()));
         let mut workers = Vec::new();
         for (projector, entry) in prepared {
-            let (asks, asked) = mpsc::channel(16);
-            let (worker, shown, reached) = Worker::new(
+            let definition = projector.definition();
+            let (name, version) = (definition.projection.clone(), definition.version);
+            let of_none = || CatalogEntry::new(&name, version);
+            let awaits_tables = entry.is_none();
+            let crew = Crew::start(
                 projector.clone(),
-                entry,
+                (entry.unwrap_or_else(of_none), awaits_tables),
                 (events.clone(), rows.clone()),
                 (settings.clone(), pulse.clone()),
-                stop.clone(),
+                (stop.clone(), tasks.clone()),
             );
-            let definition = projector.definition();
-            progress.insert(&definition.projection, definition.version, reached);
-            tasks.spawn(worker.run(asked));
-            workers.push(Handle { projector, asks, shown });
+            progress.insert(&name, version, crew.reached());
+            workers.push(crew);
         }
         let mut inlined = Vec::new();
         for inline in inline {
@@ -119,7 +136,28 @@ impl ProjectionEngine {
         }
         tasks.close();
         let inline = inlined;
-        let inner = Inner { events, rows, progress, workers, inline, settings, pulse, stop, tasks };
+        let sites = workers.iter().map(|crew: &Arc<Crew>| operator::Site {
+            projector: crew.projector.clone(),
+            crew: Some(crew.clone()),
+        });
+        let operator = Operator::new(operator::Shared {
+            events: events.clone(),
+            rows: rows.clone(),
+            settings: settings.clone(),
+            pulse: pulse.clone(),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+            sites: sites.collect(),
+            inline: inline.iter().map(|rows| rows.inline.definition().clone()).collect(),
+            places: Semaphore::new(settings.rebuilds),
+            row_places: Semaphore::new(settings.rebuilds),
+            at_hand: Mutex::default(),
+        });
+        if !workers.is_empty() {
+            tasks.spawn(operator.clone().watch());
+        }
+        let inner =
+            Inner { events, rows, progress, workers, operator, inline, settings, stop, tasks };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -153,59 +191,6 @@ impl ProjectionEngine {
         Live::new((self.inner.events.clone(), self.inner.rows.clone()), key.into_column())
     }
 
-    /// Tells how the projections are.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be read.
-    pub async fn status(&self) -> Result<Status, EngineError> {
-        let head = self.inner.events.head().await?;
-        let now = self.inner.settings.clock.now();
-        let catalog = self.inner.rows.catalog().await?;
-        let mut projections = Vec::new();
-        for worker in &self.inner.workers {
-            let definition = worker.projector.definition();
-            let mut shown = worker.shown.borrow().clone();
-            // The owner knows, whoever stands by may not know yet.
-            if shown.position.is_none()
-                && let Some(entry) = catalog.iter().find(|entry| entry.is_of(definition))
-            {
-                shown.generation = entry.generation;
-            }
-            let reader = definition.reader(shown.generation);
-            let position = match shown.position {
-                Some(position) => position,
-                None => self.inner.rows.checkpoint(&reader).await?.unwrap_or_default(),
-            };
-            let events_behind = head.get().saturating_sub(position.get());
-            let time_behind = match events_behind {
-                0 => Duration::ZERO,
-                _ => age_of_next(&*self.inner.events, &*worker.projector, position, now).await?,
-            };
-            let parked = self.inner.rows.parked(&reader, None).await?.len() as u64;
-            projections.push(ProjectionStatus {
-                name: definition.projection.clone(),
-                version: definition.version,
-                generation: shown.generation,
-                state: shown.state,
-                position,
-                head,
-                events_behind,
-                time_behind,
-                level: self.inner.settings.thresholds.level(shown.state, time_behind),
-                rate: shown.rate,
-                parked,
-                events: shown.events,
-                owner: shown.position.is_some().then(|| self.inner.settings.name.clone()),
-                last_error: shown.last_error,
-            });
-        }
-        for inline in &self.inner.inline {
-            projections.push(inline.status(head).await?);
-        }
-        Ok(Status { projections })
-    }
-
     /// Has the projection of `M` pause after its present batch, for all engines and until it is resumed.
     ///
     /// # Errors
@@ -229,12 +214,13 @@ impl ProjectionEngine {
     ///
     /// # Errors
     ///
-    /// When another engine runs the projection, it is being rebuilt already, an event fails in a way that stops it, or the store
-    /// does not answer. One that has stopped can be rebuilt, which is the cure for rows that are not as they should be.
+    /// When the projection is being rebuilt already, an event fails in a way that stops it, or somebody cancels it. One that has
+    /// stopped can be rebuilt, which is the cure for rows that are not as they should be.
     ///
     /// # Cancel safety
     ///
-    /// A dropped call leaves the old rows as they are and gives the new ones up.
+    /// A dropped call has no effect on the rebuild, nor has an engine that ends: it goes on, in whichever engine comes next, until
+    /// it is [cancelled](Self::cancel_rebuild).
     pub async fn rebuild<M: Projection>(&self) -> Result<(), EngineError> {
         if M::INLINE {
             let inline = self.inner.inline.iter().find(|inline| inline.name() == M::NAME);
@@ -307,7 +293,7 @@ impl ProjectionEngine {
         self.inner.stop.cancel();
         self.inner.tasks.wait().await;
         for worker in &self.inner.workers {
-            if let Some(reason) = worker.shown.borrow().stopped.clone() {
+            if let Some(reason) = worker.shown().stopped {
                 let projection = worker.projector.definition().projection.clone();
                 return Err(EngineError::Stopped { projection, reason });
             }
@@ -338,27 +324,9 @@ impl ProjectionEngine {
     }
 }
 
-impl Handle {
-    async fn ask<T>(
-        &self,
-        asked: impl FnOnce(oneshot::Sender<T>) -> Asked,
-    ) -> Result<T, EngineError> {
-        let (answer, answered) = oneshot::channel();
-        let ended =
-            || EngineError::Ended { projection: self.projector.definition().projection.clone() };
-        self.asks.send(asked(answer)).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())
-    }
-
-    /// Whether it is asked in vain.
-    fn has_ended(&self) -> bool {
-        self.asks.is_closed()
-    }
-}
-
 impl Inner {
     /// What is kept of a projection, which another engine may have changed.
-    async fn entry(&self, handle: &Handle) -> Result<CatalogEntry, EngineError> {
+    async fn entry(&self, handle: &Crew) -> Result<CatalogEntry, EngineError> {
         let definition = handle.projector.definition();
         let found = self.rows.catalog().await?.into_iter().find(|entry| entry.is_of(definition));
         Ok(found.ok_or_else(|| definition.not_prepared())?)

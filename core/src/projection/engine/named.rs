@@ -3,12 +3,14 @@
 //! Those that have a read model are asked by its type; the rest, such as projections of own SQL, by this.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asked::Asked;
-use super::{EngineError, Handle, Inner, rebuild};
+use super::crew::Crew;
+use super::{EngineError, Inner};
 use crate::position::Position;
-use crate::projection::{ParkedEvent, SkippedEvent};
+use crate::projection::{ModelDefinition, ParkedEvent, RebuildLoad, SkippedEvent};
 use crate::read_model::{After, ReadModelError};
 use crate::receipt::Receipt;
 use crate::store::CheckpointId;
@@ -16,7 +18,7 @@ use crate::store::CheckpointId;
 /// One projection of an engine.
 pub struct Named<'a> {
     pub(super) inner: &'a Inner,
-    pub(super) handle: &'a Handle,
+    pub(super) handle: &'a Arc<Crew>,
 }
 
 impl Named<'_> {
@@ -61,7 +63,7 @@ impl Named<'_> {
             return Err(EngineError::Ended { projection: name.clone() });
         }
         self.inner.rows.set_paused(name, version, paused).await?;
-        self.handle.ask(|answer| Asked::Paused { paused, answer }).await
+        self.handle.ask_all(|answer| Asked::Paused { paused, answer }).await.map(drop)
     }
 
     /// Builds what it writes anew, as [`ProjectionEngine::rebuild`](super::ProjectionEngine::rebuild).
@@ -72,9 +74,24 @@ impl Named<'_> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped call leaves the old rows as they are and gives the new ones up.
+    /// As `ProjectionEngine::rebuild`.
     pub async fn rebuild(&self) -> Result<(), EngineError> {
-        rebuild::rebuild(self.inner, self.handle).await
+        let ModelDefinition { projection, version, .. } = self.handle.projector.definition();
+        self.inner.operator.rebuild(projection, *version, RebuildLoad::unlimited()).await
+    }
+
+    /// Has it run in so many shards from now on, as [`Operator::set_shards`](super::Operator::set_shards).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn set_shards(&self, shards: u32) -> Result<(), EngineError> {
+        let ModelDefinition { projection, version, .. } = self.handle.projector.definition();
+        self.inner.operator.set_shards(projection, *version, shards).await
     }
 
     /// Lists its events that are parked, in the order of the log.
@@ -96,7 +113,7 @@ impl Named<'_> {
     /// When another engine runs the projection, or the store does not answer.
     pub async fn retry_parked(&self, key: impl Into<String>) -> Result<u64, EngineError> {
         let key = key.into();
-        self.handle.ask(|answer| Asked::RetryParked { key, answer }).await?
+        self.handle.ask_of(&key.clone(), |answer| Asked::RetryParked { key, answer }).await?
     }
 
     /// Gives up the parked events of one key. Tells how many there were.
@@ -106,7 +123,7 @@ impl Named<'_> {
     /// When another engine runs the projection, or the store does not answer.
     pub async fn drop_parked(&self, key: impl Into<String>) -> Result<u64, EngineError> {
         let key = key.into();
-        self.handle.ask(|answer| Asked::DropParked { key, answer }).await?
+        self.handle.ask_of(&key.clone(), |answer| Asked::DropParked { key, answer }).await?
     }
 
     /// Has it pass over an event at which it has stopped, and go on, as
@@ -116,7 +133,7 @@ impl Named<'_> {
     ///
     /// When it has not stopped at that position.
     pub async fn skip(&self, position: Position) -> Result<(), EngineError> {
-        self.handle.ask(|answer| Asked::Skip { position, answer }).await?
+        self.handle.skip(position).await
     }
 
     /// Lists the events that it passes over, in the order of the log.

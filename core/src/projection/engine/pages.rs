@@ -11,18 +11,22 @@ use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
 use crate::projection::{Batch, BatchDone, BatchError, ParkedEvent};
+use crate::read_model::ModelTable;
 use crate::recorded_event::RecordedEvent;
-use crate::store::{CheckpointChange, Fence, ReadAll, StoreError, WriteError};
+use crate::store::{Ahead, CheckpointChange, Fence, LogPage, ReadAll, StoreError, WriteError};
+
+/// The next page, on its way while the one before it is applied.
+pub(super) struct NextPage {
+    read: ReadAll,
+    page: Ahead<LogPage>,
+}
 
 impl Worker {
     /// Does what is due: parked events whose time has come, then the next page.
     pub(super) async fn advance(&mut self, owned: &mut Owned) -> Result<(), Ended> {
         self.retry_due(owned).await?;
         let began = Instant::now();
-        let read =
-            ReadAll::after(owned.position).filter(self.projector.filter()).limit(owned.size.get());
-        let mut page = self.events.log_page(&read).await?;
-        read.following(&page)?;
+        let mut page = self.read_page(owned).await?;
         page.events.retain(|event| !owned.skipped.contains(&event.position));
         owned.is_at_end = !page.more;
         let count = page.events.len();
@@ -42,6 +46,28 @@ impl Worker {
         }
         self.show_reached(owned, &page.events, began.elapsed());
         Ok(())
+    }
+
+    /// Reads the next page, and begins to read the one after it.
+    pub(super) async fn read_page(&self, owned: &mut Owned) -> Result<LogPage, StoreError> {
+        let read = |after: Position| {
+            ReadAll::after(after).filter(self.projector.filter()).limit(owned.size.get())
+        };
+        let (asked, page) = match owned.next_page.take() {
+            Some(next) if next.read.after == owned.position => (next.read, next.page.page().await?),
+            _ => {
+                let read = read(owned.position);
+                let page = self.events.log_page(&read).await?;
+                (read, page)
+            }
+        };
+        if asked.following(&page)?.is_some() && self.reads_ahead {
+            let (events, read) = (self.events.clone(), read(page.reached));
+            let asked = read.clone();
+            let page = Ahead::begin(async move { events.log_page(&asked).await });
+            owned.next_page = page.map(|page| NextPage { read, page });
+        }
+        Ok(page)
     }
 
     /// Applies a page; what cannot be applied together, one by one.
@@ -111,6 +137,7 @@ impl Worker {
             generation: self.generation,
             events,
             checkpoint: CheckpointChange { fence, position },
+            part: &owned.part,
             waiting: &owned.waiting,
             only: only.map(|(key, _)| key),
             attempts: only.map_or(0, |(_, attempts)| attempts),
@@ -124,7 +151,8 @@ impl Worker {
         owned.kept = Some(position);
         owned.kept_at = Instant::now();
         for event in &done.parked {
-            if !event.error.is_empty() {
+            // Of what is only tried out, who tries it is told.
+            if !event.error.is_empty() && self.generation < ModelTable::FIRST_SCRATCH {
                 self.tell_parked(event);
             }
         }

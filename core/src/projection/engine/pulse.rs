@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ModelDefinition};
-use crate::store::{EventStore, ReadModelStore, StoreError};
+use crate::request::{Request, requests};
+use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
 
 pub(super) struct Pulse {
     events: Arc<dyn EventStore>,
@@ -17,12 +18,14 @@ pub(super) struct Pulse {
     every: Duration,
     /// Where the log ends.
     head: watch::Sender<Position>,
-    catalog: Mutex<Option<Seen>>,
+    catalog: Mutex<Option<Seen<CatalogEntry>>>,
+    requests: Mutex<Option<Seen<Request>>>,
 }
 
-struct Seen {
+/// What was seen, and when it was looked for.
+struct Seen<T> {
     at: Instant,
-    catalog: Vec<CatalogEntry>,
+    all: Vec<T>,
 }
 
 impl Pulse {
@@ -30,8 +33,8 @@ impl Pulse {
         (events, rows): (Arc<dyn EventStore>, Arc<dyn ReadModelStore>),
         every: Duration,
     ) -> Self {
-        let (head, catalog) = (watch::Sender::default(), Mutex::default());
-        Self { events, rows, every, head, catalog }
+        let (catalog, requests) = (Mutex::default(), Mutex::default());
+        Self { events, rows, every, head: watch::Sender::default(), catalog, requests }
     }
 
     /// Looks where the log ends, when something comes and every so often, until it is stopped.
@@ -81,13 +84,34 @@ impl Pulse {
     ) -> Result<Option<CatalogEntry>, StoreError> {
         let mut seen = self.catalog.lock().await;
         let catalog = match &*seen {
-            Some(seen) if seen.at > after => &seen.catalog,
+            Some(seen) if seen.at > after => &seen.all,
             _ => {
                 let at = Instant::now();
-                let catalog = self.rows.catalog().await?;
-                &seen.insert(Seen { at, catalog }).catalog
+                let all = self.rows.catalog().await?;
+                &seen.insert(Seen { at, all }).all
             }
         };
         Ok(catalog.iter().find(|entry| entry.is_of(definition)).cloned())
+    }
+
+    /// What is asked of the owners of a reader's shards, as it was looked for after an instant.
+    pub(super) async fn requests(
+        &self,
+        reader: &CheckpointId,
+        after: Instant,
+    ) -> Result<Vec<Request>, StoreError> {
+        let mut seen = self.requests.lock().await;
+        let all = match &*seen {
+            Some(seen) if seen.at > after => &seen.all,
+            _ => {
+                let at = Instant::now();
+                let all = requests(&*self.rows).await?;
+                &seen.insert(Seen { at, all }).all
+            }
+        };
+        let is_of = |request: &&Request| {
+            request.reader.name == reader.name && request.reader.version == reader.version
+        };
+        Ok(all.iter().filter(is_of).cloned().collect())
     }
 }

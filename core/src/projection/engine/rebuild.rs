@@ -1,169 +1,390 @@
-//! Rows built anew beside those that answer.
+//! Rows built anew beside those that answer, by whichever engine comes to it, until they take their place.
 
 use std::time::{Duration, Instant};
 
-use super::asked::{Asked, Switched};
+use super::EngineError;
+use super::asked::Given;
 use super::failures::{Failures, Next};
+use super::operator::{Operator, Site, TELL};
+use super::size::Size;
 use super::worker::{Ended, Owned, Worker};
-use super::{EngineError, Handle, Inner};
-use crate::store::CheckpointId;
+use crate::causes::chain;
+use crate::position::Position;
+use crate::projection::{CatalogEntry, ModelDefinition, Rebuild, RebuildState};
+use crate::store::{CheckpointId, StoreError, WriteError};
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 
-/// How long a rebuild waits for one before it, which may just have been dropped.
-const TURN: Duration = Duration::from_secs(1);
+/// For how long an engine waits for the lease of those who rebuild, which may just have been given up.
+pub(super) const TURN: Duration = Duration::from_secs(1);
 
-/// Builds a generation from the beginning of the log, and has it answer. One at a time, of all engines.
-pub(super) async fn rebuild(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
-    let definition = handle.projector.definition();
-    if definition.table.is_none() {
-        return Err(definition.not_rebuilt().into());
-    }
-    owns(inner, handle).await?;
-    let mut turn = turn(inner, handle).await?;
-    let built = tokio::select! {
-        lost = turn.lost() => Err(Ended::from(lost).into_error(&definition.projection)),
-        built = build(inner, handle) => built,
-    };
-    // Whether it could be given up, its task tells the log.
-    let _ = turn.give_up().await;
-    built
+/// What has become of a rebuild that was taken up.
+pub(super) enum Became {
+    Over(Box<Rebuild>),
+    /// Another engine has it.
+    Elsewhere,
 }
 
-/// Takes the lease of those who rebuild a projection.
-async fn turn(inner: &Inner, handle: &Handle) -> Result<Lease, EngineError> {
-    let definition = handle.projector.definition();
-    let name = definition.projection.clone();
-    let claim = Claim {
-        events: inner.events.clone(),
-        checkpoints: Checkpoints::Apart(inner.rows.clone()),
-        name: format!("rebuild of {name}"),
-        id: CheckpointId::of_rebuild(&name, definition.version),
-        lifetime: inner.settings.lease,
-        run_out: RunOut::Lost,
-    };
-    match tokio::time::timeout(TURN, Lease::take(claim)).await {
-        Ok(Ok((lease, _))) => Ok(lease),
-        Ok(Err(error)) => Err(Ended::from(error).into_error(&name)),
-        Err(_) => Err(EngineError::Rebuilding { projection: name }),
+/// Why the building of rows ended early.
+enum Left {
+    /// Somebody has changed what is kept of it, as who cancels it does.
+    Changed,
+    Ended(Ended),
+}
+
+impl From<Ended> for Left {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(ended)
     }
 }
 
-async fn build(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
-    let definition = handle.projector.definition();
-    let entry = inner.entry(handle).await?;
-    let generation = inner.rows.begin_generation(definition).await?;
-    tracing::info!(projection = definition.projection, generation, "a rebuild begins");
-    let (worker, ..) = Worker::new(
-        handle.projector.clone(),
-        entry,
-        (inner.events.clone(), inner.rows.clone()),
-        (inner.settings.clone(), inner.pulse.clone()),
-        inner.stop.clone(),
-    );
-    let built = worker.build(generation, inner, handle).await;
-    if built.is_err() {
-        // What failed is told; what is left goes with the next rebuild at the latest.
-        let _ = inner.rows.drop_generation(definition, generation).await;
+impl From<StoreError> for Left {
+    fn from(error: StoreError) -> Self {
+        Self::Ended(Ended::Failed(error))
     }
-    built
 }
 
-/// Waits until the projection's worker is the owner, or has stopped: one that has only just begun, or changed generations, may
-/// still be waiting for its lease.
-async fn owns(inner: &Inner, handle: &Handle) -> Result<(), EngineError> {
-    let mut shown = handle.shown.clone();
-    let owns = shown.wait_for(|shown| shown.position.is_some() || shown.stopped.is_some());
-    if tokio::time::timeout(inner.settings.lease, owns).await.is_err() {
-        let projection = handle.projector.definition().projection.clone();
-        return Err(EngineError::NotOwner { projection });
-    }
-    Ok(())
+/// A rebuild on its way.
+struct Building<'a> {
+    operator: &'a Operator,
+    rebuild: &'a mut Rebuild,
+    worker: Worker,
+    told: Instant,
 }
 
-impl Worker {
-    /// Builds a generation beside the one that answers, until it has taken its place.
-    async fn build(
-        mut self,
-        generation: u32,
-        inner: &Inner,
-        handle: &Handle,
-    ) -> Result<(), EngineError> {
-        self.generation = generation;
+impl Operator {
+    /// Goes on with a rebuild that is asked for, or was left, unless another engine does.
+    pub(super) async fn take_up(&self, site: &Site) -> Result<Became, EngineError> {
+        let ended = || EngineError::Ended { projection: site.definition().projection.clone() };
+        let _place = tokio::select! {
+            () = self.shared.stop.cancelled() => return Err(ended()),
+            place = self.shared.places.acquire() => place.map_err(|_| ended())?,
+        };
+        let Some(mut turn) = self.turn(site).await? else { return Ok(Became::Elsewhere) };
+        let became = tokio::select! {
+            _ = turn.lost() => Ok(Became::Elsewhere),
+            became = self.go_on(site) => became,
+        };
+        // Whether it could be given up, its task tells the log.
+        let _ = turn.give_up().await;
+        became
+    }
+
+    /// Takes the lease of those who rebuild a projection; `None` while another has it.
+    async fn turn(&self, site: &Site) -> Result<Option<Lease>, EngineError> {
+        let definition = site.definition();
+        let claim = Claim {
+            events: self.shared.events.clone(),
+            checkpoints: Checkpoints::Apart(self.shared.rows.clone()),
+            name: format!("rebuild of {}", definition.projection),
+            engine: self.shared.settings.name.clone(),
+            id: CheckpointId::of_rebuild(&definition.projection, definition.version),
+            lifetime: self.shared.settings.lease,
+            run_out: RunOut::Lost,
+        };
+        match tokio::time::timeout(TURN, Lease::take(claim)).await {
+            Ok(Ok((lease, _))) => Ok(Some(lease)),
+            Ok(Err(error)) => Err(Ended::from(error).into_error(&definition.projection)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Builds until it is over, whatever the store bears meanwhile.
+    async fn go_on(&self, site: &Site) -> Result<Became, EngineError> {
+        let definition = site.definition();
         let mut failures = Failures::default();
         loop {
-            let held = tokio::select! {
-                () = inner.stop.cancelled() => Err(Ended::Shutdown),
-                held = self.hold() => held,
+            let name = &definition.projection;
+            let found = match self.find_rebuild(name, definition.version, None).await {
+                Ok(None) => return Ok(Became::Elsewhere),
+                Ok(Some(found)) if !found.state.is_under_way() => {
+                    if let Err(error) = self.drop_left(site).await {
+                        self.pause(site, &mut failures, error).await?;
+                        continue;
+                    }
+                    return Ok(Became::Over(Box::new(found)));
+                }
+                Ok(Some(found)) => found,
+                Err(error) => {
+                    self.pause(site, &mut failures, error).await?;
+                    continue;
+                }
             };
-            let ended = match held {
-                Ok(owned) => {
-                    let built = self.build_owned(owned, handle, &mut failures).await;
-                    match built {
-                        Ok(()) => return Ok(()),
-                        Err(ended) => ended,
+            let mut rebuild = found;
+            let before = rebuild.position;
+            let built = self.build(site, &mut rebuild).await;
+            if rebuild.position > before {
+                failures = Failures::default();
+            }
+            match built {
+                Ok(()) => return Ok(Became::Over(Box::new(rebuild))),
+                // If it was cancelled, the next look gives its rows up.
+                Err(Left::Changed) => {}
+                Err(Left::Ended(Ended::Shutdown)) => {
+                    return Err(EngineError::Ended { projection: name.clone() });
+                }
+                // Its own lease has run out, as in an outage that lasted longer.
+                Err(Left::Ended(Ended::Again)) => tokio::time::sleep(TELL).await,
+                Err(Left::Ended(Ended::Failed(error))) => {
+                    if let Err(error) = self.pause(site, &mut failures, error).await {
+                        return Err(self.failed(site, rebuild, error).await);
                     }
                 }
-                Err(ended) => ended,
-            };
-            match ended {
-                Ended::Again => {
-                    // Its owner may have lost the lease in an outage, and will have it again soon.
-                    owns(inner, handle).await?;
-                    if self.find_entry().await?.building != Some(generation) {
-                        return Err(self.projector.definition().not_building(generation).into());
-                    }
+                Err(Left::Ended(Ended::Stopped(error))) => {
+                    return Err(self.failed(site, rebuild, error).await);
                 }
-                Ended::Failed(error) => {
-                    let Next::Again(pause) = failures.next(&error) else {
-                        return Err(error.into());
-                    };
-                    let projection = self.name();
-                    tracing::warn!(projection, %error, ?pause, "a rebuild failed: tries again");
-                    tokio::time::sleep(pause).await;
-                }
-                ended => return Err(ended.into_error(self.name())),
             }
         }
     }
 
-    async fn build_owned(
-        &mut self,
-        owned: Owned,
-        handle: &Handle,
+    /// Waits after a failure of the store, unless it will not do at all.
+    async fn pause(
+        &self,
+        site: &Site,
         failures: &mut Failures,
-    ) -> Result<(), Ended> {
-        let (kept, began) = (owned.kept, Instant::now());
-        let mut owned = Box::new(owned);
+        error: StoreError,
+    ) -> Result<(), EngineError> {
+        let Next::Again(pause) = failures.next(&error) else { return Err(error.into()) };
+        let projection = &site.definition().projection;
+        tracing::warn!(projection, %error, ?pause, "a rebuild failed: tries again");
+        tokio::select! {
+            () = self.shared.stop.cancelled() => {
+                Err(EngineError::Ended { projection: projection.clone() })
+            }
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+
+    /// Gives the new rows up that a rebuild has left which is over, as one does that is cancelled. Only who has the lease of those
+    /// who rebuild may: the next rebuild builds a generation of the same number.
+    async fn drop_left(&self, site: &Site) -> Result<(), StoreError> {
+        let (definition, rows) = (site.definition(), &self.shared.rows);
+        let catalog = rows.catalog().await?;
+        let entry = catalog.iter().find(|entry| entry.is_of(definition));
+        match entry.and_then(|entry| entry.building) {
+            Some(left) => rows.drop_generation(definition, left).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether new rows are there, as it was looked for after an instant.
+    pub(super) async fn has_left(&self, site: &Site, after: Instant) -> bool {
+        // What the store does not tell now, it tells the next time.
+        let entry = self.shared.pulse.entry(site.definition(), after).await.ok().flatten();
+        entry.is_some_and(|entry| entry.building.is_some())
+    }
+
+    /// Gives the new rows up of a rebuild that was cancelled, unless somebody builds them: who does so gives them up.
+    pub(super) async fn clear_cancelled(&self, projection: &str, version: u32) {
+        let Ok(site) = self.site(projection, version) else { return };
+        let cleared = async {
+            let Some(mut turn) = self.turn(site).await? else { return Ok(()) };
+            let cleared = tokio::select! {
+                _ = turn.lost() => Ok(()),
+                cleared = self.clear(site) => cleared,
+            };
+            // Whether it could be given up, its task tells the log.
+            let _ = turn.give_up().await;
+            cleared
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(projection, %error, "an engine gives the rows of a cancelled rebuild up");
+        }
+    }
+
+    async fn clear(&self, site: &Site) -> Result<(), EngineError> {
+        let ModelDefinition { projection, version, .. } = site.definition();
+        let found = self.find_rebuild(projection, *version, None).await?;
+        // Somebody may have asked for another meanwhile, and it goes on with nothing that was left.
+        if found.is_some_and(|found| !found.state.is_under_way()) {
+            self.drop_left(site).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps why a rebuild cannot go on, and gives its rows up. An engine that ends leaves it to the next.
+    async fn failed(&self, site: &Site, mut rebuild: Rebuild, error: EngineError) -> EngineError {
+        if matches!(error, EngineError::Ended { .. }) {
+            return error;
+        }
+        rebuild.state = RebuildState::Failed;
+        rebuild.error = Some(chain(&error));
+        let definition = site.definition();
+        tracing::error!(projection = definition.projection, %error, "a rebuild has failed");
+        if let Some(generation) = rebuild.generation {
+            // What is left of one that has failed, an engine that looks gives up.
+            let _ = self.shared.rows.drop_generation(definition, generation).await;
+        }
+        let _ = self.keep(&mut rebuild).await;
+        error
+    }
+
+    /// Builds a generation, from where it was left, and has it answer.
+    async fn build(&self, site: &Site, rebuild: &mut Rebuild) -> Result<(), Left> {
+        let definition = site.definition();
+        let catalog = self.shared.rows.catalog().await?;
+        let entry = catalog.into_iter().find(|entry| entry.is_of(definition));
+        let entry = entry.ok_or_else(|| definition.not_prepared())?;
+        if !self.find_generation(site, &entry, rebuild).await? {
+            return self.done(site, rebuild).await;
+        }
+        let shared = &self.shared;
+        let (mut worker, ..) = Worker::new(
+            site.projector.clone(),
+            entry,
+            (shared.events.clone(), shared.rows.clone()),
+            (shared.settings.clone(), shared.pulse.clone()),
+            shared.stop.clone(),
+        );
+        worker.generation = rebuild.generation.unwrap_or_default();
+        worker.reads_ahead = rebuild.load.reads_ahead();
+        let held = tokio::select! {
+            () = shared.stop.cancelled() => Err(Ended::Shutdown),
+            held = worker.hold() => held,
+        };
+        let mut owned = held?;
+        if let Some(batch) = rebuild.load.batch {
+            let most = site.projector.batch().unwrap_or(shared.settings.batch);
+            owned.size = Size::new(batch.clamp(1, most));
+        }
+        let mut building = Building { operator: self, rebuild, worker, told: Instant::now() };
+        let built = building.run(&mut owned).await;
+        let Owned { lease, generation, .. } = owned;
+        match (&built, &site.crew) {
+            // Nobody else, who only stands by, takes them in between.
+            (Ok(()), Some(crew)) => crew.take_over(Given { lease, generation }).await,
+            // Whether it could be given up, its task tells the log.
+            _ => drop(lease.give_up().await),
+        }
+        built?;
+        self.done(site, rebuild).await
+    }
+
+    /// Finds the generation to go on with, or begins one; `false` if it answers already.
+    async fn find_generation(
+        &self,
+        site: &Site,
+        entry: &CatalogEntry,
+        rebuild: &mut Rebuild,
+    ) -> Result<bool, Left> {
+        let (definition, rows) = (site.definition(), &self.shared.rows);
+        let is_left = rebuild.state != RebuildState::Asked && rebuild.generation.is_some();
+        if is_left && rebuild.generation == Some(entry.generation) {
+            return Ok(false);
+        }
+        if !is_left || rebuild.generation != entry.building {
+            rebuild.generation = Some(rows.begin_generation(definition).await?);
+        }
+        let generation = rebuild.generation.unwrap_or_default();
+        tracing::info!(
+            projection = definition.projection,
+            generation,
+            "a rebuild begins, or goes on"
+        );
+        let (events, filter) = (&self.shared.events, site.projector.filter());
+        let reached = rows.checkpoint(&definition.reader(generation)).await?.unwrap_or_default();
+        rebuild.position = reached;
+        rebuild.events = events.count_events(&filter, reached).await?;
+        rebuild.of = events.count_events(&filter, events.head().await?).await?;
+        rebuild.by = Some(self.shared.settings.name.clone());
+        rebuild.state = RebuildState::Building;
+        if self.keep(rebuild).await? { Ok(true) } else { Err(Left::Changed) }
+    }
+
+    /// Keeps that the new rows answer, and has the worker of this program go on with them.
+    async fn done(&self, site: &Site, rebuild: &mut Rebuild) -> Result<(), Left> {
+        rebuild.state = RebuildState::Done;
+        rebuild.error = None;
+        if !self.keep(rebuild).await? {
+            return Err(Left::Changed);
+        }
+        let Rebuild { projection, events, .. } = &*rebuild;
+        tracing::info!(
+            projection,
+            events,
+            rate = rebuild.rate(),
+            "rows that were built anew answer"
+        );
+        if let Some(crew) = &site.crew {
+            crew.look().await;
+        }
+        Ok(())
+    }
+}
+
+impl Building<'_> {
+    async fn run(&mut self, owned: &mut Owned) -> Result<(), Left> {
         loop {
-            let advanced = self.catch_up(&mut owned).await;
-            if owned.has_gone_on(kept, began) {
-                *failures = Failures::default();
-            }
-            if let Err(ended) = advanced {
-                let _ = owned.lease.give_up().await;
-                return Err(ended);
-            }
-            let switched =
-                handle.ask(|answer| Asked::Switch { built: owned, answer }).await.flatten();
-            match switched {
-                Ok(Switched::Done) => return Ok(()),
-                Ok(Switched::Behind(behind)) => owned = behind,
-                Err(EngineError::NotOwner { .. }) => return Err(Ended::Again),
-                Err(error) => return Err(Ended::Stopped(error)),
+            self.catch_up(owned).await?;
+            self.rebuild.state = RebuildState::Switching;
+            self.tell(owned).await?;
+            let shared = &self.operator.shared;
+            let fence = owned.lease.fence().await;
+            let definition = self.worker.projector.definition();
+            // Looked at before the log's end, which it never passes: only after a restore does it tell what is not there.
+            let answers = definition.reader(self.worker.find_entry().await?.generation);
+            let reached = shared.rows.standing(&answers).await?.highest();
+            let head = shared.events.head().await?;
+            let head = if reached > head { head } else { Position::from(u64::MAX) };
+            let switching =
+                shared.rows.switch_generation(definition, owned.generation, &fence, head);
+            match switching.await {
+                Ok(true) => return Ok(()),
+                // The owner of the rows that answer was quicker.
+                Ok(false) => self.rebuild.state = RebuildState::Building,
+                Err(WriteError::Fenced { .. }) => return Err(Ended::Again.into()),
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(StoreError::other(chain(&error)).into()),
             }
         }
     }
 
     /// Applies what there is, up to the log's end.
-    async fn catch_up(&mut self, owned: &mut Owned) -> Result<(), Ended> {
+    async fn catch_up(&mut self, owned: &mut Owned) -> Result<(), Left> {
         loop {
-            if self.stop.is_cancelled() {
-                return Err(Ended::Shutdown);
+            if self.worker.stop.is_cancelled() {
+                // The next engine goes on from here.
+                self.worker.keep_checkpoint(owned).await?;
+                return Err(Ended::Shutdown.into());
             }
-            self.advance(owned).await?;
+            let (began, before) = (Instant::now(), self.worker.shown.borrow().events);
+            self.worker.advance(owned).await?;
+            let events = self.worker.shown.borrow().events - before;
+            self.rebuild.events += events;
             if owned.is_at_end {
-                return self.keep_checkpoint(owned).await;
+                return Ok(self.worker.keep_checkpoint(owned).await?);
+            }
+            if self.told.elapsed() >= TELL {
+                self.tell(owned).await?;
+            }
+            let events = usize::try_from(events).unwrap_or(usize::MAX);
+            self.rest(owned, self.rebuild.load.rest(events, began.elapsed())).await?;
+        }
+    }
+
+    /// Rests as long as the load that it may be asks for; meanwhile, it can be cancelled.
+    async fn rest(&mut self, owned: &mut Owned, rest: Duration) -> Result<(), Left> {
+        let until = Instant::now() + rest;
+        while Instant::now() < until && !self.worker.stop.is_cancelled() {
+            let left = until.saturating_duration_since(Instant::now());
+            tokio::select! {
+                () = self.worker.stop.cancelled() => {}
+                lost = owned.lease.lost() => return Err(Ended::from(lost).into()),
+                () = tokio::time::sleep(left.min(TELL)) => {}
+            }
+            if self.told.elapsed() >= TELL {
+                self.tell(owned).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Keeps how far it has come.
+    async fn tell(&mut self, owned: &Owned) -> Result<(), Left> {
+        let worked = std::mem::replace(&mut self.told, Instant::now()).elapsed();
+        let rebuild = &mut *self.rebuild;
+        rebuild.worked += u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        rebuild.position = owned.kept.unwrap_or_default();
+        rebuild.of = rebuild.of.max(rebuild.events);
+        if self.operator.keep(rebuild).await? { Ok(()) } else { Err(Left::Changed) }
     }
 }

@@ -26,13 +26,19 @@ pub(super) struct Shown {
     pub(super) events: u64,
     pub(super) last_error: Option<String>,
     pub(super) stopped: Option<String>,
+    /// The event at which it has stopped, if it was one.
+    pub(super) stopped_at: Option<Position>,
+    /// How far it is behind: in positions, and for how long.
+    pub(super) lag: Option<(u64, Duration)>,
+    /// How many events are parked.
+    pub(super) parked: usize,
 }
 
 /// After how long the store is told again that the log's end was reached, if it did not take it.
 const TELL_AGAIN: Duration = Duration::from_secs(30);
 
 /// How old the first event is that a projection has not passed; zero if there is none.
-pub(super) async fn age_of_next(
+pub(crate) async fn age_of_next(
     events: &dyn EventStore,
     projector: &dyn Projector,
     position: Position,
@@ -86,7 +92,13 @@ impl Worker {
             0 => Duration::ZERO,
             _ => age_of_next(&*self.events, &*self.projector, owned.position, now).await?,
         };
-        metrics::projection_lag(self.name(), behind, time, owned.parked.len());
+        self.show(|shown| (shown.lag, shown.parked) = (Some((behind, time)), owned.parked.len()));
+        // Of several shards, what this engine's are together: that which is furthest behind tells.
+        let crew = self.berth.crew.as_ref().and_then(std::sync::Weak::upgrade);
+        let shown = crew.map_or_else(|| self.shown.borrow().clone(), |crew| crew.shown());
+        let (behind, time) = shown.lag.unwrap_or((behind, time));
+        metrics::projection_lag(self.name(), behind, time, shown.parked);
+        metrics::projection_level(self.name(), self.settings.thresholds.level(shown.state, time));
         Ok(())
     }
 
@@ -95,7 +107,20 @@ impl Worker {
         if owned.tells_end_at.is_none_or(|at| at > Instant::now()) {
             return;
         }
-        owned.tells_end_at = match self.rows.caught_up(self.projector.definition()).await {
+        let definition = self.projector.definition();
+        if self.berth.shard.of() > 1 {
+            // All of the rows have to be there: the shard that comes last tells.
+            let reader = definition.reader(owned.generation);
+            let is_there = match self.rows.standing(&reader).await {
+                Ok(standing) => standing.lowest() >= *owned.end.get_or_insert(owned.position),
+                Err(_) => false,
+            };
+            if !is_there {
+                owned.tells_end_at = Some(Instant::now() + self.settings.polling);
+                return;
+            }
+        }
+        owned.tells_end_at = match self.rows.caught_up(definition).await {
             Ok(()) => None,
             Err(error) => {
                 let (projection, error) = (self.name(), chain(&error));

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::position::Position;
-use crate::projection::Projection;
+use crate::projection::{Projection, Rebuild};
+use crate::shards::Shard;
 
 /// How the projections of an engine are.
 #[derive(Debug, Clone)]
@@ -39,7 +42,7 @@ pub struct ProjectionStatus {
     pub generation: u32,
     /// What it is doing.
     pub state: ProjectionState,
-    /// The position that it has passed.
+    /// The position that it has passed; of several shards, that of the one that is furthest behind.
     pub position: Position,
     /// The position at which the log ends.
     pub head: Position,
@@ -55,10 +58,34 @@ pub struct ProjectionStatus {
     pub parked: u64,
     /// Events for a row whose key is parked, or which were skipped, are in `parked`; these were done.
     pub events: u64,
-    /// Who runs it, if this engine does.
+    /// The name of the engine that runs it, if one does; of several shards, those of all, each once.
     pub owner: Option<String>,
+    /// Its shards, in their order; one that is inline has none.
+    pub shards: Vec<ShardStatus>,
+    /// The last rebuild of all its rows, if there was one.
+    pub rebuild: Option<Rebuild>,
+    /// Whether that is this engine; of several shards, at least of one.
+    pub runs_here: bool,
+    /// The position of the event at which it has stopped, if it was one: what [`ProjectionEngine::skip`] takes.
+    ///
+    /// [`ProjectionEngine::skip`]: super::ProjectionEngine::skip
+    pub stopped_at: Option<Position>,
     /// The last thing that went wrong, also if it has been mended since.
     pub last_error: Option<String>,
+}
+
+/// How a shard of a projection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShardStatus {
+    /// The shard.
+    pub shard: Shard,
+    /// The position that it has passed.
+    pub position: Position,
+    /// The name of the engine that runs it, if one does.
+    pub owner: Option<String>,
+    /// Whether that is this engine.
+    pub runs_here: bool,
 }
 
 /// What a projection is doing.
@@ -68,6 +95,8 @@ pub enum ProjectionState {
     /// It waits for the lease: another engine runs it, or the store does not answer.
     #[default]
     Waiting,
+    /// Its tables are not made yet, and this engine may not: it waits for an operator to run the plan.
+    Unprepared,
     /// It reads what is stored.
     CatchingUp,
     /// It is at the log's end.
@@ -87,6 +116,7 @@ impl ProjectionState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Unprepared => "unprepared",
             Self::CatchingUp => "catching_up",
             Self::Live => "live",
             Self::Paused => "paused",
@@ -98,7 +128,8 @@ impl ProjectionState {
 }
 
 /// How bad it is that a projection is behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// It is not.
     #[default]
@@ -107,6 +138,17 @@ pub enum Level {
     Warning,
     /// Someone has to look now; one that has stopped is.
     Critical,
+}
+
+impl Level {
+    /// The level's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// From when on it is bad that a projection is behind.

@@ -1,59 +1,67 @@
 //! A projection that has stopped: it waits until its cause is mended, passed over or built anew, here or by another engine.
 
+use std::collections::HashSet;
+
 use tokio::sync::mpsc;
 
 use super::EngineError;
-use super::asked::{Asked, Switched};
-use super::status::ProjectionState;
-use super::worker::{Owned, Worker};
+use super::asked::Asked;
+use super::requested::asked_anew;
+use super::status::{Level, ProjectionState};
+use super::worker::Worker;
 use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
-use crate::projection::ParkedEvent;
-use crate::store::{CheckpointChange, CheckpointId, RowChange, StoreError, WriteError};
+use crate::projection::{CatalogEntry, ParkedEvent};
+use crate::request::{Request, Wish};
+use crate::store::{CheckpointChange, CheckpointId, RowChange, StoreError};
 use crate::stream::StreamId;
 
 /// The engine ends.
 pub(super) struct Over;
 
-/// Up to where the rows that answer have come: their generation, and its checkpoint.
+/// Up to where the rows that answer have come: their generation, how it is divided, and the checkpoint of this shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stands(u32, Option<Position>);
+struct Stands {
+    generation: u32,
+    shards: u32,
+    checkpoint: Option<Position>,
+}
 
 impl Worker {
-    /// Tells why it has stopped, and waits until it may go on; with the lease, if it is given one.
+    /// Tells why it has stopped, and waits until it may go on.
     pub(super) async fn stopped(
         &mut self,
         error: EngineError,
         asked: &mut mpsc::Receiver<Asked>,
-    ) -> Result<Option<Owned>, Over> {
+    ) -> Result<(), Over> {
         let reason = chain(&error);
         tracing::error!(projection = self.name(), reason, "the projection has stopped");
         metrics::projection_stopped(self.name());
+        metrics::projection_level(self.name(), Level::Critical);
         self.show(|shown| {
             shown.state = ProjectionState::Stopped;
             shown.position = None;
             shown.last_error = Some(reason.clone());
             shown.stopped = Some(reason.clone());
+            shown.stopped_at = position_of(&error);
         });
         self.reached.send_modify(|reached| {
             reached.position = None;
             reached.stopped = Some(reason.clone());
         });
         let mut stood = self.stands().await.ok();
+        let mut heard = match stood {
+            Some(stands) => self.asked_of(stands.generation).await.ok().map(HashSet::from_iter),
+            None => None,
+        };
         loop {
             let ask = tokio::select! {
                 () = self.stop.cancelled() => return Err(Over),
                 ask = asked.recv() => ask.ok_or(Over)?,
                 () = tokio::time::sleep(self.settings.polling) => {
-                    // What the store does not tell now, it tells the next time.
-                    if let Ok(stands) = self.stands().await {
-                        let before = *stood.get_or_insert(stands);
-                        if others_went_on(&error, before, stands) {
-                            tracing::info!(projection = self.name(), "another engine has gone on");
-                            self.goes_on();
-                            return Ok(None);
-                        }
+                    if self.others_go_on(&error, &mut stood, &mut heard).await {
+                        return Ok(());
                     }
                     continue;
                 }
@@ -64,7 +72,7 @@ impl Worker {
                 Asked::Paused { paused: false, answer } => {
                     self.goes_on();
                     let _ = answer.send(());
-                    return Ok(None);
+                    return Ok(());
                 }
                 Asked::Paused { paused: true, answer } => drop(answer.send(())),
                 Asked::Skip { position, answer } if Some(position) == position_of(&error) => {
@@ -75,41 +83,109 @@ impl Worker {
                     }
                     let _ = answer.send(skipped);
                     if is_done {
-                        return Ok(None);
+                        return Ok(());
                     }
                 }
                 Asked::Skip { answer, .. } => drop(answer.send(Err(refusal()))),
-                Asked::RetryParked { answer, .. } | Asked::DropParked { answer, .. } => {
+                Asked::RetryParked { answer, .. }
+                | Asked::DropParked { answer, .. }
+                | Asked::WriteRow { answer, .. } => {
                     let _ = answer.send(Err(refusal()));
                 }
-                Asked::Switch { answer, .. } if answer.is_closed() => {}
-                Asked::Switch { built, answer } => match self.switch_stopped(&built).await {
-                    Ok(true) => {
-                        self.goes_on();
-                        self.owns_built(&built);
-                        let _ = answer.send(Ok(Switched::Done));
-                        return Ok(Some(*built));
+                Asked::TakeOver { given } => {
+                    self.given = Some(given);
+                    self.goes_on();
+                    return Ok(());
+                }
+                Asked::Look { answer } => {
+                    let goes_on = self.others_go_on(&error, &mut stood, &mut heard).await;
+                    let _ = answer.send(());
+                    if goes_on {
+                        return Ok(());
                     }
-                    Ok(false) => drop(answer.send(Ok(Switched::Behind(built)))),
-                    Err(error) => drop(answer.send(Err(error))),
-                },
+                }
             }
+        }
+    }
+
+    /// Whether a person has asked from outside that it goes on; what is to be skipped is skipped then.
+    async fn is_asked_to_go_on(
+        &self,
+        error: &EngineError,
+        generation: u32,
+        heard: &mut Option<HashSet<Request>>,
+    ) -> bool {
+        // What the store does not tell now, it tells the next time.
+        let Ok(asked) = self.asked_of(generation).await else { return false };
+        let before = heard.get_or_insert_with(|| asked.iter().cloned().collect());
+        match asked_anew(before, &asked, position_of(error)) {
+            None => false,
+            Some(Wish::Skip { .. }) => self.skip(error).await.is_ok(),
+            Some(_) => true,
         }
     }
 
     /// Takes back that it has stopped. Before whoever asked for it has an answer: what they ask next is of one that goes on.
     fn goes_on(&self) {
         self.show(|shown| {
-            shown.stopped = None;
+            (shown.stopped, shown.stopped_at) = (None, None);
             shown.state = ProjectionState::Waiting;
         });
+        // Whoever owns it measures it from here on.
+        metrics::projection_level(self.name(), Level::Normal);
         self.reached.send_modify(|reached| reached.stopped = None);
     }
 
+    /// Whether another engine has come past what stopped this one, another generation answers, or a person has asked for it: then
+    /// it goes on.
+    async fn others_go_on(
+        &self,
+        error: &EngineError,
+        stood: &mut Option<Stands>,
+        heard: &mut Option<HashSet<Request>>,
+    ) -> bool {
+        // What the store does not tell now, it tells the next time.
+        let Ok(stands) = self.stands().await else { return false };
+        let before = *stood.get_or_insert(stands);
+        let goes_on = others_went_on(error, before, stands) || self.is_passed_over(error).await;
+        if goes_on {
+            tracing::info!(
+                projection = self.name(),
+                "another engine has gone on, or the rows are new"
+            );
+            self.shows_none_of(stands.generation);
+            self.goes_on();
+            return true;
+        }
+        let is_asked = self.is_asked_to_go_on(error, stands.generation, heard).await;
+        if is_asked {
+            self.goes_on();
+        }
+        is_asked
+    }
+
     async fn stands(&self) -> Result<Stands, StoreError> {
-        let generation = self.find_entry().await?.generation;
-        let reader = self.projector.definition().reader(generation);
-        Ok(Stands(generation, self.rows.checkpoint(&reader).await?))
+        let CatalogEntry { generation, shards, .. } = self.find_entry().await?;
+        let checkpoint = self.rows.checkpoint(&self.reader_of(generation)).await?;
+        Ok(Stands { generation, shards, checkpoint })
+    }
+
+    /// Whether the event at which it has stopped is passed over, since a person said so to another shard.
+    async fn is_passed_over(&self, error: &EngineError) -> bool {
+        let Some(position) = position_of(error).filter(|_| self.berth.shard.of() > 1) else {
+            return false;
+        };
+        let definition = self.projector.definition();
+        let skips = CheckpointId::of_skips(&definition.projection, definition.version);
+        let skipped = self.rows.parked(&skips, None).await.unwrap_or_default();
+        skipped.iter().any(|event| event.position == position)
+    }
+
+    /// Whether the reader has this very shard.
+    async fn is_shard_of(&self, reader: &CheckpointId) -> Result<bool, StoreError> {
+        let standing = self.rows.standing(reader).await?;
+        let part = standing.part(self.berth.shard.index());
+        Ok(part.is_some_and(|part| part.shard() == self.berth.shard))
     }
 
     /// Moves the checkpoint past the event at which it stopped, unless another engine has done so, and keeps that it was
@@ -119,7 +195,8 @@ impl Worker {
             return Ok(());
         };
         let definition = self.projector.definition();
-        let reader = definition.reader(self.find_entry().await?.generation);
+        let generation = self.find_entry().await?.generation;
+        let reader = self.reader_of(generation);
         let (owner, lifetime) = (&self.settings.name, self.settings.lease);
         let Some(fence) = self.rows.claim_lease(&reader, owner, lifetime).await? else {
             return Err(EngineError::NotOwner { projection: self.name().to_owned() });
@@ -136,6 +213,12 @@ impl Worker {
             retry_at: None,
         };
         let done = async {
+            // As long as the lease is held, nothing of this changes; before, there may have come other shards, or other rows.
+            let is_its_own = self.find_entry().await?.generation == generation
+                && self.is_shard_of(&reader).await?;
+            if !is_its_own {
+                return Err(EngineError::NotOwner { projection: self.name().to_owned() });
+            }
             // A new epoch may move a checkpoint anywhere: one that is further on stays.
             if self.rows.checkpoint(&reader).await? < Some(*position) {
                 let change = CheckpointChange { fence: fence.clone(), position: *position };
@@ -151,31 +234,6 @@ impl Worker {
         }
         done
     }
-
-    /// Has a generation answer that was built anew; `false` if it has to come further first.
-    async fn switch_stopped(&mut self, built: &Owned) -> Result<bool, EngineError> {
-        let definition = self.projector.definition();
-        let not_owner = || EngineError::NotOwner { projection: definition.projection.clone() };
-        let reader = definition.reader(self.find_entry().await?.generation);
-        let (owner, lifetime) = (&self.settings.name, self.settings.lease);
-        let claimed = self.rows.claim_lease(&reader, owner, lifetime).await?;
-        let fence = claimed.ok_or_else(not_owner)?;
-        let switched = async {
-            let kept = self.rows.checkpoint(&reader).await?.unwrap_or_default();
-            // One ahead of the log says nothing of it: to build anew is the cure.
-            if built.position < kept && kept <= self.events.head().await? {
-                return Ok(false);
-            }
-            match self.rows.switch_generation(definition, built.generation, &fence).await {
-                Ok(()) => Ok(true),
-                Err(WriteError::Fenced { .. }) => Err(not_owner()),
-                Err(error) => Err(error.into()),
-            }
-        };
-        let switched = switched.await;
-        self.rows.release_lease(&fence).await?;
-        switched
-    }
 }
 
 /// The event at which a projection has stopped, if it was one.
@@ -188,10 +246,9 @@ fn position_of(error: &EngineError) -> Option<Position> {
 
 /// Whether another engine has come past what stopped this one.
 fn others_went_on(error: &EngineError, before: Stands, now: Stands) -> bool {
-    let Stands(generation, checkpoint) = now;
-    generation != before.0
+    (now.generation, now.shards) != (before.generation, before.shards)
         || match position_of(error) {
-            Some(position) => checkpoint >= Some(position),
-            None => checkpoint > before.1,
+            Some(position) => now.checkpoint >= Some(position),
+            None => now.checkpoint > before.checkpoint,
         }
 }

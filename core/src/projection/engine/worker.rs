@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::asked::Asked;
+use super::asked::{Asked, Given};
+use super::crew::Crew;
 use super::failures::{Failures, Next};
-use super::parked::waiting;
+use super::pages::NextPage;
 use super::pulse::Pulse;
 use super::shown::Shown;
 use super::size::Size;
@@ -19,12 +20,14 @@ use super::status::ProjectionState;
 use super::stopped::Over;
 use super::{EngineError, Settings};
 use crate::causes::chain;
+use crate::metrics;
 use crate::position::Position;
 use crate::projection::progress::Reached;
 use crate::projection::{CatalogEntry, ParkedEvent, Projector, message_of};
+use crate::shards::{Part, Place, Places, Shard};
 use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
 use crate::subscription::SubscriptionError;
-use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
+use crate::subscription::lease::Lease;
 
 /// How often a checkpoint is written that moved past events of others only.
 pub(super) const IDLE_CHECKPOINT: Duration = Duration::from_millis(250);
@@ -37,17 +40,37 @@ pub(super) struct Worker {
     pub(super) pulse: Arc<Pulse>,
     pub(super) stop: CancellationToken,
     pub(super) entry: CatalogEntry,
+    /// Whether its tables are not there yet, and it may not make them.
+    pub(super) awaits_tables: bool,
     /// The generation that it writes: the one that answers, or one that is built beside.
     pub(super) generation: u32,
     pub(super) shown: watch::Sender<Shown>,
     pub(super) reached: watch::Sender<Reached>,
+    pub(super) berth: Berth,
+    /// The lease under which rows were built that answer now.
+    pub(super) given: Option<Given>,
+    /// Whether the next page is read while the one before it is applied.
+    pub(super) reads_ahead: bool,
+}
+
+/// Which of a projection's workers it is.
+pub(super) struct Berth {
+    pub(super) shard: Shard,
+    pub(super) places: Arc<Places>,
+    /// None of a worker that is by itself, such as one who rebuilds.
+    pub(super) crew: Option<Weak<Crew>>,
 }
 
 /// What a worker has while it is the owner.
 pub(super) struct Owned {
     pub(super) lease: Lease,
+    /// Of several shards, this engine has so many at most.
+    pub(super) place: Option<Place>,
     pub(super) generation: u32,
+    /// The reader for which events are parked: of all shards one.
     pub(super) reader: CheckpointId,
+    /// What of the events it has to do.
+    pub(super) part: Part,
     /// Up to where the log was read and its effects written.
     pub(super) position: Position,
     /// What the store keeps.
@@ -57,6 +80,8 @@ pub(super) struct Owned {
     /// When it was looked, or said, whether it is paused.
     pub(super) looked_at: Instant,
     pub(super) is_at_end: bool,
+    /// Where the log's end was when it was reached first.
+    pub(super) end: Option<Position>,
     /// When the store is told that the log's end was reached; `None` once it knows.
     pub(super) tells_end_at: Option<Instant>,
     pub(super) parked: Vec<ParkedEvent>,
@@ -64,6 +89,7 @@ pub(super) struct Owned {
     /// What is passed over, since a person said so.
     pub(super) skipped: HashSet<Position>,
     pub(super) size: Size,
+    pub(super) next_page: Option<NextPage>,
 }
 
 /// Why a worker is no longer the owner.
@@ -124,9 +150,13 @@ impl Worker {
             pulse,
             stop,
             entry,
+            awaits_tables: false,
             generation,
             shown,
             reached,
+            berth: Berth { shard: Shard::WHOLE, places: Arc::new(Places::of(1)), crew: None },
+            given: None,
+            reads_ahead: true,
         };
         (worker, shown_to, reached_to)
     }
@@ -138,10 +168,12 @@ impl Worker {
     /// Runs until it is stopped.
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
         let mut failures = Failures::default();
-        let mut given = None;
+        if !self.await_tables(&mut asked).await {
+            return self.show(|shown| shown.state = ProjectionState::Ended);
+        }
         loop {
             // Whatever panics, a person is told, and the worker stays.
-            let turn = AssertUnwindSafe(self.turn(given.take(), &mut asked, &mut failures));
+            let turn = AssertUnwindSafe(self.turn(&mut asked, &mut failures));
             let ended = turn.catch_unwind().await.unwrap_or_else(|panic| {
                 let projection = self.name().to_owned();
                 Ended::Stopped(EngineError::Panicked { projection, text: message_of(&*panic) })
@@ -162,27 +194,17 @@ impl Worker {
                 },
             };
             failures = Failures::default();
-            match self.stopped(error, &mut asked).await {
-                Ok(owned) => given = owned,
-                Err(Over) => break,
+            if let Err(Over) = self.stopped(error, &mut asked).await {
+                break;
             }
         }
         self.show(|shown| shown.state = ProjectionState::Ended);
     }
 
-    /// Takes the lease, unless it is given it, and has it for as long as it can.
-    async fn turn(
-        &mut self,
-        given: Option<Owned>,
-        asked: &mut mpsc::Receiver<Asked>,
-        failures: &mut Failures,
-    ) -> Ended {
+    /// Takes the lease, and has it for as long as it can.
+    async fn turn(&mut self, asked: &mut mpsc::Receiver<Asked>, failures: &mut Failures) -> Ended {
         self.show(|shown| shown.state = ProjectionState::Waiting);
-        let taken = match given {
-            Some(owned) => self.take_over(owned).await,
-            None => self.take_lease(asked).await,
-        };
-        let mut owned = match taken {
+        let mut owned = match self.take_lease(asked).await {
             Ok(owned) => owned,
             Err(ended) => return ended,
         };
@@ -201,78 +223,11 @@ impl Worker {
             shown.state = ProjectionState::Retrying;
             shown.last_error = Some(text);
         });
+        let behind = self.shown.borrow().lag.map_or(Duration::ZERO, |(_, time)| time);
+        let level = self.settings.thresholds.level(ProjectionState::Retrying, behind);
+        metrics::projection_level(self.name(), level);
         let projection = self.name();
         tracing::warn!(projection, %error, ?pause, "the store failed: tries again");
-    }
-
-    /// Goes on with a generation that was built beside, and answers now.
-    async fn take_over(&mut self, built: Owned) -> Result<Owned, Ended> {
-        self.entry = self.find_entry().await?;
-        self.generation = built.generation;
-        Ok(built)
-    }
-
-    async fn take_lease(&mut self, asked: &mut mpsc::Receiver<Asked>) -> Result<Owned, Ended> {
-        self.entry = self.find_entry().await?;
-        self.generation = self.entry.generation;
-        self.show(|shown| shown.generation = self.generation);
-        self.reached.send_modify(|reached| reached.generation = self.generation);
-        let owned = {
-            let mut taken = std::pin::pin!(self.hold());
-            loop {
-                tokio::select! {
-                    () = self.stop.cancelled() => return Err(Ended::Shutdown),
-                    taken = &mut taken => break taken?,
-                    ask = asked.recv() => self.refuse(ask),
-                }
-            }
-        };
-        // Whoever was the owner may have rebuilt the rows meanwhile: then this is the lease of those that are gone. From here
-        // on nobody else can.
-        self.entry = self.find_entry().await?;
-        if self.entry.generation != self.generation {
-            let _ = owned.lease.give_up().await;
-            return Err(Ended::Again);
-        }
-        Ok(owned)
-    }
-
-    /// Takes the lease of the generation, and looks at what is kept.
-    pub(super) async fn hold(&self) -> Result<Owned, Ended> {
-        let reader = self.projector.definition().reader(self.generation);
-        let claim = Claim {
-            events: self.events.clone(),
-            checkpoints: Checkpoints::Apart(self.rows.clone()),
-            name: self.name().to_owned(),
-            id: reader.clone(),
-            lifetime: self.settings.lease,
-            // What is parked changes under a checkpoint that stays.
-            run_out: RunOut::Lost,
-        };
-        let (lease, kept) = Lease::take(claim).await?;
-        let parked = self.rows.parked(&reader, None).await?;
-        let definition = self.projector.definition();
-        let skips = CheckpointId::of_skips(&definition.projection, definition.version);
-        let skipped = self.rows.parked(&skips, None).await?;
-        let position = kept.unwrap_or_default();
-        let most = self.projector.batch().unwrap_or(self.settings.batch);
-        let owned = Owned {
-            lease,
-            generation: self.generation,
-            reader,
-            position,
-            kept,
-            kept_at: Instant::now(),
-            measured_at: None,
-            looked_at: Instant::now(),
-            is_at_end: false,
-            tells_end_at: Some(Instant::now()),
-            waiting: waiting(&parked),
-            parked,
-            skipped: skipped.iter().map(|event| event.position).collect(),
-            size: Size::new(most),
-        };
-        Ok(owned)
     }
 
     /// What is kept of the projection, which another engine may have changed.
@@ -288,7 +243,7 @@ impl Worker {
     }
 
     async fn disown(&self, owned: Owned) {
-        self.show(|shown| shown.position = None);
+        self.show(|shown| (shown.position, shown.lag, shown.parked) = (None, None, 0));
         self.reached.send_modify(|reached| reached.position = None);
         // Whether it could be given up, its task tells the log.
         let _ = owned.lease.give_up().await;
@@ -297,12 +252,21 @@ impl Worker {
     /// Reads and writes as the owner.
     async fn own(&mut self, owned: &mut Owned, asked: &mut mpsc::Receiver<Asked>) -> Ended {
         self.show_reached(owned, &[], Duration::ZERO);
+        // Whoever asked it to go on hears of it, even if it stops again at once.
+        if let Err(ended) = self.do_requested(owned, Instant::now()).await {
+            return ended;
+        }
         let mut is_paused = self.entry.paused;
         loop {
             if self.stop.is_cancelled() {
                 return match self.keep_checkpoint(owned).await {
                     Ok(()) | Err(_) => Ended::Shutdown,
                 };
+            }
+            if owned.place.as_mut().is_some_and(Place::leaves) {
+                // Another engine stands by: the next one that takes it goes on from here.
+                let kept = self.keep_checkpoint(owned).await;
+                return kept.err().unwrap_or(Ended::Again);
             }
             let step = if is_paused {
                 self.show(|shown| shown.state = ProjectionState::Paused);
@@ -343,9 +307,17 @@ impl Worker {
                 None if owned.looked_at.elapsed() >= self.settings.polling => {
                     let before = std::mem::replace(&mut owned.looked_at, Instant::now());
                     let entry = self.pulse.entry(self.projector.definition(), before).await;
-                    entry
-                        .map(|entry| is_paused = entry.is_some_and(|entry| entry.paused))
-                        .map_err(Into::into)
+                    match entry {
+                        Ok(Some(entry)) if self.is_of_before(owned, &entry) => {
+                            self.shows_none_of(entry.generation);
+                            Err(Ended::Again)
+                        }
+                        Ok(entry) => {
+                            is_paused = entry.is_some_and(|entry| entry.paused);
+                            self.do_requested(owned, before).await
+                        }
+                        Err(error) => Err(error.into()),
+                    }
                 }
                 None => Ok(()),
             };
@@ -377,9 +349,16 @@ impl Worker {
                 self.pulse.above(owned.position).await;
             }
         };
+        let is_one_too_many = async {
+            match &owned.place {
+                Some(place) => place.is_one_too_many().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => return Ok(None),
+            () = is_one_too_many => {}
             lost = owned.lease.lost() => return Err(lost.into()),
             ask = asked.recv() => return Ok(ask),
             () = events => {}

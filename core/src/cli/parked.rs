@@ -1,0 +1,331 @@
+//! `parked`: events that could not be applied, and wait for a person.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde::Serialize;
+
+use super::app::{Fault, Store, Verdict};
+use super::console::{Answer, Console, cut, safe, safe_lines};
+use super::reader::{ALL, Kind, Of};
+use super::requests::{ask_and_wait, forget};
+use super::table::{Table, more};
+use super::{linked, span};
+use crate::position::Position;
+use crate::projection::ParkedEvent;
+use crate::request::{Request, Wish};
+use crate::store::ParkedKey;
+use crate::stream::StreamId;
+use crate::timestamp::Timestamp;
+
+/// How many letters of an error stand in a table.
+const CUT: usize = 60;
+
+/// How many keys are looked at at most for those that are meant.
+const MOST: usize = 100_000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Parked {
+    /// List what is parked: of each row or process, the event that failed; exits with 3 if there is anything
+    List {
+        /// Only of this projection, process manager or reactor
+        name: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show all that is parked for a row or process, and why
+    Show {
+        /// The projection, process manager or reactor
+        name: String,
+        /// The key of the row, or the id of the process, as `list` shows it
+        key: String,
+        /// How many events at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Have whoever runs it try again
+    Retry(Chosen),
+    /// Have whoever runs it give up: the events are never applied
+    Drop(Chosen),
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true))]
+pub(super) struct Chosen {
+    /// The projection, process manager or reactor
+    name: String,
+    /// The key of the row, or the id of the process, as `list` shows it
+    #[arg(group = "which")]
+    key: Option<String>,
+    /// All that is parked of it
+    #[arg(long, group = "which")]
+    all: bool,
+    /// How long to wait for it to be done
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
+    wait: Duration,
+}
+
+/// `{"parked": [{"kind", "name", "generation", "key", "position", "stream", "type", "error", "attempts", "parked_at",
+/// "retry_at", "events"}], "more"}`: each is the first event of its key; `events` are parked for that; `retry_at` is null of what
+/// waits for a person; `more` counts the keys that are not listed.
+#[derive(Serialize)]
+struct Listed {
+    parked: Vec<Item>,
+    more: usize,
+}
+
+/// `{"events": [as in the list, without "events"], "more"}`: those of one key, in the order of the log; those without an error wait
+/// behind the first; `more` counts those that are not shown.
+#[derive(Serialize)]
+struct All {
+    events: Vec<Item>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct Item {
+    #[serde(flatten)]
+    of: Of,
+    key: String,
+    position: Position,
+    stream: StreamId,
+    #[serde(rename = "type")]
+    event_type: String,
+    error: String,
+    attempts: u32,
+    parked_at: Timestamp,
+    retry_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
+}
+
+/// `{"did", "keys", "done", "left"}`: how many keys were asked for, whether all was done in time, and for how many of them
+/// events are parked now.
+#[derive(Serialize)]
+struct Outcome {
+    did: &'static str,
+    keys: usize,
+    done: bool,
+    left: usize,
+}
+
+impl Item {
+    fn new(of: Of, event: ParkedEvent, events: Option<u64>) -> Self {
+        Self {
+            of,
+            key: event.key,
+            position: event.position,
+            stream: event.stream_id,
+            event_type: event.event_type,
+            error: event.error,
+            attempts: event.attempts,
+            parked_at: event.parked_at,
+            retry_at: event.retry_at,
+            events,
+        }
+    }
+}
+
+impl Parked {
+    pub(super) async fn run(self, store: Store, console: &mut Console) -> Result<Verdict, Fault> {
+        match self {
+            Self::List { name, limit } => {
+                let found = keys(&store, name.as_deref()).await?;
+                let verdict = Verdict::wrong_if(!found.is_empty());
+                answer(console, found, limit)?;
+                Ok(verdict)
+            }
+            Self::Show { name, key, limit } => {
+                let mut events = Vec::new();
+                for (of, parked) in of_key(&store, &name, Some(&key)).await? {
+                    let all = store.parked(&parked.first.reader, Some(&key)).await?;
+                    events.extend(all.into_iter().map(|event| Item::new(of.clone(), event, None)));
+                }
+                let more = events.len().saturating_sub(limit);
+                events.truncate(limit);
+                console.answer(&All { events, more })?;
+                Ok(Verdict::Wrong)
+            }
+            Self::Retry(chosen) => chosen.run(&store, console, "retried").await,
+            Self::Drop(chosen) => chosen.run(&store, console, "dropped").await,
+        }
+    }
+}
+
+/// What is parked of all, or of one by its name; what was skipped is not, and what is parked of rows that are being built neither.
+pub(super) async fn keys(store: &Store, name: Option<&str>) -> Result<Vec<(Of, ParkedKey)>, Fault> {
+    let found = store.parked_keys(ALL, MOST).await?;
+    let catalog = store.catalog().await?;
+    let is_built = |of: &Of, key: &ParkedKey| {
+        catalog.iter().any(|entry| {
+            entry.projection == of.name
+                && entry.version == key.first.reader.version
+                && entry.building.is_some()
+                && entry.building == of.generation
+        })
+    };
+    let found = found.into_iter().filter_map(|key| Some((Of::reader(&key.first.reader)?, key)));
+    let is_meant =
+        |(of, key): &(Of, ParkedKey)| name.is_none_or(|name| of.name == name) && !is_built(of, key);
+    Ok(found.filter(is_meant).collect())
+}
+
+/// Tells what is parked.
+pub(super) fn answer(
+    console: &mut Console,
+    found: Vec<(Of, ParkedKey)>,
+    limit: usize,
+) -> Result<(), Fault> {
+    let more = found.len().saturating_sub(limit);
+    let items = found.into_iter().take(limit);
+    let parked = items.map(|(of, key)| Item::new(of, key.first, Some(key.events))).collect();
+    console.answer(&Listed { parked, more })
+}
+
+/// What is parked for a key, or for all of one name.
+async fn of_key(
+    store: &Store,
+    name: &str,
+    key: Option<&str>,
+) -> Result<Vec<(Of, ParkedKey)>, Fault> {
+    let all = keys(store, Some(name)).await?;
+    let is_known = !all.is_empty()
+        || linked::projections().iter().any(|linked| linked.name == name)
+        || linked::processes().iter().any(|(_, linked)| *linked == name);
+    if !is_known {
+        let known: Vec<&str> = linked::projections().iter().map(|linked| linked.name).collect();
+        let others = linked::processes().into_iter().map(|(_, name)| name);
+        let known: Vec<&str> = known.into_iter().chain(others).collect();
+        return Err(linked::absent("projection, process manager or reactor", name, &known));
+    }
+    let known: Vec<String> = all.iter().map(|(_, parked)| parked.first.key.clone()).collect();
+    let found: Vec<_> = all
+        .into_iter()
+        .filter(|(_, parked)| key.is_none_or(|key| parked.first.key == key))
+        .collect();
+    match key {
+        Some(key) if found.is_empty() => {
+            let known: Vec<&str> = known.iter().map(String::as_str).take(20).collect();
+            Err(linked::absent(&format!("key with parked events of `{name}`"), key, &known))
+        }
+        _ => Ok(found),
+    }
+}
+
+impl Chosen {
+    async fn run(
+        self,
+        store: &Store,
+        console: &mut Console,
+        did: &'static str,
+    ) -> Result<Verdict, Fault> {
+        let Self { name, key, wait, .. } = self;
+        let found = of_key(store, &name, key.as_deref()).await?;
+        let is_drop = did == "dropped";
+        if is_drop && !found.is_empty() {
+            let events: u64 = found.iter().map(|(_, parked)| parked.events).sum();
+            let keys = found.len();
+            console.confirm(&format!("gives up {events} events for {keys} keys of `{name}`"))?;
+        }
+        let wish = |key: String| if is_drop { Wish::Drop { key } } else { Wish::Retry { key } };
+        let asked: Vec<Request> = found
+            .iter()
+            .map(|(_, parked)| {
+                Request::new(parked.first.reader.clone(), wish(parked.first.key.clone()))
+            })
+            .collect();
+        let done = asked.is_empty() || ask_and_wait(store, &asked, wait).await?;
+        if !done {
+            // Done later, it would surprise whoever has gone.
+            forget(store, &asked).await?;
+        }
+        let left = self::keys(store, Some(&name)).await?;
+        let left = left.iter().filter(|(_, left)| {
+            found.iter().any(|(_, before)| {
+                before.first.reader == left.first.reader && before.first.key == left.first.key
+            })
+        });
+        let left = left.count();
+        console.answer(&Outcome { did, keys: found.len(), done, left })?;
+        Ok(Verdict::wrong_if(!done || left > 0))
+    }
+}
+
+impl Answer for Listed {
+    fn text(&self) -> String {
+        let head = [
+            "OF",
+            "KEY",
+            "#POSITION",
+            "EVENT",
+            "#EVENTS",
+            "#TRIES",
+            "PARKED AT",
+            "NEXT TRY",
+            "ERROR",
+        ];
+        let mut table = Table::new(head);
+        for item in &self.parked {
+            let next = item.retry_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+            table.row([
+                item.of.name.clone(),
+                item.key.clone(),
+                item.position.to_string(),
+                item.event_type.clone(),
+                item.events.unwrap_or_default().to_string(),
+                item.attempts.to_string(),
+                item.parked_at.to_string(),
+                next,
+                cut(&item.error, CUT),
+            ]);
+        }
+        let mut text = table.text("nothing is parked");
+        text.push_str(&more(self.more));
+        text
+    }
+}
+
+impl Answer for All {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (index, event) in self.events.iter().enumerate() {
+            let Item { of, key, position, stream, event_type, error, attempts, parked_at, .. } =
+                event;
+            if index == 0 {
+                let what = if of.kind == Kind::Projection { "row" } else { "process" };
+                text =
+                    format!("{} `{}`, {what} `{}`\n", of.kind.as_str(), safe(&of.name), safe(key));
+            }
+            let event_type = safe(event_type);
+            let stream = safe(stream.as_str());
+            let _ = write!(
+                text,
+                "\nposition {position}  {event_type}  in {stream}, parked on {parked_at}\n"
+            );
+            if error.is_empty() {
+                text.push_str("  waits behind the first\n");
+            } else {
+                let error = safe_lines(error).replace('\n', "\n    ");
+                let _ = writeln!(text, "  tried {attempts} times: {error}");
+            }
+        }
+        if self.more > 0 {
+            let _ = write!(text, "\n{}", more(self.more));
+        }
+        text
+    }
+}
+
+impl Answer for Outcome {
+    fn text(&self) -> String {
+        let Self { did, keys, done, left } = self;
+        match (keys, done, left) {
+            (0, ..) => "nothing is parked".to_owned(),
+            (_, false, _) => "nobody runs it now: nothing was done".to_owned(),
+            (keys, true, 0) => format!("{did}: nothing is parked any more for {keys} keys"),
+            (keys, true, left) => format!("{did}: of {keys} keys, {left} are parked still"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `projections pause`, `resume`, `skip` and `show-version`: what a person changes of one that runs.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Named, operator, shards};
+use crate::cli::app::{Fault, Store, Verdict};
+use crate::cli::console::{Answer, Console, safe};
+use crate::cli::requests::{ask_and_wait, forget};
+use crate::cli::span;
+use crate::position::Position;
+use crate::projection::CatalogEntry;
+use crate::request::Wish;
+use crate::store::CheckpointId;
+use crate::timestamp::Timestamp;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Resumed {
+    #[command(flatten)]
+    named: Named,
+    /// How long to wait for somebody to run it again
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span::parse)]
+    wait: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Skipped {
+    #[command(flatten)]
+    named: Named,
+    /// The position of the event
+    position: u64,
+    /// How long to wait for it to go on
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span::parse)]
+    wait: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShownVersion {
+    /// Its name
+    name: String,
+    /// The version
+    version: u32,
+}
+
+/// `{"projection", "version", "did", "done"}`: `done` is false of what nobody has done yet, since nobody runs it.
+#[derive(Serialize)]
+struct Changed {
+    projection: String,
+    version: u32,
+    did: &'static str,
+    done: bool,
+}
+
+/// Has one pause, in all programs.
+pub(super) async fn pause(
+    named: &Named,
+    store: &Store,
+    console: &mut Console,
+) -> Result<Verdict, Fault> {
+    let CatalogEntry { projection, version, .. } = named.find(store).await?;
+    store.set_paused(&projection, version, true).await?;
+    console.answer(&Changed { projection, version, did: "paused", done: true })?;
+    Ok(Verdict::Fine)
+}
+
+impl Resumed {
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let entry = self.named.find(store).await?;
+        store.set_paused(&entry.projection, entry.version, false).await?;
+        // One that has stopped holds no lease: it hears of it by this.
+        let asked = shards::of_each(&entry, &Wish::Resume { asked_at: Timestamp::now() });
+        let CatalogEntry { projection, version, .. } = entry;
+        let done = ask_and_wait(store, &asked, self.wait).await?;
+        if !done {
+            forget(store, &asked).await?;
+        }
+        console.answer(&Changed { projection, version, did: "resumed", done })?;
+        Ok(Verdict::wrong_if(!done))
+    }
+}
+
+impl Skipped {
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let entry = self.named.find(store).await?;
+        let position = Position::from(self.position);
+        let stands = store.standing(&entry.reader()).await?.lowest();
+        let asked = shards::of_each(&entry, &Wish::Skip { position });
+        let CatalogEntry { projection, version, .. } = entry;
+        let skips = CheckpointId::of_skips(&projection, version);
+        if stands >= position {
+            return Err(Fault::Absent(format!(
+                "projection `{projection}` is at position {stands} already: it has not stopped at {position}"
+            )));
+        }
+        console.confirm(&format!(
+            "has projection `{projection}` pass over the event at position {position} for good: none of its rows will ever say what it says"
+        ))?;
+        if !ask_and_wait(store, &asked, self.wait).await? {
+            forget(store, &asked).await?;
+        }
+        // Whoever comes past it without a stop takes back what was asked, too, and one shard is enough to have stopped there.
+        let skipped = store.parked(&skips, None).await?;
+        if skipped.iter().all(|skipped| skipped.position != position) {
+            return Err(Fault::Absent(format!(
+                "nobody has passed over position {position}: no engine runs projection `{projection}`, or it has not stopped there"
+            )));
+        }
+        console.answer(&Changed { projection, version, did: "skipped", done: true })?;
+        Ok(Verdict::Fine)
+    }
+}
+
+impl ShownVersion {
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let named = Named { name: self.name, version: Some(self.version) };
+        let CatalogEntry { projection, version, .. } = named.find(store).await?;
+        operator(store)?.show_version(&projection, version).await?;
+        console.answer(&Changed { projection, version, did: "shown", done: true })?;
+        Ok(Verdict::Fine)
+    }
+}
+
+impl Answer for Changed {
+    fn text(&self) -> String {
+        let Self { projection, version, did, done } = self;
+        let projection = safe(projection);
+        let name = format!("projection `{projection}` (version {version})");
+        match (*did, done) {
+            ("shown", _) => format!("{name} is what the public name shows"),
+            ("skipped", _) => format!("{name} has passed over the event, and goes on"),
+            (_, true) => format!("{name} is {did}"),
+            (_, false) => format!("{name} is {did}, but nobody runs it now"),
+        }
+    }
+}

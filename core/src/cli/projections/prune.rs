@@ -1,0 +1,115 @@
+//! `projections prune`: versions that go.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::operator;
+use crate::cli::app::{Fault, Store, Verdict};
+use crate::cli::console::{Answer, Console, safe};
+use crate::cli::linked;
+use crate::projection::{CatalogEntry, Pruned};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Pruning {
+    /// Only this projection; without it, all versions that are older than those that this program links
+    #[arg(requires = "version")]
+    name: Option<String>,
+    /// The version that goes
+    #[arg(long, requires = "name")]
+    version: Option<u32>,
+}
+
+/// `{"pruned": [{"projection", "version", "became"}], "scratch"}`: `became` is `gone`, or `in_use` of what somebody runs; `scratch`
+/// counts the scratch tables of dry runs and what-ifs whose programs died, which go without a question.
+#[derive(Serialize)]
+struct Gone {
+    pruned: Vec<One>,
+    scratch: u64,
+}
+
+#[derive(Serialize)]
+struct One {
+    projection: String,
+    version: u32,
+    became: &'static str,
+}
+
+impl Pruning {
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let operator = operator(store)?;
+        let meant = match (self.name, self.version) {
+            (Some(name), Some(version)) => vec![named(&name, version, operator.catalog().await?)?],
+            _ => operator.outdated().await?,
+        };
+        // What somebody runs stays, be it that it has stopped: nobody is asked about that.
+        let (mut pruned, mut unused) = (Vec::new(), Vec::new());
+        for entry in meant {
+            if operator.is_run(&entry).await? {
+                pruned.push(One::of(entry, "in_use"));
+            } else {
+                unused.push(entry);
+            }
+        }
+        if !unused.is_empty() {
+            let name = |entry: &CatalogEntry| {
+                format!("`{}` at version {}", entry.projection, entry.version)
+            };
+            let names: Vec<String> = unused.iter().map(name).collect();
+            console.confirm(&format!("drops the rows and checkpoints of {}", names.join(", ")))?;
+        }
+        // One after the other, rather than whatever is outdated by now: nobody was asked about that.
+        for entry in unused {
+            let became = match operator.prune_version(&entry.projection, entry.version).await? {
+                Pruned::InUse => "in_use",
+                _ => "gone",
+            };
+            pruned.push(One::of(entry, became));
+        }
+        let is_wrong = pruned.iter().any(|one| one.became != "gone");
+        let scratch = operator.drop_left_scratch().await?;
+        console.answer(&Gone { pruned, scratch })?;
+        Ok(Verdict::wrong_if(is_wrong))
+    }
+}
+
+impl One {
+    fn of(entry: CatalogEntry, became: &'static str) -> Self {
+        let CatalogEntry { projection, version, .. } = entry;
+        Self { projection, version, became }
+    }
+}
+
+/// A version by its name, which this program must not need.
+fn named(name: &str, version: u32, catalog: Vec<CatalogEntry>) -> Result<CatalogEntry, Fault> {
+    let is_it = |entry: &CatalogEntry| entry.projection == name && entry.version == version;
+    let Some(entry) = catalog.into_iter().find(is_it) else {
+        return Err(Fault::Absent(format!("projection `{name}` is not kept at version {version}")));
+    };
+    if linked::projection_of(&linked::projections(), &entry).is_some() {
+        return Err(Fault::Usage(format!(
+            "projection `{name}` at version {version} is what this program links; prune it by a release that does not"
+        )));
+    }
+    Ok(entry)
+}
+
+impl Answer for Gone {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if self.pruned.is_empty() {
+            text.push_str("there is no version to prune\n");
+        }
+        if self.scratch > 0 {
+            let _ = writeln!(text, "scratch tables that were left and are gone: {}", self.scratch);
+        }
+        for One { projection, version, became } in &self.pruned {
+            let became =
+                if *became == "gone" { "is gone" } else { "is run by somebody, and stays" };
+            let _ =
+                writeln!(text, "projection `{}` at version {version} {became}", safe(projection));
+        }
+        text
+    }
+}

@@ -1,0 +1,254 @@
+//! `projections rebuild`, `rebuilds` and `cancel`: rows built anew.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Named, differences, operator};
+use crate::cli::app::{Fault, Store, Verdict};
+use crate::cli::console::{Answer, Console, cut, safe};
+use crate::cli::table::Table;
+use crate::cli::{progress, span};
+use crate::projection::{CatalogEntry, Operator, Rebuild, RebuildLoad, RebuildState};
+
+/// How often it is looked how a rebuild goes.
+const LOOK: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Rebuilding {
+    #[command(flatten)]
+    named: Named,
+    /// Only the row of this key, in the place of the one that is there; it reads all events of the projection, unless its rows
+    /// follow streams of their own
+    #[arg(long, conflicts_with = "load")]
+    key: Option<String>,
+    /// Tell how the rows would differ, and leave them as they are; exits with 3 if any would
+    #[arg(long, conflicts_with_all = ["key", "detach"])]
+    dry_run: bool,
+    #[command(flatten)]
+    load: Load,
+    /// Ask for it, and do not wait until it is done
+    #[arg(long)]
+    detach: bool,
+    /// How long to wait for somebody to begin with it
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
+    wait: Duration,
+}
+
+/// How much it may ask of the database, beside those who read and write meanwhile.
+#[derive(Debug, Args)]
+#[group(id = "load", multiple = true)]
+struct Load {
+    /// Do no more events a second than this
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    events_per_second: Option<u32>,
+    /// Write no more events at once than this
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Rest for so long after each batch
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pause: Option<Duration>,
+    /// Read and write over no more connections than this: over one, they take turns
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Cancelling {
+    #[command(flatten)]
+    named: Named,
+    /// The rebuild of the row of this key alone
+    #[arg(long)]
+    key: Option<String>,
+}
+
+/// A rebuild as it is kept: `{"projection", "version", "key", "state", "events", "of", "rate", "seconds_left", "by", "asked_at", "error",
+/// …}`; `key` is null of all rows; `state` is `asked`, `building`, `switching`, `done`, `cancelled` or `failed`.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    rebuild: Rebuild,
+    rate: f64,
+    seconds_left: Option<f64>,
+}
+
+/// `{"rebuilds": […]}`: of each projection the last one of all rows, and the last one of each row.
+#[derive(Serialize)]
+struct All {
+    rebuilds: Vec<Told>,
+}
+
+impl From<Rebuild> for Told {
+    fn from(rebuild: Rebuild) -> Self {
+        let (rate, left) = (rebuild.rate(), rebuild.left());
+        Self { rate, seconds_left: left.map(|left| left.as_secs_f64()), rebuild }
+    }
+}
+
+impl Load {
+    fn wanted(&self) -> RebuildLoad {
+        let mut wanted = RebuildLoad::unlimited();
+        if let Some(events) = self.events_per_second {
+            wanted = wanted.events_per_second(events);
+        }
+        if let Some(events) = self.batch {
+            wanted = wanted.batch(events as usize);
+        }
+        if let Some(pause) = self.pause {
+            wanted = wanted.pause(pause);
+        }
+        if let Some(connections) = self.connections {
+            wanted = wanted.connections(connections);
+        }
+        wanted
+    }
+}
+
+impl Rebuilding {
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let Self { named, key, dry_run, load, detach, wait } = self;
+        let CatalogEntry { projection, version, .. } = named.find(store).await?;
+        let operator = operator(store)?;
+        if dry_run {
+            return differences::tell(&operator, (projection, version), load.wanted(), console)
+                .await;
+        }
+        let mut told = if let Some(key) = key {
+            operator.begin_rebuild_key(&projection, version, key).await?
+        } else {
+            console.confirm(&format!(
+                "builds the rows of projection `{projection}` (version {version}) anew, and drops those that answer now"
+            ))?;
+            operator.begin_rebuild(&projection, version, load.wanted()).await?
+        };
+        if !detach {
+            told = follow(&operator, told, wait).await?;
+        }
+        let is_wrong = !detach && told.state != RebuildState::Done;
+        console.answer(&Told::from(told))?;
+        Ok(Verdict::wrong_if(is_wrong))
+    }
+}
+
+/// Shows how a rebuild goes until it is over, or nobody has begun with it for so long.
+async fn follow(operator: &Operator, begun: Rebuild, wait: Duration) -> Result<Rebuild, Fault> {
+    let bar = progress::of(begun.of, "events");
+    let (mut last, since) = (begun, Instant::now());
+    while last.state.is_under_way() {
+        if last.state == RebuildState::Asked && since.elapsed() >= wait {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        let all = operator.rebuilds().await?;
+        let is_it = |found: &Rebuild| {
+            found.projection == last.projection
+                && found.version == last.version
+                && found.key == last.key
+        };
+        match all.into_iter().find(is_it) {
+            Some(found) => last = found,
+            None => break,
+        }
+        bar.set_length(last.of.max(last.events));
+        bar.set_position(last.events);
+    }
+    bar.finish_and_clear();
+    Ok(last)
+}
+
+/// Tells of all rebuilds.
+pub(super) async fn list(store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+    let rebuilds = operator(store)?.rebuilds().await?;
+    console.answer(&All { rebuilds: rebuilds.into_iter().map(Told::from).collect() })?;
+    Ok(Verdict::Fine)
+}
+
+impl Cancelling {
+    /// Cancels a rebuild.
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let CatalogEntry { projection, version, .. } = self.named.find(store).await?;
+        let operator = operator(store)?;
+        if let Some(key) = self.key {
+            // Nothing is dropped: the row that is there stays.
+            let cancelled = operator.cancel_rebuild_key(&projection, version, &key).await?;
+            console.answer(&Told::from(cancelled))?;
+            return Ok(Verdict::Fine);
+        }
+        let is_it = |found: &Rebuild| {
+            (&found.projection, found.version, &found.key) == (&projection, version, &None)
+                && found.state.is_under_way()
+        };
+        // Without one, nobody is asked: whoever wants to cancel it is told so.
+        if let Some(found) = operator.rebuilds().await?.into_iter().find(is_it) {
+            console.confirm(&format!(
+                "drops what is built anew of projection `{projection}` (version {version}): {} of {} events are done",
+                found.events, found.of
+            ))?;
+        }
+        let cancelled = operator.cancel_rebuild(&projection, version).await?;
+        console.answer(&Told::from(cancelled))?;
+        Ok(Verdict::Fine)
+    }
+}
+
+impl Answer for Told {
+    fn text(&self) -> String {
+        let Rebuild { projection, version, key, state, events, of, worked, error, .. } =
+            &self.rebuild;
+        let mut name = format!("projection `{}` (version {version})", safe(projection));
+        if let Some(key) = key {
+            name = format!("row `{}` of {name}", safe(key));
+        }
+        let took = span::text(Duration::from_millis(*worked));
+        match state {
+            RebuildState::Done if key.is_some() => format!("{name} is rebuilt of {events} events"),
+            RebuildState::Done => format!("{name} is rebuilt: {events} events in {took}"),
+            RebuildState::Cancelled => format!(
+                "{name} is as it was: the rebuild was cancelled after {events} of {of} events"
+            ),
+            RebuildState::Failed => {
+                let why = error.as_deref().unwrap_or("nobody knows why");
+                format!("{name} is as it was: the rebuild failed: {}", safe(why))
+            }
+            RebuildState::Asked => format!("{name} is to be rebuilt, as soon as somebody runs it"),
+            _ => format!("{name} is being rebuilt: {events} of {of} events"),
+        }
+    }
+}
+
+impl Answer for All {
+    fn text(&self) -> String {
+        let head = [
+            "NAME",
+            "#VERSION",
+            "ROW",
+            "STATE",
+            "#EVENTS",
+            "#OF",
+            "#PER SECOND",
+            "#LEFT",
+            "BY",
+            "ERROR",
+        ];
+        let mut table = Table::new(head);
+        for Told { rebuild, rate, seconds_left } in &self.rebuilds {
+            let left = seconds_left.map(Duration::from_secs_f64);
+            let goes_on = rebuild.state.is_under_way();
+            let of_what_goes_on = |text: String| if goes_on { text } else { String::new() };
+            table.row([
+                rebuild.projection.clone(),
+                rebuild.version.to_string(),
+                cut(rebuild.key.as_deref().unwrap_or("(all)"), 40),
+                rebuild.state.as_str().to_owned(),
+                rebuild.events.to_string(),
+                rebuild.of.to_string(),
+                of_what_goes_on(format!("{rate:.0}")),
+                of_what_goes_on(left.map_or_else(|| "?".to_owned(), span::text)),
+                rebuild.by.clone().unwrap_or_default(),
+                cut(rebuild.error.as_deref().unwrap_or_default(), 60),
+            ]);
+        }
+        table.text("nothing was ever rebuilt")
+    }
+}

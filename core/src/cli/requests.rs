@@ -1,0 +1,40 @@
+//! What only the owner of a projection or process can do: asked of it, and waited for.
+
+use std::time::{Duration, Instant};
+
+use super::app::{Fault, Store};
+use crate::request::{Request, ask, requests, take_back};
+
+/// How often it is looked whether a request is done.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
+
+/// Asks, and waits; tells whether all of it is done. What is not stays asked for a while, in which somebody who runs it does it.
+pub(super) async fn ask_and_wait(
+    store: &Store,
+    asked: &[Request],
+    patience: Duration,
+) -> Result<bool, Fault> {
+    let waited_for: Vec<Request> =
+        asked.iter().map(|request| request.waited_for(patience)).collect();
+    ask(store, &waited_for).await?;
+    let until = Instant::now() + patience;
+    loop {
+        let open = requests(store).await?;
+        if !asked.iter().any(|request| is_open(&open, request)) {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Takes back what nobody has done.
+pub(super) async fn forget(store: &Store, asked: &[Request]) -> Result<(), Fault> {
+    Ok(take_back(store, asked).await?)
+}
+
+fn is_open(open: &[Request], asked: &Request) -> bool {
+    open.iter().any(|request| request.reader == asked.reader && request.wish == asked.wish)
+}

@@ -1,0 +1,388 @@
+//! What operators ask for: in a program that runs the projections, or in one of their own.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::crew::Crew;
+use super::pulse::Pulse;
+use super::rebuild::Became;
+use super::{EngineError, Settings, Tables};
+use crate::projection::{
+    CatalogEntry, ModelDefinition, Projector, Rebuild, RebuildLoad, RebuildState,
+};
+use crate::store::{EventStore, ReadModelStore, StoreError};
+use crate::timestamp::Timestamp;
+
+/// What operators ask for, by the names of projections: rebuilds, plans, what is left of versions that nobody runs.
+///
+/// An [engine](super::ProjectionEngine::operator) has one, and a program that runs no projections
+/// [makes](super::ProjectionEngineBuilder::operator) its own of the same projections: what it asks for is kept in the store, and
+/// done by whoever runs them.
+///
+/// ```
+/// use annals::prelude::*;
+///
+/// # async fn run() -> Result<(), EngineError> {
+/// let operator = ProjectionEngine::builder(MemoryStore::new()).register_all().operator()?;
+/// for rebuild in operator.rebuilds().await? {
+///     println!("{}: {} of {} events", rebuild.projection, rebuild.events, rebuild.of);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Operator {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) events: Arc<dyn EventStore>,
+    pub(super) rows: Arc<dyn ReadModelStore>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    pub(super) sites: Vec<Site>,
+    /// Inline projections, which are not rebuilt beside their rows.
+    pub(super) inline: Vec<ModelDefinition>,
+    /// How many rebuilds go on at once.
+    pub(super) places: Semaphore,
+    /// How many rows are built anew at once, beside those.
+    pub(super) row_places: Semaphore,
+    /// Those of which a task of this program takes care.
+    pub(super) at_hand: Mutex<HashSet<AtHand>>,
+}
+
+/// A rebuild: of a projection and version, of all rows or of one.
+pub(super) type AtHand = (String, u32, Option<String>);
+
+/// A projection that can be worked on.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) projector: Arc<dyn Projector>,
+    /// The workers of this program, if it runs the projection.
+    pub(super) crew: Option<Arc<Crew>>,
+}
+
+impl Site {
+    pub(super) fn definition(&self) -> &ModelDefinition {
+        self.projector.definition()
+    }
+}
+
+impl Operator {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Tells what is kept of all projections, those that this program does not know included.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn catalog(&self) -> Result<Vec<CatalogEntry>, EngineError> {
+        Ok(self.shared.rows.catalog().await?)
+    }
+
+    /// Says whether a projection is to pause, for all engines that run it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn set_paused(
+        &self,
+        projection: &str,
+        version: u32,
+        paused: bool,
+    ) -> Result<(), EngineError> {
+        Ok(self.shared.rows.set_paused(projection, version, paused).await?)
+    }
+
+    /// Tells of the rebuilds that are asked for, under way or over: of each projection and version the last of all rows, and the
+    /// last of each row.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn rebuilds(&self) -> Result<Vec<Rebuild>, EngineError> {
+        Ok(self.shared.rows.rebuilds().await?)
+    }
+
+    /// Asks for a projection's rows to be built anew, beside those that answer, and returns at once. An engine that runs the
+    /// projection takes it up, and the next one if that is gone: until it is [cancelled](Self::cancel_rebuild), or an event fails
+    /// in a way that stops it.
+    ///
+    /// # Errors
+    ///
+    /// When it is being rebuilt already, writes by SQL of its own, is not known to this program, or the store cannot be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has asked or not, as [`rebuilds`](Self::rebuilds) tells.
+    pub async fn begin_rebuild(
+        &self,
+        projection: &str,
+        version: u32,
+        load: RebuildLoad,
+    ) -> Result<Rebuild, EngineError> {
+        let site = self.site(projection, version)?;
+        let begun = self.begin(site, load).await?;
+        if site.crew.is_some() && self.shared.settings.tables == Tables::Made {
+            drop(self.at_once(site));
+        }
+        Ok(begun)
+    }
+
+    /// Builds a projection's rows anew, beside those that answer, here in this program, and waits until the new ones answer. If
+    /// another engine is quicker to take it up, it waits for that one.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_rebuild`](Self::begin_rebuild), and when it fails or is cancelled.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has no effect on the rebuild: it goes on, here for as long as the program lives, then elsewhere.
+    pub async fn rebuild(
+        &self,
+        projection: &str,
+        version: u32,
+        load: RebuildLoad,
+    ) -> Result<(), EngineError> {
+        let site = self.site(projection, version)?;
+        let begun = self.begin(site, load).await?;
+        let became = self.at_once(site).await.unwrap_or_else(|error| {
+            Err(StoreError::other("the task of a rebuild has ended").with_source(error).into())
+        })?;
+        let over = match became {
+            Became::Over(over) => *over,
+            Became::Elsewhere => self.wait_until_over(&begun).await?,
+        };
+        match over.state {
+            RebuildState::Done => {}
+            RebuildState::Cancelled => {
+                return Err(EngineError::RebuildCancelled { projection: over.projection });
+            }
+            _ => {
+                let reason = over.error.unwrap_or_default();
+                return Err(EngineError::RebuildFailed { projection: over.projection, reason });
+            }
+        }
+        if let Some(crew) = &site.crew {
+            crew.look().await;
+        }
+        Ok(())
+    }
+
+    /// Cancels a rebuild, whichever engine does it: the rows that answer stay. Gives back how far it had come.
+    ///
+    /// # Errors
+    ///
+    /// When there is none under way, its rows are about to answer, or the store cannot be written.
+    pub async fn cancel_rebuild(
+        &self,
+        projection: &str,
+        version: u32,
+    ) -> Result<Rebuild, EngineError> {
+        self.cancel(projection, version, None).await
+    }
+
+    pub(super) async fn cancel(
+        &self,
+        projection: &str,
+        version: u32,
+        key: Option<&str>,
+    ) -> Result<Rebuild, EngineError> {
+        loop {
+            let found = self.find_rebuild(projection, version, key).await?;
+            let Some(mut rebuild) = found.filter(|found| {
+                matches!(found.state, RebuildState::Asked | RebuildState::Building)
+            }) else {
+                return Err(EngineError::NotRebuilding { projection: projection.to_owned() });
+            };
+            rebuild.state = RebuildState::Cancelled;
+            if self.keep(&mut rebuild).await? {
+                tracing::warn!(projection, version, key, "a rebuild was cancelled by hand");
+                if key.is_none() && self.shared.settings.tables == Tables::Made {
+                    self.clear_cancelled(projection, version).await;
+                }
+                return Ok(rebuild);
+            }
+        }
+    }
+
+    /// Changes how much a rebuild that is under way may ask of the store: whichever engine does it goes on so.
+    ///
+    /// # Errors
+    ///
+    /// When there is none under way, or the store cannot be written.
+    pub async fn set_rebuild_load(
+        &self,
+        projection: &str,
+        version: u32,
+        load: RebuildLoad,
+    ) -> Result<Rebuild, EngineError> {
+        loop {
+            let found = self.find_rebuild(projection, version, None).await?;
+            let Some(mut rebuild) = found.filter(|found| found.state.is_under_way()) else {
+                return Err(EngineError::NotRebuilding { projection: projection.to_owned() });
+            };
+            rebuild.load = load;
+            if self.keep(&mut rebuild).await? {
+                return Ok(rebuild);
+            }
+        }
+    }
+
+    pub(super) fn site(&self, projection: &str, version: u32) -> Result<&Site, EngineError> {
+        let is_it = |site: &&Site| {
+            site.definition().projection == projection && site.definition().version == version
+        };
+        if let Some(site) = self.shared.sites.iter().find(is_it) {
+            return Ok(site);
+        }
+        let projection = projection.to_owned();
+        Err(if self.shared.inline.iter().any(|inline| inline.projection == projection) {
+            EngineError::Inline { projection }
+        } else {
+            EngineError::NotRegistered { projection }
+        })
+    }
+
+    /// The last rebuild of all rows, or of a row.
+    pub(super) async fn find_rebuild(
+        &self,
+        projection: &str,
+        version: u32,
+        key: Option<&str>,
+    ) -> Result<Option<Rebuild>, StoreError> {
+        let all = self.shared.rows.rebuilds().await?;
+        Ok(all.into_iter().find(|rebuild| {
+            rebuild.projection == projection
+                && rebuild.version == version
+                && rebuild.key.as_deref() == key
+        }))
+    }
+
+    /// Keeps a change of a rebuild; `false` if somebody else has changed it meanwhile.
+    pub(super) async fn keep(&self, rebuild: &mut Rebuild) -> Result<bool, StoreError> {
+        rebuild.told_at = Timestamp::now();
+        let wanted = Rebuild { revision: rebuild.revision + 1, ..rebuild.clone() };
+        let mut is_kept = self.shared.rows.keep_rebuild(rebuild).await?;
+        if !is_kept {
+            // A first try may have come there, whose answer was lost.
+            let (name, key) = (&*rebuild.projection, rebuild.key.as_deref());
+            is_kept =
+                self.find_rebuild(name, rebuild.version, key).await?.as_ref() == Some(&wanted);
+        }
+        if is_kept {
+            *rebuild = wanted;
+        }
+        Ok(is_kept)
+    }
+
+    async fn begin(&self, site: &Site, load: RebuildLoad) -> Result<Rebuild, EngineError> {
+        let definition = site.definition();
+        let ModelDefinition { projection, version, .. } = definition;
+        if definition.table.is_none() {
+            return Err(definition.not_rebuilt().into());
+        }
+        let rebuilding = || EngineError::Rebuilding { projection: projection.clone() };
+        let before = self.find_rebuild(projection, *version, None).await?;
+        if before.as_ref().is_some_and(|before| before.state.is_under_way()) {
+            return Err(rebuilding());
+        }
+        let mut rebuild = Rebuild::new(projection, *version, None);
+        rebuild.load = load;
+        rebuild.revision = before.map_or(0, |before| before.revision);
+        if self.keep(&mut rebuild).await? { Ok(rebuild) } else { Err(rebuilding()) }
+    }
+
+    /// Takes a rebuild up in a task of its own, which goes on though nobody waits for it.
+    pub(super) fn at_once(&self, site: &Site) -> JoinHandle<Result<Became, EngineError>> {
+        let (operator, site) = (self.clone(), site.clone());
+        let name = (site.definition().projection.clone(), site.definition().version, None);
+        let is_new = operator.at_hand().insert(name.clone());
+        self.shared.tasks.spawn(async move {
+            if !is_new {
+                return Ok(Became::Elsewhere);
+            }
+            let became = operator.take_up(&site).await;
+            operator.at_hand().remove(&name);
+            became
+        })
+    }
+
+    pub(super) fn at_hand(&self) -> std::sync::MutexGuard<'_, HashSet<AtHand>> {
+        self.shared.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait_until_over(&self, begun: &Rebuild) -> Result<Rebuild, EngineError> {
+        loop {
+            let found = self.find_rebuild(&begun.projection, begun.version, None).await?;
+            match found {
+                Some(found) if found.state.is_under_way() => {}
+                Some(found) => return Ok(found),
+                None => {
+                    let projection = begun.projection.clone();
+                    return Err(EngineError::NotRebuilding { projection });
+                }
+            }
+            tokio::select! {
+                () = self.shared.stop.cancelled() => {
+                    return Err(EngineError::Ended { projection: begun.projection.clone() });
+                }
+                () = tokio::time::sleep(self.shared.settings.polling.min(TELL)) => {}
+            }
+        }
+    }
+
+    /// Takes up what is asked for or was left, in a task of an engine's.
+    pub(super) async fn watch(self) {
+        let Shared { stop, settings, .. } = &*self.shared;
+        loop {
+            let looked_at = Instant::now();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(settings.polling) => {}
+            }
+            // What the store does not tell now, it tells the next time.
+            let Ok(rebuilds) = self.shared.rows.rebuilds().await else { continue };
+            for rebuild in &rebuilds {
+                let Ok(site) = self.site(&rebuild.projection, rebuild.version) else { continue };
+                if rebuild.key.is_some() {
+                    if rebuild.state.is_under_way() {
+                        self.take_up_key(site, rebuild.clone());
+                    }
+                    continue;
+                }
+                let name = (rebuild.projection.clone(), rebuild.version, None);
+                if settings.tables == Tables::Made
+                    && !self.at_hand().contains(&name)
+                    && (rebuild.state.is_under_way() || self.has_left(site, looked_at).await)
+                {
+                    drop(self.at_once(site));
+                }
+            }
+        }
+    }
+}
+
+/// How often it is told at least how a rebuild goes.
+pub(super) const TELL: Duration = Duration::from_millis(250);
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.shared.sites.iter().map(|site| &site.definition().projection);
+        f.debug_struct("Operator")
+            .field("projections", &names.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

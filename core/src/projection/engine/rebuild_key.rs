@@ -1,0 +1,304 @@
+//! One row built anew while its projection runs: folded aside, then written by the owner in one step.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::EngineError;
+use super::asked::Asked;
+use super::operator::{Operator, Site, TELL};
+use super::worker::{Ended, Owned, Worker};
+use crate::causes::chain;
+use crate::position::Position;
+use crate::projection::{Batch, ModelDefinition, Rebuild, RebuildState, Refold};
+use crate::store::{
+    CheckpointChange, CheckpointId, EventFilter, Fence, ReadAll, RowChange, StoreError,
+};
+
+/// A row that was folded aside, and up to where.
+pub(super) struct Aside {
+    key: String,
+    refold: Box<dyn Refold>,
+    position: Position,
+}
+
+impl Operator {
+    /// Asks for one row of a projection to be built anew from all its events, by its key as text, and returns at once. The engine
+    /// that runs the projection does it, and keeps what has become of it among the [rebuilds](Self::rebuilds).
+    ///
+    /// If all rows follow streams of their own, only the row's own are read; otherwise all events of the projection are, as in a
+    /// rebuild of all rows.
+    ///
+    /// # Errors
+    ///
+    /// When that is asked for already, the projection is not known to this program, or the store cannot be written.
+    pub async fn begin_rebuild_key(
+        &self,
+        projection: &str,
+        version: u32,
+        key: impl Into<String>,
+    ) -> Result<Rebuild, EngineError> {
+        let (site, key) = (self.site(projection, version)?, key.into());
+        let definition = site.definition();
+        if site.projector.refold(&key).is_none() {
+            return Err(definition.not_folded_aside().into());
+        }
+        let rebuilding = || EngineError::Rebuilding { projection: projection.to_owned() };
+        let before = self.find_rebuild(projection, version, Some(&key)).await?;
+        if before.as_ref().is_some_and(|before| before.state.is_under_way()) {
+            return Err(rebuilding());
+        }
+        let mut rebuild = Rebuild::new(projection, version, Some(key));
+        rebuild.revision = before.map_or(0, |before| before.revision);
+        if self.keep(&mut rebuild).await? { Ok(rebuild) } else { Err(rebuilding()) }
+    }
+
+    /// Cancels the rebuild of one row, whichever engine does it, or though none does: the row stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When there is none under way, the row is about to be written, or the store cannot be written.
+    pub async fn cancel_rebuild_key(
+        &self,
+        projection: &str,
+        version: u32,
+        key: &str,
+    ) -> Result<Rebuild, EngineError> {
+        self.cancel(projection, version, Some(key)).await
+    }
+
+    /// Builds a row anew that is asked for, if the projection's owner is here, and keeps what has become of it. In a task of its own:
+    /// other rebuilds do not wait for it.
+    pub(super) fn take_up_key(&self, site: &Site, rebuild: Rebuild) {
+        let Some(key) = rebuild.key.clone() else { return };
+        let is_owner = site.crew.as_ref().is_some_and(|crew| crew.position_of(&key).is_some());
+        let name = (rebuild.projection.clone(), rebuild.version, Some(key.clone()));
+        if !is_owner || !self.at_hand().insert(name.clone()) {
+            return;
+        }
+        let (operator, site) = (self.clone(), site.clone());
+        self.shared.tasks.spawn(async move {
+            operator.build_key(&site, rebuild, key).await;
+            operator.at_hand().remove(&name);
+        });
+    }
+
+    async fn build_key(&self, site: &Site, mut rebuild: Rebuild, key: String) {
+        let shared = &self.shared;
+        let _place = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            place = shared.row_places.acquire() => place,
+        };
+        rebuild.by = Some(shared.settings.name.clone());
+        let mut progress = Progress { operator: self, rebuild, told: None };
+        let built = self.rebuild_key(site, key, Some(&mut progress)).await;
+        let mut rebuild = progress.rebuild;
+        match built {
+            Ok(events) => {
+                rebuild.state = RebuildState::Done;
+                rebuild.error = None;
+                (rebuild.events, rebuild.of) = (events, events);
+            }
+            // Where its owner is, it is done; and one that is away comes back. Or somebody has cancelled it.
+            Err(EngineError::NotOwner { .. } | EngineError::Ended { .. }) => return,
+            Err(EngineError::Store(error)) if error.is_unavailable() => return,
+            Err(error) => {
+                rebuild.state = RebuildState::Failed;
+                rebuild.error = Some(chain(&error));
+            }
+        }
+        // If it is not kept, it is done once more: that gives the same row.
+        if let Err(error) = self.keep(&mut rebuild).await {
+            let projection = rebuild.projection;
+            tracing::warn!(projection, %error, "a row was built anew, which could not be kept");
+        }
+    }
+
+    /// Builds one row anew, and tells how many events went to it.
+    pub(super) async fn rebuild_key(
+        &self,
+        site: &Site,
+        key: String,
+        mut progress: Option<&mut Progress<'_>>,
+    ) -> Result<u64, EngineError> {
+        let definition = site.definition();
+        let name = &definition.projection;
+        let not_owner = || EngineError::NotOwner { projection: name.clone() };
+        let Some(crew) = &site.crew else { return Err(not_owner()) };
+        let Some(reached) = crew.position_of(&key) else { return Err(not_owner()) };
+        let Some(refold) = site.projector.refold(&key) else {
+            return Err(definition.not_folded_aside().into());
+        };
+        let mut aside = Aside { key, refold, position: Position::START };
+        let skips = CheckpointId::of_skips(name, definition.version);
+        let skipped = self.shared.rows.parked(&skips, None).await?;
+        let skipped = skipped.iter().map(|event| event.position).collect();
+        let bench = self.bench(site);
+        if let Some(progress) = progress.as_deref_mut() {
+            let of = self.shared.events.count_events(&bench.filter_of(&aside), reached).await?;
+            progress.begin(of).await.map_err(|ended| ended.into_error(name))?;
+        }
+        let taken = bench.take_in(&mut aside, reached, &skipped, progress.as_deref_mut()).await;
+        taken.map_err(|ended| ended.into_error(name))?;
+        if let Some(progress) = progress {
+            // From here on it is not cancelled any more.
+            progress.rebuild.state = RebuildState::Switching;
+            progress.tell().await.map_err(|ended| ended.into_error(name))?;
+        }
+        let key = aside.key.clone();
+        crew.ask_of(&key, |answer| Asked::WriteRow { aside, answer }).await?
+    }
+
+    /// A worker that reads, and owns nothing.
+    fn bench(&self, site: &Site) -> Worker {
+        let ModelDefinition { projection, version, .. } = site.definition();
+        let entry = crate::projection::CatalogEntry::new(projection, *version);
+        let shared = &self.shared;
+        let stores = (shared.events.clone(), shared.rows.clone());
+        let set = (shared.settings.clone(), shared.pulse.clone());
+        Worker::new(site.projector.clone(), entry, stores, set, shared.stop.clone()).0
+    }
+}
+
+/// How far the rebuild of a row has come, as it is kept.
+pub(super) struct Progress<'a> {
+    operator: &'a Operator,
+    rebuild: Rebuild,
+    told: Option<Instant>,
+}
+
+impl Progress<'_> {
+    /// Begins, with so many events to read, or begins anew where another has left it.
+    async fn begin(&mut self, of: u64) -> Result<(), Ended> {
+        self.rebuild.state = RebuildState::Building;
+        (self.rebuild.events, self.rebuild.of, self.rebuild.worked) = (0, of, 0);
+        self.rebuild.position = Position::START;
+        self.tell().await
+    }
+
+    /// Takes in that so many more events were read, up to a position.
+    async fn read(&mut self, events: usize, position: Position) -> Result<(), Ended> {
+        self.rebuild.events += events as u64;
+        self.rebuild.position = position;
+        match self.told {
+            Some(told) if told.elapsed() < TELL => Ok(()),
+            _ => self.tell().await,
+        }
+    }
+
+    /// Keeps it; somebody else who has changed what is kept, as who cancels it does, ends it.
+    async fn tell(&mut self) -> Result<(), Ended> {
+        let worked =
+            self.told.replace(Instant::now()).map_or(Duration::ZERO, |told| told.elapsed());
+        self.rebuild.worked += u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        self.rebuild.of = self.rebuild.of.max(self.rebuild.events);
+        if self.operator.keep(&mut self.rebuild).await? { Ok(()) } else { Err(Ended::Again) }
+    }
+}
+
+impl Worker {
+    /// The events that may go to a row.
+    fn filter_of(&self, aside: &Aside) -> EventFilter {
+        let streams = aside.refold.streams().into_iter();
+        streams.fold(self.projector.filter(), EventFilter::streams)
+    }
+
+    /// Takes in the events from where a row has been folded up to a position.
+    async fn take_in(
+        &self,
+        aside: &mut Aside,
+        to: Position,
+        skipped: &HashSet<Position>,
+        mut progress: Option<&mut Progress<'_>>,
+    ) -> Result<(), Ended> {
+        let reader = self.projector.definition().reader(self.generation);
+        let limit = self.projector.batch().unwrap_or(self.settings.batch);
+        let filter = self.filter_of(aside);
+        while aside.position < to {
+            if self.stop.is_cancelled() {
+                return Err(Ended::Shutdown);
+            }
+            let read = ReadAll::after(aside.position).filter(filter.clone()).limit(limit);
+            let mut page = self.events.log_page(&read).await?;
+            read.following(&page)?;
+            page.events.retain(|event| event.position <= to);
+            let count = page.events.len();
+            page.events.retain(|event| !skipped.contains(&event.position));
+            let batch = self.aside(&reader, &page.events);
+            let taken = aside.refold.take(&batch);
+            taken.map_err(|error| Self::ended(error, &page.events))?;
+            aside.position = if page.more { page.reached.min(to) } else { to };
+            if let Some(progress) = progress.as_deref_mut() {
+                progress.read(count, aside.position).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Events that are folded and not written.
+    fn aside<'a>(
+        &'a self,
+        reader: &CheckpointId,
+        events: &'a [crate::recorded_event::RecordedEvent],
+    ) -> Batch<'a> {
+        let fence = Fence { id: reader.clone(), epoch: 0 };
+        let change = CheckpointChange { fence, position: Position::START };
+        let (rows, codec) = (&*self.rows, self.events.codec());
+        let mut batch = Batch::new(rows, codec, self.generation, events, change);
+        batch.retry = self.settings.retry;
+        batch.now = self.settings.clock.now();
+        batch
+    }
+
+    /// Writes a row that was folded aside, once what has come since is in it, with the events that wait for it and without those
+    /// that did. Tells how many events went to it.
+    pub(super) async fn write_row(
+        &self,
+        owned: &mut Owned,
+        mut aside: Aside,
+    ) -> Result<u64, Ended> {
+        // A row may be further on than its shard, as when the number of shards has changed.
+        let done = owned.part.done(&aside.key, owned.position);
+        if aside.position > done {
+            // Folded for an owner before this one, who had come further than was written.
+            let projection = self.name().to_owned();
+            return Err(Ended::Stopped(EngineError::NotOwner { projection }));
+        }
+        self.take_in(&mut aside, done, &owned.skipped, None).await?;
+        let Aside { key, refold, .. } = aside;
+        let name = self.name().to_owned();
+        let refolded = refold.changes(&self.aside(&owned.reader, &[]));
+        let refolded = refolded.map_err(|error| StoreError::invalid(chain(&error)))?;
+        let Some(refolded) = refolded else {
+            return Err(Ended::Stopped(EngineError::NoEvents { projection: name, key }));
+        };
+        // Those that were folded aside may have been by the reader of a generation before.
+        let parked = refolded.parked.into_iter();
+        let parked: Vec<_> = parked
+            .map(|event| crate::projection::ParkedEvent { reader: owned.reader.clone(), ..event })
+            .collect();
+        let again: HashSet<Position> = parked.iter().map(|event| event.position).collect();
+        let of_key = owned.parked.iter().filter(|event| event.key == key);
+        let waited = of_key.filter(|event| !again.contains(&event.position));
+        let mut changes: Vec<RowChange> = waited
+            .map(|event| RowChange::Unpark {
+                reader: owned.reader.clone(),
+                key: key.clone(),
+                position: event.position,
+            })
+            .collect();
+        changes.push(refolded.row.in_generation(owned.generation));
+        changes.extend(parked.iter().cloned().map(RowChange::Park));
+        let change = CheckpointChange {
+            fence: owned.lease.fence().await,
+            position: owned.kept.unwrap_or_default(),
+        };
+        let written = self.rows.write_rows(changes, change).await;
+        written.map_err(|error| Self::ended(error.into(), &[]))?;
+        tracing::info!(projection = name, key, events = refolded.events, "a row was built anew");
+        owned.parked.retain(|event| event.key != key);
+        owned.parked.extend(parked);
+        owned.parked.sort_by_key(|event| event.position);
+        owned.waiting = super::parked::waiting(&owned.parked);
+        Ok(refolded.events)
+    }
+}

@@ -1,0 +1,58 @@
+//! What is to be made for a projection before it runs, what it has, and what goes of one that nobody runs.
+
+use async_trait::async_trait;
+
+use crate::read_model::Row;
+use crate::shards::Standing;
+use crate::store::StoreError;
+
+/// What preparing a projection would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Preparation {
+    /// Nothing: all is there.
+    Nothing,
+    /// It makes the tables; the log is read from the beginning.
+    Make {
+        /// The statements that do the same, if the store has a language for them.
+        sql: Option<String>,
+    },
+    /// It makes the table anew, which somebody has dropped; the log is read from the beginning.
+    MakeAgain,
+    /// It adds columns, which hold nothing in the rows that are there.
+    Add {
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// It is refused.
+    Refused {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// What has become of a version that is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pruned {
+    /// It is gone.
+    Done,
+    /// There was none.
+    Missing,
+    /// Someone runs it: it stays.
+    InUse,
+}
+
+/// All rows of a projection as they are at one instant, in the order of their keys.
+#[async_trait]
+pub trait RowsAtOnce: Send {
+    /// Up to where the log was read when they were written, by each shard.
+    fn standing(&self) -> &Standing;
+
+    /// Reads so many more of them at most; none once all were read.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read any more.
+    async fn next_page(&mut self, limit: usize) -> Result<Vec<Row>, StoreError>;
+}
