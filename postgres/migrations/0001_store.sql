@@ -82,6 +82,17 @@ CREATE TABLE {schema}.projections (
     CONSTRAINT projections_model UNIQUE (model, version)
 );
 
+-- Rebuilds, of all rows or of one: what was asked for, and what has become of it. Whoever changes one has read it at its
+-- revision.
+CREATE TABLE {schema}.rebuilds (
+    version    bigint NOT NULL,
+    revision   bigint NOT NULL,
+    projection text   NOT NULL COLLATE "C",
+    of         text   NOT NULL COLLATE "C",
+    kept       json   NOT NULL,
+    CONSTRAINT rebuilds_of PRIMARY KEY (projection, version, of)
+);
+
 -- Events that wait for their row. A key may be longer than an index takes: its hash stands for it.
 CREATE TABLE {schema}.parked (
     version    bigint      NOT NULL,
@@ -112,6 +123,16 @@ CREATE TABLE {schema}.checkpoints (
     name       text        NOT NULL COLLATE "C",
     owner      text        COLLATE "C",
     CONSTRAINT checkpoints_reader PRIMARY KEY (name, version, shard)
+);
+
+-- How readers are divided into shards, by those to whom somebody has said a number; all others have one. Slices of keys that are
+-- further on than the checkpoint of their shard are its floors.
+CREATE TABLE {schema}.shards (
+    version bigint NOT NULL,
+    of      bigint NOT NULL,
+    name    text   NOT NULL COLLATE "C",
+    floors  json   NOT NULL,
+    CONSTRAINT shards_reader PRIMARY KEY (name, version)
 );
 
 -- What is to go out, in its order, until it is answered.

@@ -1,1 +1,1 @@
-DELETE FROM {schema}.parked AS p WHERE p.name = $1 AND p.version = $2 AND p.shard = $3
+DELETE FROM {schema}.parked AS p WHERE p.name = $1 AND p.version = $2

@@ -87,7 +87,8 @@ impl Database {
         self.connect_with(doing, options).await
     }
 
-    /// A connection beside the pool that waits for a lock no longer than this.
+    /// A connection beside the pool that waits for a lock no longer than this, and plans each statement once: an append's plan does
+    /// not depend on what is bound to it.
     pub(crate) async fn connect_writer(
         &self,
         doing: &str,
@@ -95,7 +96,8 @@ impl Database {
     ) -> Result<PgConnection, StoreError> {
         let options = with_read_committed((*self.pool.connect_options()).clone());
         let millis = lock_timeout.as_millis().max(1).to_string();
-        self.connect_with(doing, options.options([("lock_timeout", millis)])).await
+        let settings = [("lock_timeout", &*millis), ("plan_cache_mode", "force_generic_plan")];
+        self.connect_with(doing, options.options(settings)).await
     }
 
     async fn connect_with(

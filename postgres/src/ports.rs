@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use annals::read_model::{ModelTable, Row as ModelRow, RowKey, Select, Table, Test};
-use annals::shape::Fingerprint;
 use annals::{
-    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage,
-    OutgoingCommand, Page, Payload, PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore,
-    ReadStream, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, StreamHead,
-    StreamId, Timestamp, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
+    Append, CheckpointChange, CheckpointId, Deadline, Direction, EventFilter, EventStore, Fence,
+    KeyEntry, LeaseHolder, LogPage, OutgoingCommand, Page, Payload, PayloadCodec, Position,
+    ProcessStore, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage,
+    SnapshotStore, StoreError, StoredSnapshot, StreamHead, StreamId, Timestamp, UnitOfWork,
+    UnitOfWorkStore, WaitingCommand, WriteError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
@@ -19,7 +19,7 @@ use crate::append::{bounded, key_entry, micros, unsigned};
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::store::PostgresStore;
-use crate::{models, read, unit};
+use crate::{models, read, snapshots, unit};
 
 /// How many expired keys one statement removes.
 const PURGED_AT_ONCE: i64 = 1_000;
@@ -48,6 +48,10 @@ impl EventStore for PostgresStore {
 
     async fn barrier(&self) -> Result<Position, StoreError> {
         self.inner.wake.barrier(self.database()).await
+    }
+
+    async fn count_events(&self, filter: &EventFilter, to: Position) -> Result<u64, StoreError> {
+        read::count_events(self.database(), filter, to).await
     }
 
     async fn find_key(
@@ -128,44 +132,24 @@ impl SnapshotStore for PostgresStore {
         stream_id: &StreamId,
         snapshot_version: u32,
     ) -> Result<Option<StoredSnapshot>, StoreError> {
-        let doing = "load a snapshot";
-        let row = self
-            .database()
-            .fetch_optional(doing, || {
-                self.database()
-                    .statements
-                    .snapshot_load()
-                    .bind(stream_id.as_str())
-                    .bind(i64::from(snapshot_version))
-            })
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let snapshot = || -> Result<StoredSnapshot, sqlx::Error> {
-            let stream_version = unsigned(row.try_get("stream_version")?);
-            let data = Payload::new(row.try_get::<&str, _>("data")?);
-            let fingerprint: Option<String> = row.try_get("fingerprint")?;
-            let event_id = row.try_get("event_id")?;
-            Ok(StoredSnapshot::new(stream_id.clone(), stream_version, event_id, data)
-                .with_shape(snapshot_version, fingerprint.map(Fingerprint::new)))
-        };
-        snapshot().map(Some).map_err(|error| store_error(doing, error))
+        snapshots::load(self.database(), stream_id, snapshot_version).await
+    }
+
+    async fn snapshot_page(
+        &self,
+        read: &ReadStream,
+        snapshot_version: u32,
+    ) -> Result<Option<SnapshotPage>, StoreError> {
+        match read.direction {
+            Direction::Forwards if read.to == u64::MAX => {
+                read::snapshot_page(self.database(), read, snapshot_version).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
-        self.database()
-            .execute("save a snapshot", || {
-                self.database()
-                    .statements
-                    .snapshot_save()
-                    .bind(snapshot.stream_id.as_str())
-                    .bind(i64::from(snapshot.snapshot_version))
-                    .bind(bounded(snapshot.stream_version))
-                    .bind(snapshot.event_id)
-                    .bind(snapshot.fingerprint.as_ref().map(Fingerprint::as_str))
-                    .bind(snapshot.data.as_str())
-            })
-            .await
-            .map(drop)
+        snapshots::save(self.database(), &snapshot).await
     }
 }
 
@@ -188,8 +172,9 @@ impl ReadModelStore for PostgresStore {
         definition: &ModelDefinition,
         generation: u32,
         fence: &Fence,
-    ) -> Result<(), WriteError> {
-        models::switch_generation(self.database(), definition, generation, fence).await
+        head: Position,
+    ) -> Result<bool, WriteError> {
+        models::switch_generation(self.database(), (definition, generation), fence, head).await
     }
 
     async fn drop_generation(
@@ -297,6 +282,10 @@ impl ReadModelStore for PostgresStore {
             })
             .await
             .map(drop)
+    }
+
+    async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError> {
+        models::leases(self.database(), prefix).await
     }
 
     async fn write_rows(

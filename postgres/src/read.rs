@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use annals::{
-    Direction, LogPage, Metadata, NewEvent, Page, Payload, Position, ReadAll, ReadStream,
-    RecordedEvent, StoreError, StreamHead, StreamId,
+    Direction, EventFilter, LogPage, Metadata, NewEvent, Page, Payload, Position, ReadAll,
+    ReadStream, RecordedEvent, SnapshotPage, StoreError, StreamHead, StreamId,
 };
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Decode, Postgres, Row};
 
 use crate::append::{bounded, unsigned};
 use crate::database::{Database, PageRows};
 use crate::error::store_error;
 use crate::instant::Instant;
+use crate::snapshots::{self, Columns};
 use crate::wake::Wake;
 
 /// The columns of an event's texts, which make its size.
@@ -48,6 +49,39 @@ pub(crate) async fn stream_page(
         page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
     Ok(Page::new(events.map_err(|error| store_error(doing, error))?, page.is_full))
 }
+
+/// Reads a snapshot and the part of its stream that begins with the event which it contains last.
+pub(crate) async fn snapshot_page(
+    database: &Database,
+    read: &ReadStream,
+    snapshot_version: u32,
+) -> Result<SnapshotPage, StoreError> {
+    let doing = "read a stream and its snapshot";
+    let limit = read.limit.max(1);
+    let query = |asked: usize| {
+        let query = database.statements.snapshot_page().bind(read.stream_id.as_str());
+        query.bind(i64::from(snapshot_version)).bind(bounded(read.from)).bind(bounded(asked as u64))
+    };
+    let mut page = database.fetch_page(doing, (2, limit.saturating_add(1)), query, size).await?;
+    if page.is_full {
+        page.rows.pop();
+    }
+    let made = || -> Result<SnapshotPage, sqlx::Error> {
+        let snapshot = match page.rows.first() {
+            Some(row) => snapshots::read(row, &KEPT, &read.stream_id, snapshot_version)?,
+            None => None,
+        };
+        let mut made = Rows::default();
+        let events: Result<Vec<_>, _> =
+            page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
+        Ok(SnapshotPage::new(snapshot, Page::new(events?, page.is_full)))
+    };
+    made().map_err(|error| store_error(doing, error))
+}
+
+/// The columns of the snapshot beside a stream's events.
+const KEPT: Columns =
+    Columns { stream_version: "kept_version", event_id: "kept_event", data: "kept" };
 
 /// How many bytes the texts of an event have.
 fn size(row: &PgRow) -> usize {
@@ -115,14 +149,17 @@ async fn log_part(database: &Database, read: &ReadAll, to: Position) -> Result<P
     let categories = read.filter.categories.as_deref().map(texts);
     let bounds = (bounded(read.after.get()), bounded(to.get()));
     let query = |asked: usize| {
-        let query = match (&types, &categories) {
+        let query = match (types.as_deref(), &categories) {
+            (Some([_]), _) => statements.log_of_type(),
             (Some(_), _) => statements.log_by_type(),
             (None, Some(_)) => statements.log_by_category(),
             (None, None) => statements.log_all(),
         };
         let query = query.bind(bounds.0).bind(bounds.1).bind(bounded(asked as u64));
-        match (&types, &categories) {
-            (Some(names), _) | (None, Some(names)) => query.bind(names),
+        match (types.as_deref(), &categories) {
+            (Some([only]), _) => query.bind(only),
+            (Some(names), _) => query.bind(names),
+            (None, Some(names)) => query.bind(names),
             (None, None) => query,
         }
     };
@@ -186,6 +223,25 @@ fn texts(names: &[std::borrow::Cow<'static, str>]) -> Vec<String> {
     names
 }
 
+/// Counts the events that a filter takes, up to a position.
+pub(crate) async fn count_events(
+    database: &Database,
+    filter: &EventFilter,
+    to: Position,
+) -> Result<u64, StoreError> {
+    let doing = "count events";
+    let types = filter.event_types.as_deref().map(texts);
+    let categories = filter.categories.as_deref().map(texts);
+    let streams: Option<Vec<&str>> =
+        filter.streams.as_ref().map(|streams| streams.iter().map(StreamId::as_str).collect());
+    let query = || {
+        let count = database.statements.events_count().bind(bounded(to.get()));
+        count.bind(&types).bind(&categories).bind(&streams)
+    };
+    let row = database.fetch_one(doing, query).await?;
+    row.try_get(0).map(unsigned).map_err(|error| store_error(doing, error))
+}
+
 /// Tells where a stream ends.
 pub(crate) async fn stream_head(
     database: &Database,
@@ -227,23 +283,23 @@ impl Rows {
         row: &PgRow,
         stream_id: Option<&StreamId>,
     ) -> Result<RecordedEvent, sqlx::Error> {
-        let data: &str = row.try_get(DATA)?;
+        let data: &str = get(row, DATA)?;
         let event = NewEvent::new(
-            row.try_get(5)?,
-            row.try_get::<String, _>(6)?,
-            version(row.try_get(2)?)?,
+            get(row, 5)?,
+            get::<String>(row, 6)?,
+            version(get(row, 2)?)?,
             Payload::new(data),
         )
-        .with_readable_from(version(row.try_get(3)?)?)
-        .with_metadata(self.metadata(row.try_get(METADATA)?)?);
+        .with_readable_from(version(get(row, 3)?)?)
+        .with_metadata(self.metadata(get(row, METADATA)?)?);
         let stream_id = match stream_id {
             Some(stream_id) => stream_id.clone(),
-            None => StreamId::from_name(row.try_get::<&str, _>(9)?),
+            None => StreamId::from_name(get::<&str>(row, 9)?),
         };
-        let recorded_at: Instant = row.try_get(4)?;
+        let recorded_at: Instant = get(row, 4)?;
         let head = StreamHead::new(
-            unsigned(row.try_get(1)?),
-            Position::from(unsigned(row.try_get(0)?)),
+            unsigned(get(row, 1)?),
+            Position::from(unsigned(get(row, 0)?)),
             recorded_at.0,
         );
         Ok(RecordedEvent::new(event, stream_id, head))
@@ -261,6 +317,11 @@ impl Rows {
         self.metadata = Some((text.to_owned(), metadata.clone()));
         Ok(metadata)
     }
+}
+
+/// A value of an event's row. The statement says of which type it is: to ask that of each value costs as much as to decode it.
+fn get<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: usize) -> Result<T, sqlx::Error> {
+    row.try_get_unchecked(column)
 }
 
 fn version(kept: i64) -> Result<u32, sqlx::Error> {

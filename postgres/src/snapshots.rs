@@ -1,9 +1,71 @@
-//! The purge of snapshots: a few at a time, beside those who write.
+//! Snapshots: loaded, saved, and purged a few at a time, beside those who write.
 
-use annals::StoreError;
+use std::time::Duration;
 
-use crate::append::{micros, unsigned};
+use annals::shape::Fingerprint;
+use annals::{Payload, StoreError, StoredSnapshot, StreamId};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::append::{bounded, micros, unsigned};
 use crate::database::{Database, Query};
+use crate::error::store_error;
+
+/// The names of the columns that make a snapshot.
+pub(crate) struct Columns {
+    pub(crate) stream_version: &'static str,
+    pub(crate) event_id: &'static str,
+    pub(crate) data: &'static str,
+}
+
+/// Loads the snapshot of a stream.
+pub(crate) async fn load(
+    database: &Database,
+    stream_id: &StreamId,
+    version: u32,
+) -> Result<Option<StoredSnapshot>, StoreError> {
+    let doing = "load a snapshot";
+    let load = || {
+        let load = database.statements.snapshot_load();
+        load.bind(stream_id.as_str()).bind(i64::from(version))
+    };
+    let Some(row) = database.fetch_optional(doing, load).await? else { return Ok(None) };
+    let columns = Columns { stream_version: "stream_version", event_id: "event_id", data: "data" };
+    read(&row, &columns, stream_id, version).map_err(|error| store_error(doing, error))
+}
+
+/// Makes a snapshot of a row; `None` if there is none in it.
+pub(crate) fn read(
+    row: &PgRow,
+    columns: &Columns,
+    stream_id: &StreamId,
+    version: u32,
+) -> Result<Option<StoredSnapshot>, sqlx::Error> {
+    let Some(stream_version) = row.try_get::<Option<i64>, _>(columns.stream_version)? else {
+        return Ok(None);
+    };
+    let data = Payload::new(row.try_get::<&str, _>(columns.data)?);
+    let fingerprint: Option<String> = row.try_get("fingerprint")?;
+    let event_id = row.try_get(columns.event_id)?;
+    let snapshot = StoredSnapshot::new(stream_id.clone(), unsigned(stream_version), event_id, data);
+    Ok(Some(snapshot.with_shape(version, fingerprint.map(Fingerprint::new))))
+}
+
+/// Saves a snapshot in the place of the one of the same stream and version.
+pub(crate) async fn save(database: &Database, snapshot: &StoredSnapshot) -> Result<(), StoreError> {
+    let save = || {
+        database
+            .statements
+            .snapshot_save()
+            .bind(snapshot.stream_id.as_str())
+            .bind(i64::from(snapshot.snapshot_version))
+            .bind(bounded(snapshot.stream_version))
+            .bind(snapshot.event_id)
+            .bind(snapshot.fingerprint.as_ref().map(Fingerprint::as_str))
+            .bind(snapshot.data.as_str())
+    };
+    database.execute("save a snapshot", save).await.map(drop)
+}
 
 /// How many snapshots one statement removes.
 const AT_ONCE: i64 = 1_000;
@@ -12,15 +74,22 @@ const DOING: &str = "purge snapshots";
 
 /// Removes what is not kept.
 pub(crate) async fn purge(database: &Database) -> Result<u64, StoreError> {
-    let statements = &database.statements;
-    let versions = i64::from(database.snapshots.versions);
-    let surplus = || statements.snapshots_surplus().bind(AT_ONCE).bind(versions);
-    let mut purged = all(database, surplus).await?;
+    let mut purged = drop_surplus(database, database.snapshots.versions).await?;
     if let Some(lifetime) = database.snapshots.lifetime {
-        let old = || statements.snapshots_old().bind(AT_ONCE).bind(micros(lifetime));
-        purged += all(database, old).await?;
+        purged += drop_old(database, lifetime).await?;
     }
     Ok(purged)
+}
+
+/// Removes those of which a stream has as many of higher versions as are kept.
+pub(crate) async fn drop_surplus(database: &Database, keep: u32) -> Result<u64, StoreError> {
+    let versions = i64::from(keep.max(1));
+    all(database, || database.statements.snapshots_surplus().bind(AT_ONCE).bind(versions)).await
+}
+
+/// Removes those that were saved longer ago than this.
+pub(crate) async fn drop_old(database: &Database, age: Duration) -> Result<u64, StoreError> {
+    all(database, || database.statements.snapshots_old().bind(AT_ONCE).bind(micros(age))).await
 }
 
 /// Runs a statement until it finds less than it could remove.

@@ -86,6 +86,11 @@ macro_rules! statements {
                 }
             }
 
+            /// Whether a session keeps them, with their plans.
+            pub(crate) fn are_named(&self) -> bool {
+                self.naming == Naming::Named
+            }
+
             /// A statement that was written for a table, named or not as the others are.
             pub(crate) fn written<'q>(&self, sql: SqlStr) -> Query<'q> {
                 sqlx::query(sql).persistent(self.naming == Naming::Named)
@@ -100,8 +105,10 @@ macro_rules! statements {
 
 statements! {
     append
+    append_events
     barrier
     ceiling
+    check_streams
     checkpoint
     checkpoint_move
     checkpoint_stands
@@ -109,15 +116,20 @@ statements! {
     deadline_set
     deadlines_due
     events_by_id
+    events_count
+    grown_streams
     heads
     keys
     lease_claim
     lease_release
+    leases
     log_all
     log_by_category
     log_by_stream
     log_by_type
+    log_of_type
     models_add
+    models_behind
     models_build
     models_catalog
     models_columns
@@ -126,23 +138,46 @@ statements! {
     models_fence
     models_forget_parked
     models_forget_reader
+    models_forget_shards
     models_lock
     models_patience
     models_pause
     models_public
     models_switch
+    models_versions
     notify
     outgoing
     outgoing_add
     outgoing_answered
     parked
+    parked_keys
+    prune_entry
+    prune_find
+    prune_forget_parked
+    prune_forget_readers
+    prune_forget_shards
+    prune_readers
+    prune_rebuilds
     purge_keys
+    readers
+    rebuild_keep
+    rebuilds
+    scratch_forget
+    scratch_left
+    shards_fence
+    shards_keep
+    shards_move
+    shards_standing
+    sizes
     snapshot_load
+    snapshot_page
     snapshot_save
     snapshots_old
+    snapshots_seen
     snapshots_surplus
     stream_backwards
     stream_forwards
+    stream_heads
     stream_locks
 }
 

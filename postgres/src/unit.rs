@@ -143,9 +143,10 @@ impl Unit {
         }
         if !work.appends.is_empty() {
             let batch = Batch::of(&work.appends).map_err(unwritable)?;
-            let row = batch.query(&database.statements).fetch_optional(&mut *connection).await;
-            let Some(row) = row.map_err(failed)? else { return Ok(Err(Tried::Met)) };
-            receipts = batch.receipts(&Given::read(&row).map_err(failed)?);
+            let rows = batch.query(&database.statements).fetch_all(&mut *connection).await;
+            let given = Given::read(&rows.map_err(failed)?).map_err(failed)?;
+            let Some(given) = given else { return Ok(Err(Tried::Met)) };
+            receipts = batch.receipts(&given);
         }
         if let Some(change) = &work.checkpoint {
             match self.moving(change).run(database, connection).await? {

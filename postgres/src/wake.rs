@@ -23,8 +23,9 @@ const HELD_BACK: Duration = Duration::from_millis(2);
 
 const LONGEST_HELD_BACK: Duration = Duration::from_millis(100);
 
-/// The shortest time between two messages.
+/// The time between the first two messages of a while in which there is always news; it doubles up to the longest.
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(2);
+const LONGEST_BETWEEN_MESSAGES: Duration = Duration::from_millis(8);
 
 /// Wakes those who wait for events.
 pub(crate) struct Wake {
@@ -67,11 +68,13 @@ impl Wake {
         tokio::spawn(async move {
             // All of it: a field by itself would leave the rest behind.
             let mut telling = telling;
+            let mut pause = BETWEEN_MESSAGES;
             loop {
                 let wake = &telling.wake;
                 while wake.is_news.swap(false, Ordering::AcqRel) {
                     database.tell().await;
-                    tokio::time::sleep(BETWEEN_MESSAGES).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_BETWEEN_MESSAGES);
                 }
                 wake.is_telling.store(false, Ordering::Release);
                 // What came between the two is told by whoever sees it first.

@@ -21,11 +21,25 @@ pub(crate) struct Batch<'a> {
     categories: Vec<&'a str>,
     numbers: HashMap<&'a str, usize>,
     ends: Vec<End>,
+    /// At which version each stream is expected before the batch, where anything is.
+    expected: Vec<Option<i64>>,
+    is_plain: IsPlain,
     checked: Checked,
     events: Events<'a>,
     keys: Keys<'a>,
     /// How each append ends, one after the other.
     outcomes: Vec<Outcome<'a>>,
+}
+
+/// Whether the plain statement can append a batch: each append has events and no key, none contradicts another about its stream, and
+/// they come by streams in the order of their names.
+#[derive(Debug)]
+struct IsPlain(bool);
+
+impl Default for IsPlain {
+    fn default() -> Self {
+        Self(true)
+    }
 }
 
 /// Where a stream ends within the batch.
@@ -76,7 +90,14 @@ struct Outcome<'a> {
 }
 
 /// What the database gave to a batch.
-pub(crate) struct Given {
+pub(crate) enum Given {
+    /// The head that each event has made, in their order.
+    Events(Vec<StreamHead>),
+    /// What the function tells.
+    Streams(GivenStreams),
+}
+
+pub(crate) struct GivenStreams {
     positions: Vec<i64>,
     head_versions: Vec<i64>,
     head_positions: Vec<i64>,
@@ -111,7 +132,10 @@ impl<'a> Batch<'a> {
             self.checked.streams.push(number);
             self.checked.versions.push(version);
             self.checked.before.push(before);
+            let at_first = version.saturating_sub(before);
+            self.is_plain.0 &= *self.expected[stream].get_or_insert(at_first) == at_first;
         }
+        self.is_plain.0 &= append.key.is_none() && !append.events.is_empty();
         for event in &append.events {
             let end = &mut self.ends[stream];
             end.events += 1;
@@ -147,15 +171,40 @@ impl<'a> Batch<'a> {
     fn stream(&mut self, stream_id: &'a StreamId) -> usize {
         let next = self.streams.len();
         let stream = *self.numbers.entry(stream_id.as_str()).or_insert(next);
+        let is_in_order = self.streams.last().is_none_or(|last| *last < stream_id.as_str());
+        self.is_plain.0 &= if stream == next { is_in_order } else { stream + 1 == next };
         if stream == next {
             self.streams.push(stream_id.as_str());
             self.categories.push(stream_id.category());
             self.ends.push(End::default());
+            self.expected.push(None);
         }
         stream
     }
 
-    /// The statement that appends the batch.
+    /// The statement that appends the batch in a transaction of its own.
+    pub(crate) fn query_alone<'q>(&'q self, statements: &Statements) -> Query<'q> {
+        // Not named, it would be planned each time, which costs more than the function does.
+        if !self.is_plain.0 || !statements.are_named() {
+            return self.query(statements);
+        }
+        let events = &self.events;
+        statements
+            .append_events()
+            .bind(&self.streams)
+            .bind(&self.categories)
+            .bind(&self.expected)
+            .bind(&events.streams)
+            .bind(&events.numbers)
+            .bind(&events.ids)
+            .bind(&events.types)
+            .bind(&events.schema_versions)
+            .bind(&events.readable_from)
+            .bind(&events.data)
+            .bind(&events.metadata)
+    }
+
+    /// The statement that appends the batch, in any transaction.
     pub(crate) fn query<'q>(&'q self, statements: &Statements) -> Query<'q> {
         let Self { checked, events, keys, .. } = self;
         statements
@@ -190,7 +239,41 @@ impl<'a> Batch<'a> {
 }
 
 impl Given {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+    /// Reads what a statement gave back for a batch; `None` if a stream was not where it was expected.
+    pub(crate) fn read(rows: &[PgRow]) -> Result<Option<Self>, sqlx::Error> {
+        let Some(first) = rows.first() else { return Ok(None) };
+        if first.columns().len() == GivenStreams::COLUMNS {
+            return GivenStreams::read(first).map(|streams| Some(Self::Streams(streams)));
+        }
+        let heads = rows.iter().map(|row| {
+            let (position, version, instant): (i64, i64, Instant) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            Ok(StreamHead::new(unsigned(version), Position::from(unsigned(position)), instant.0))
+        });
+        let mut heads = heads.collect::<Result<Vec<_>, sqlx::Error>>()?;
+        // They were drawn in the order of the batch.
+        heads.sort_unstable_by_key(|head| head.position);
+        Ok(Some(Self::Events(heads)))
+    }
+
+    fn receipt(&self, outcome: &Outcome<'_>) -> Receipt {
+        let last = outcome.end.last.and_then(|last| usize::try_from(last).ok());
+        let head = match self {
+            Self::Events(heads) => {
+                let last = last.expect("bug in annals: the plain statement was given no events");
+                heads[last - 1]
+            }
+            Self::Streams(given) => given.head(outcome, last),
+        };
+        Receipt::new(outcome.stream_id.clone(), head, outcome.events)
+    }
+}
+
+impl GivenStreams {
+    /// How many columns the function has.
+    const COLUMNS: usize = 5;
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             positions: row.try_get(0)?,
             head_versions: row.try_get(1)?,
@@ -200,16 +283,14 @@ impl Given {
         })
     }
 
-    fn receipt(&self, outcome: &Outcome<'_>) -> Receipt {
+    fn head(&self, outcome: &Outcome<'_>, last: Option<usize>) -> StreamHead {
         let stream = outcome.stream;
         let version = unsigned(self.head_versions[stream] + outcome.end.events);
-        let (position, instant) = match outcome.end.last.and_then(|last| usize::try_from(last).ok())
-        {
+        let (position, instant) = match last {
             Some(last) => (self.positions[last - 1], self.instants[stream]),
             None => (self.head_positions[stream], self.head_instants[stream]),
         };
-        let head = StreamHead::new(version, Position::from(unsigned(position)), instant.0);
-        Receipt::new(outcome.stream_id.clone(), head, outcome.events)
+        StreamHead::new(version, Position::from(unsigned(position)), instant.0)
     }
 }
 

@@ -82,6 +82,10 @@ impl Call {
         self.appends.iter().map(|append| append.events.len()).sum()
     }
 
+    fn first_stream(&self) -> Option<&str> {
+        self.appends.first().map(|append| append.stream_id.as_str())
+    }
+
     /// The streams that it touches, in order, each once.
     fn streams(&self) -> Streams {
         let names = self.appends.iter().map(|append| append.stream_id.as_str().to_owned());

@@ -145,7 +145,9 @@ enum Sent {
 }
 
 impl Group {
-    fn new(calls: Vec<Call>, waiting: Waiting) -> Option<Self> {
+    /// They go by the names of their streams, those to one stream in their order: so the plain statement takes them.
+    fn new(mut calls: Vec<Call>, waiting: Waiting) -> Option<Self> {
+        calls.sort_by(|one, two| one.first_stream().cmp(&two.first_stream()));
         (!calls.is_empty()).then_some(Self { calls, waiting, tries: 0 })
     }
 
@@ -197,14 +199,14 @@ impl Group {
         let batch = Batch::of(self.appends()).map_err(unwritable)?;
         let mut connection = connection(database, writer).await?;
         self.measure();
-        let query = batch.query(&database.statements);
+        let query = batch.query_alone(&database.statements);
         let sending = self.waiting.fetch(&mut connection, query);
-        let row = database.answered(DOING, sending).await;
-        keep(writer, connection, row.as_ref().err());
-        let Some(row) = row? else { return Ok(Sent::Met) };
+        let rows = database.answered(DOING, sending).await;
+        keep(writer, connection, rows.as_ref().err());
         // It is stored: sent again, it is found.
-        let given = Given::read(&row).map_err(|error| Failure::Lost(store_error(DOING, error)))?;
-        Ok(Sent::Stored(batch.receipts(&given)))
+        let unread = |error| Failure::Lost(store_error(DOING, error));
+        let given = Given::read(&rows?).map_err(unread)?;
+        Ok(given.map_or(Sent::Met, |given| Sent::Stored(batch.receipts(&given))))
     }
 
     /// Looks what the group has met, and answers whom it concerns; gives back those that go on, and those that wait for
@@ -266,11 +268,11 @@ impl Waiting {
         self,
         connection: &mut PgConnection,
         query: Query<'_>,
-    ) -> Result<Option<PgRow>, sqlx::Error> {
-        let Self::For(wait) = self else { return query.fetch_optional(connection).await };
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let Self::For(wait) = self else { return query.fetch_all(connection).await };
         let mut transaction = connection.begin_with(begin_waiting(wait)).await?;
-        match query.fetch_optional(&mut *transaction).await {
-            Ok(row) => transaction.commit().await.map(|()| row),
+        match query.fetch_all(&mut *transaction).await {
+            Ok(rows) => transaction.commit().await.map(|()| rows),
             Err(error) => transaction.rollback().await.and(Err(error)),
         }
     }

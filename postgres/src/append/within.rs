@@ -56,19 +56,19 @@ async fn tried(
     let failed = |error| Failure::of(DOING, error);
     let batch = Batch::of(appends).map_err(unwritable)?;
     let mut savepoint = connection.begin().await.map_err(failed)?;
-    let row = match batch.query(&database.statements).fetch_optional(&mut *savepoint).await {
-        Ok(row) => row,
+    let rows = match batch.query(&database.statements).fetch_all(&mut *savepoint).await {
+        Ok(rows) => rows,
         Err(error) => {
             let failure = failed(error);
             savepoint.rollback().await.map_err(failed)?;
             return Err(failure);
         }
     };
-    let Some(row) = row else {
+    let Some(given) = Given::read(&rows).map_err(failed)? else {
         savepoint.rollback().await.map_err(failed)?;
         return Ok(None);
     };
-    let receipts = batch.receipts(&Given::read(&row).map_err(failed)?);
+    let receipts = batch.receipts(&given);
     if database.tells {
         // Told when the transaction commits, and not at all if it does not.
         let notify = database.statements.notify();

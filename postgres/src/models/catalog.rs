@@ -1,14 +1,18 @@
 //! What is kept of projections: their definitions, and which of their tables answers.
 
+use std::time::Duration;
+
 use annals::projection::{CatalogEntry, Change, ModelDefinition};
-use annals::{Fence, StoreError, WriteError};
+use annals::shards::Layout;
+use annals::{CheckpointId, Fence, LeaseHolder, Position, StoreError, WriteError};
 use sqlx::Row as _;
 
 use super::attempt::{Attempts, Trouble, of_store};
 use super::change::{Work, fill, narrow, read_kept};
 use super::own_sql::Setup;
 use super::public_view::Occasion;
-use super::{layout, names};
+use super::{layout, names, sharded};
+use crate::append::unsigned;
 use crate::database::Database;
 use crate::error::store_error;
 
@@ -59,7 +63,7 @@ pub(super) async fn prepare_with(
 }
 
 /// Whether the table is there that answers: somebody may have dropped it.
-async fn has_table(
+pub(super) async fn has_table(
     database: &Database,
     definition: &ModelDefinition,
     entry: &CatalogEntry,
@@ -121,6 +125,29 @@ pub(crate) async fn catalog(database: &Database) -> Result<Vec<CatalogEntry>, St
     entries.map_err(|error| store_error(doing, error))
 }
 
+/// Tells who has the leases of readers whose names begin with a prefix.
+pub(crate) async fn leases(
+    database: &Database,
+    prefix: &str,
+) -> Result<Vec<LeaseHolder>, StoreError> {
+    let doing = "list leases";
+    let rows = database.fetch_all(doing, || database.statements.leases().bind(prefix)).await?;
+    let holders: Result<Vec<LeaseHolder>, sqlx::Error> = rows
+        .iter()
+        .map(|row| {
+            let id = CheckpointId {
+                name: row.try_get("name")?,
+                version: narrow(row.try_get("version")?),
+                shard: narrow(row.try_get("shard")?),
+            };
+            let owner: String = row.try_get("owner")?;
+            let left = Duration::from_micros(unsigned(row.try_get("left_micros")?));
+            Ok(LeaseHolder::new(id, owner, unsigned(row.try_get("epoch")?), left))
+        })
+        .collect();
+    holders.map_err(|error| store_error(doing, error))
+}
+
 /// Makes the table of one more generation, empty.
 pub(crate) async fn begin_generation(
     database: &Database,
@@ -161,15 +188,15 @@ async fn begin_once(
 /// Has a generation answer from now on, and drops the one that answered.
 pub(crate) async fn switch_generation(
     database: &Database,
-    definition: &ModelDefinition,
-    generation: u32,
+    (definition, generation): (&ModelDefinition, u32),
     fence: &Fence,
-) -> Result<(), WriteError> {
+    head: Position,
+) -> Result<bool, WriteError> {
     let doing = format!("switch projection `{}`", definition.projection);
     let mut attempts = Attempts::new(database, doing);
     loop {
-        match switch_once(&mut attempts, database, definition, generation, fence).await {
-            Ok(()) => return Ok(()),
+        match switch_once(&mut attempts, database, (definition, generation), fence, head).await {
+            Ok(is_done) => return Ok(is_done),
             Err(trouble) => attempts.again(trouble).await?,
         }
     }
@@ -178,28 +205,49 @@ pub(crate) async fn switch_generation(
 async fn switch_once(
     attempts: &mut Attempts<'_>,
     database: &Database,
-    definition: &ModelDefinition,
-    generation: u32,
+    (definition, generation): (&ModelDefinition, u32),
     fence: &Fence,
-) -> Result<(), Trouble> {
+    head: Position,
+) -> Result<bool, Trouble> {
     let was_lost = attempts.is_lost;
     let mut transaction = attempts.begin().await?;
     let mut work = Work { attempts, database, connection: &mut transaction, definition };
     let kept = work.found().await?;
     if was_lost && kept.entry.generation == generation {
-        return Ok(());
+        return Ok(true);
     }
     work.check_fence(fence).await?;
     if kept.entry.building != Some(generation) {
         return Err(definition.not_building(generation).into());
     }
-    if let Some(table) = definition.table_of(generation) {
-        let public = work.lock_views(&table, Occasion::Switched).await?;
+    let answers = definition.reader(kept.entry.generation);
+    let (standing, is_said) =
+        sharded::standing_in(work.attempts, database, work.connection, &answers).await?;
+    let layout = standing.layout;
+    let table = definition.table_of(generation);
+    // Before the checkpoints: whoever writes has the lock of its table first, too.
+    let public = match &table {
+        Some(table) => work.lock_views(table, Occasion::Switched).await?,
+        None => None,
+    };
+    if work.is_behind(&fence.id, (&answers, &layout), head).await? {
+        return Ok(false);
+    }
+    if let Some(table) = table {
         work.renew_views(&table, public, Occasion::Switched).await?;
     }
     work.set_generation(generation).await?;
     work.forget(kept.entry.generation).await?;
-    attempts.commit(transaction).await
+    let (reader, one) = (definition.reader(generation), Layout::of(1));
+    // As many write the new rows as wrote the old ones. Whoever built them goes on if that is one.
+    if layout.shards > 1 {
+        let change = (&reader, &one, layout.shards);
+        sharded::divide_in(work.attempts, database, work.connection, change).await?;
+    } else if is_said {
+        sharded::keep(work.attempts, database, work.connection, (&reader, &one)).await?;
+    }
+    attempts.commit(transaction).await?;
+    Ok(true)
 }
 
 /// Has the public view show a version that has come to the log's end, if that is a newer one.

@@ -2,7 +2,8 @@
 
 use annals::projection::{CatalogEntry, ModelDefinition};
 use annals::read_model::ModelTable;
-use annals::{Fence, StoreError, WriteError};
+use annals::shards::Layout;
+use annals::{CheckpointId, Fence, Position, StoreError, WriteError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -10,8 +11,9 @@ use super::attempt::{Attempts, Trouble};
 use super::layout;
 use super::names::{self, in_schema};
 use super::own_sql::{Setup, guard, settle};
-use super::public_view::{Occasion, Place};
-use crate::append::unsigned;
+use super::public_view::{Occasion, Place, Shown};
+use super::sharded;
+use crate::append::{bounded, unsigned};
 use crate::database::Database;
 use crate::error::{in_database, is_outage};
 
@@ -118,7 +120,14 @@ impl Work<'_, '_> {
             return Ok(());
         }
         tracing::warn!(%table, "the table was dropped: it is made anew, and filled from the beginning of the log");
+        let reader = entry.reader();
+        let (_, is_said) =
+            sharded::standing_in(self.attempts, database, self.connection, &reader).await?;
         self.forget(entry.generation).await?;
+        if is_said {
+            let layout = Layout::of(entry.shards);
+            sharded::keep(self.attempts, database, self.connection, (&reader, &layout)).await?;
+        }
         self.run(layout::create(schema, &table)?).await?;
         let public = self.public(&table).await?;
         self.renew_views(&table, public, Occasion::Prepared).await
@@ -156,7 +165,7 @@ impl Work<'_, '_> {
     }
 
     async fn public(&mut self, table: &ModelTable) -> Result<Option<Place>, Trouble> {
-        Place::find(self.attempts, self.database, self.connection, table).await
+        Place::find(self.attempts, self.database, self.connection, table.table.name).await
     }
 
     /// Whether the public view is to show a table's version from now on.
@@ -178,7 +187,7 @@ impl Work<'_, '_> {
             self.run(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", place.name)).await?;
         }
         let schema = &self.database.schema;
-        let view = names::version_view(table.table, table.version);
+        let view = names::version_view(table.table.name, table.version);
         // One that was dropped with its table is made anew.
         if !self.columns(schema.as_str(), &view).await?.is_empty() {
             let view = in_schema(schema, &view);
@@ -195,14 +204,15 @@ impl Work<'_, '_> {
         occasion: Occasion,
     ) -> Result<(), Trouble> {
         let schema = &self.database.schema;
-        let version_view = names::version_view(table.table, table.version);
+        let version_view = names::version_view(table.table.name, table.version);
         let columns = self.columns(schema.as_str(), &version_view).await?;
         let view = in_schema(schema, &version_view);
         let of = in_schema(schema, &names::physical(table));
-        self.run(layout::view(&view, &of, table.table, &columns)).await?;
+        let shown = Shown::of(table);
+        self.run(layout::view(&view, &of, &shown.columns, &columns)).await?;
         let Self { attempts, database, connection, .. } = self;
         match public {
-            Some(place) => place.renew(attempts, database, connection, table, occasion).await,
+            Some(place) => place.renew(attempts, database, connection, &shown, occasion).await,
             None => Ok(()),
         }
     }
@@ -214,25 +224,30 @@ impl Work<'_, '_> {
     }
 
     pub(super) async fn check_fence(&mut self, fence: &Fence) -> Result<(), Trouble> {
-        let Fence { id, epoch } = fence;
+        check_fence(self.attempts, self.database, self.connection, fence).await
+    }
+
+    /// Whether what was built has not come as far as what answers, whose owners move no checkpoint until this change is done.
+    pub(super) async fn is_behind(
+        &mut self,
+        built: &CheckpointId,
+        (answers, layout): (&CheckpointId, &Layout),
+        head: Position,
+    ) -> Result<bool, Trouble> {
+        let floors = layout.floors.iter().map(|floor| floor.position);
+        let floor = floors.filter(|floor| *floor <= head).max().unwrap_or_default();
         let row = self
             .database
             .statements
-            .models_fence()
-            .bind(&id.name)
-            .bind(i64::from(id.version))
-            .bind(i64::from(id.shard))
-            .fetch_optional(&mut *self.connection)
+            .models_behind()
+            .bind(&built.name)
+            .bind(i64::from(built.version))
+            .bind(&answers.name)
+            .bind(bounded(head.get()))
+            .bind(bounded(floor.get()))
+            .fetch_one(&mut *self.connection)
             .await;
-        let read = row.and_then(|row| {
-            let Some(row) = row else { return Ok((0, false)) };
-            Ok((unsigned(row.try_get("epoch")?), row.try_get("is_held")?))
-        });
-        let (current, is_held) = read.map_err(|error| self.attempts.failed(error))?;
-        if current == *epoch && is_held {
-            return Ok(());
-        }
-        Err(WriteError::Fenced { name: id.name.clone(), held: *epoch, current }.into())
+        row.and_then(|row| row.try_get(0)).map_err(|error| self.attempts.failed(error))
     }
 
     pub(super) async fn set_building(&mut self, generation: Option<u32>) -> Result<(), Trouble> {
@@ -269,11 +284,14 @@ impl Work<'_, '_> {
         }
         let reader = definition.reader(generation);
         let statements = &database.statements;
-        for statement in [statements.models_forget_parked(), statements.models_forget_reader()] {
+        for statement in [
+            statements.models_forget_parked(),
+            statements.models_forget_reader(),
+            statements.models_forget_shards(),
+        ] {
             let forget = statement
                 .bind(&reader.name)
                 .bind(i64::from(reader.version))
-                .bind(i64::from(reader.shard))
                 .execute(&mut *self.connection)
                 .await;
             forget.map_err(|error| self.attempts.failed(error))?;
@@ -304,10 +322,38 @@ pub(super) fn fill(entry: &mut CatalogEntry, row: &PgRow) -> Result<(), sqlx::Er
     entry.generation = narrow(row.try_get("generation")?);
     entry.building = row.try_get::<Option<i64>, _>("building")?.map(narrow);
     entry.paused = row.try_get("paused")?;
+    entry.shards = narrow(row.try_get("shards")?);
     Ok(())
 }
 
 /// A number that was written as one of 32 bits.
 pub(super) fn narrow(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Refuses what is done under a lease that has passed on; one that is held passes on to nobody until the transaction ends.
+pub(super) async fn check_fence(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    fence: &Fence,
+) -> Result<(), Trouble> {
+    let Fence { id, epoch } = fence;
+    let row = database
+        .statements
+        .models_fence()
+        .bind(&id.name)
+        .bind(i64::from(id.version))
+        .bind(i64::from(id.shard))
+        .fetch_optional(connection)
+        .await;
+    let read = row.and_then(|row| {
+        let Some(row) = row else { return Ok((0, false)) };
+        Ok((unsigned(row.try_get("epoch")?), row.try_get("is_held")?))
+    });
+    let (current, is_held) = read.map_err(|error| attempts.failed(error))?;
+    if current == *epoch && is_held {
+        return Ok(());
+    }
+    Err(WriteError::Fenced { name: id.name.clone(), held: *epoch, current }.into())
 }

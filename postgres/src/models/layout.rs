@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use annals::StoreError;
-use annals::read_model::{ColumnKind, Index, ModelTable, Table, TableColumn};
+use annals::read_model::{ColumnKind, Index, ModelTable, TableColumn};
 
 use super::bind::unknown_kind;
 use super::names::{self, in_schema, quoted};
@@ -41,8 +41,9 @@ pub(super) fn create(schema: &Schema, table: &ModelTable) -> Result<String, Stor
     let of_key = names::list(table.table.key_columns());
     let name = in_schema(schema, &names::physical(table));
     let columns = columns.join(",\n    ");
+    let unlogged = if table.is_scratch() { "UNLOGGED " } else { "" };
     let mut sql = format!(
-        "CREATE TABLE {name} (\n    {columns},\n    CONSTRAINT {key} PRIMARY KEY ({of_key})\n);\n"
+        "CREATE {unlogged}TABLE {name} (\n    {columns},\n    CONSTRAINT {key} PRIMARY KEY ({of_key})\n);\n"
     );
     for column in table.table.columns {
         sql.push_str(&index(schema, table, column));
@@ -90,10 +91,8 @@ pub(super) fn drop_table(schema: &Schema, table: &ModelTable) -> String {
 }
 
 /// Makes or renews a view. `columns` are those it has already, whose order has to stay; new ones follow them.
-pub(super) fn view(name: &str, of: &str, table: &Table, columns: &[String]) -> String {
-    let has = |column: &&TableColumn| !columns.iter().any(|kept| kept == column.name);
-    let kept = columns.iter().map(|name| quoted(name));
-    let new = table.columns.iter().filter(has).map(|column| quoted(column.name));
-    let list: Vec<String> = kept.chain(new).collect();
+pub(super) fn view(name: &str, of: &str, all: &[String], columns: &[String]) -> String {
+    let new = all.iter().filter(|name| !columns.contains(name));
+    let list: Vec<String> = columns.iter().chain(new).map(|name| quoted(name)).collect();
     format!("CREATE OR REPLACE VIEW {name} AS SELECT {} FROM {of}", list.join(", "))
 }

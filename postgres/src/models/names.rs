@@ -16,6 +16,11 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text in quotes, whatever it holds and whatever the session takes a backslash for.
+pub(super) fn text(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A relation of the store's schema, as it stands in a statement.
 pub(super) fn in_schema(schema: &Schema, name: &str) -> String {
     format!("{}.{}", schema.as_str(), quoted(name))
@@ -26,9 +31,14 @@ pub(super) fn physical(table: &ModelTable) -> String {
     fitted(table.to_string())
 }
 
+/// The same, of a table that this program does not know.
+pub(super) fn physical_of(model: &str, version: u32, generation: u32) -> String {
+    fitted(format!("{model}_v{version}_{generation}"))
+}
+
 /// The view on the generation that answers, without its schema.
-pub(super) fn version_view(table: &Table, version: u32) -> String {
-    fitted(format!("{}_v{version}", table.name))
+pub(super) fn version_view(model: &str, version: u32) -> String {
+    fitted(format!("{model}_v{version}"))
 }
 
 /// The index, or the unique constraint, of a column.
@@ -85,7 +95,7 @@ fn fitted(name: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fitted, quoted};
+    use super::{fitted, quoted, text};
 
     #[test]
     fn a_long_name_is_cut_and_stays_apart() {
@@ -98,5 +108,6 @@ mod tests {
     #[test]
     fn a_quote_in_a_name_ends_nothing() {
         assert_eq!(quoted(r#"a"; DROP TABLE b; --"#), r#""a""; DROP TABLE b; --""#);
+        assert_eq!(text(r"a'; DROP TABLE b; --\"), r"E'a''; DROP TABLE b; --\\'");
     }
 }

@@ -38,7 +38,8 @@ pub(crate) async fn parked(
     Ok(events)
 }
 
-fn read(reader: &CheckpointId, row: &PgRow) -> Result<ParkedEvent, sqlx::Error> {
+/// Reads one that is parked.
+pub(crate) fn read(reader: &CheckpointId, row: &PgRow) -> Result<ParkedEvent, sqlx::Error> {
     Ok(ParkedEvent {
         reader: reader.clone(),
         key: plain(row.try_get("key")?).into_owned(),

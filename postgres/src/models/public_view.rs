@@ -22,6 +22,8 @@ pub(super) enum Occasion {
     Prepared,
     /// A version has come to the log's end, or another generation of it answers from now on.
     Switched,
+    /// A person says so.
+    Told,
 }
 
 /// What stands where the view is to be.
@@ -32,6 +34,21 @@ enum Standing {
     View(u32),
     /// Something that is not annals'.
     Foreign,
+}
+
+/// A version that the view is to show.
+pub(super) struct Shown<'a> {
+    pub(super) model: &'a str,
+    pub(super) version: u32,
+    /// The names of its columns.
+    pub(super) columns: Vec<String>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn of(table: &'a ModelTable) -> Self {
+        let columns = table.table.columns.iter().map(|column| column.name.to_owned());
+        Self { model: table.table.name, version: table.version, columns: columns.collect() }
+    }
 }
 
 /// The place of the view.
@@ -48,10 +65,9 @@ impl Place {
         attempts: &Attempts<'_>,
         database: &Database,
         connection: &mut PgConnection,
-        table: &ModelTable,
+        model: &str,
     ) -> Result<Option<Self>, Trouble> {
         let failed = |error| attempts.failed(error);
-        let model = table.table.name;
         let row = database
             .statements
             .models_public()
@@ -88,8 +104,14 @@ impl Place {
             (Standing::View(shown), Occasion::Prepared) => shown == version,
             // Of the same version, it shows what the version's own view shows.
             (Standing::View(shown), Occasion::Switched) => shown < version,
+            (Standing::View(shown), Occasion::Told) => shown != version,
             _ => false,
         }
+    }
+
+    /// Whether it shows a version.
+    pub(super) fn shows(&self, version: u32) -> bool {
+        self.standing == Standing::View(version)
     }
 
     /// Has the view show a version, if it is its turn.
@@ -98,24 +120,24 @@ impl Place {
         attempts: &Attempts<'_>,
         database: &Database,
         connection: &mut PgConnection,
-        table: &ModelTable,
+        shown: &Shown<'_>,
         occasion: Occasion,
     ) -> Result<(), Trouble> {
         let Self { schema, name, standing } = self;
         match standing {
             Standing::Nothing => {
-                make(attempts, database, connection, table, (name, &[])).await
+                make(attempts, database, connection, shown, (name, &[])).await
             }
-            Standing::View(_) if !self.changes(table.version, occasion) => Ok(()),
+            Standing::View(_) if !self.changes(shown.version, occasion) => Ok(()),
             Standing::View(_) => {
-                let columns = names_of_columns(database, connection, schema, table.table.name).await;
+                let columns = names_of_columns(database, connection, schema, shown.model).await;
                 let columns = columns.map_err(|error| attempts.failed(error))?;
-                replace(attempts, database, connection, table, (name, &columns)).await
+                replace(attempts, database, connection, shown, (name, &columns)).await
             }
             Standing::Foreign => Err(StoreError::invalid(format!(
                 "read model `{}`: {name} is there, and is not a view of schema `{}` of annals: rename one of the two, \
                  or give the store's connections a `search_path` of their own",
-                table.table.name,
+                shown.model,
                 database.schema.as_str()
             ))
             .into()),
@@ -128,20 +150,20 @@ async fn replace(
     attempts: &Attempts<'_>,
     database: &Database,
     connection: &mut PgConnection,
-    table: &ModelTable,
+    shown: &Shown<'_>,
     (view, columns): (&str, &[String]),
 ) -> Result<(), Trouble> {
     let failed = |error| attempts.failed(error);
-    let of = of_version(database, table);
+    let of = of_version(database, shown);
     // Replaced where that is possible: what depends on it, and who may read it, stays.
-    let has = |name: &String| table.table.columns.iter().any(|column| column.name == name);
+    let has = |name: &String| shown.columns.contains(name);
     if columns.iter().all(has) {
-        let sql = layout::view(view, &of, table.table, columns);
+        let sql = layout::view(view, &of, &shown.columns, columns);
         let mut savepoint = connection.begin().await.map_err(failed)?;
         match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *savepoint).await {
             Ok(_) => {
                 savepoint.commit().await.map_err(failed)?;
-                return tell(attempts, database, connection, table, view).await;
+                return tell(attempts, database, connection, shown, view).await;
             }
             // A column is of another type.
             Err(error) if in_database(&error).is_some_and(|found| found.code() == "42P16") => {
@@ -152,20 +174,20 @@ async fn replace(
     }
     let drop = AssertSqlSafe(format!("DROP VIEW {view}"));
     sqlx::raw_sql(drop).execute(&mut *connection).await.map_err(failed)?;
-    make(attempts, database, connection, table, (view, &[])).await
+    make(attempts, database, connection, shown, (view, &[])).await
 }
 
 async fn make(
     attempts: &Attempts<'_>,
     database: &Database,
     connection: &mut PgConnection,
-    table: &ModelTable,
+    shown: &Shown<'_>,
     (view, columns): (&str, &[String]),
 ) -> Result<(), Trouble> {
-    let sql = layout::view(view, &of_version(database, table), table.table, columns);
+    let sql = layout::view(view, &of_version(database, shown), &shown.columns, columns);
     let made = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;
     made.map_err(|error| attempts.failed(error))?;
-    tell(attempts, database, connection, table, view).await
+    tell(attempts, database, connection, shown, view).await
 }
 
 /// Says on the view which version it shows.
@@ -173,18 +195,23 @@ async fn tell(
     attempts: &Attempts<'_>,
     database: &Database,
     connection: &mut PgConnection,
-    table: &ModelTable,
+    shown: &Shown<'_>,
     view: &str,
 ) -> Result<(), Trouble> {
-    let comment = format!("{}{}", mark(database), table.version);
+    let comment = marked(database, shown.version);
     // A mark holds no quotes: the schema's name needs none.
     let sql = AssertSqlSafe(format!("COMMENT ON VIEW {view} IS '{comment}'"));
     let told = sqlx::raw_sql(sql).execute(connection).await;
     told.map(drop).map_err(|error| attempts.failed(error))
 }
 
-fn of_version(database: &Database, table: &ModelTable) -> String {
-    in_schema(&database.schema, &names::version_view(table.table, table.version))
+fn of_version(database: &Database, shown: &Shown<'_>) -> String {
+    in_schema(&database.schema, &names::version_view(shown.model, shown.version))
+}
+
+/// What stands on a view that shows a version.
+pub(super) fn marked(database: &Database, version: u32) -> String {
+    format!("{}{version}", mark(database))
 }
 
 /// By which a view is known as one of annals', up to the version that it shows.

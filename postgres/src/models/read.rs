@@ -115,18 +115,37 @@ pub(crate) async fn select(
     version: u32,
     select: &Select,
 ) -> Result<Option<Vec<Row>>, StoreError> {
+    let view = in_schema(&database.schema, &names::version_view(table.name, version));
+    select_in(database, (&view, table), select).await
+}
+
+/// Reads rows of a relation; `None` if there is none.
+pub(super) async fn select_in(
+    database: &Database,
+    (relation, table): (&str, &'static Table),
+    select: &Select,
+) -> Result<Option<Vec<Row>>, StoreError> {
     let doing = format!("read rows of `{}`", table.name);
-    let view = in_schema(&database.schema, &names::version_view(table, version));
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {}\n  FROM {view} AS t", row::columns(table)));
-    push_where(&mut statement, table, &select.tests)?;
-    push_after(&mut statement, table, select)?;
-    push_order(&mut statement, table, &select.order);
+    selecting(&mut statement, (relation, table), select)?;
+    let rows = fetch(database, &doing, &statement).await?;
+    rows.map(|rows| rows.iter().map(|found| row::read(&doing, table, found)).collect()).transpose()
+}
+
+/// Writes the statement that reads rows of a relation.
+pub(super) fn selecting<'a>(
+    statement: &mut Statement<'a>,
+    (relation, table): (&str, &'static Table),
+    select: &'a Select,
+) -> Result<(), StoreError> {
+    statement.push(&format!("SELECT {}\n  FROM {relation} AS t", row::columns(table)));
+    push_where(statement, table, &select.tests)?;
+    push_after(statement, table, select)?;
+    push_order(statement, table, &select.order);
     if let Some(limit) = select.limit {
         statement.push("\n LIMIT ").push_number(bounded(limit));
     }
-    let rows = fetch(database, &doing, &statement).await?;
-    rows.map(|rows| rows.iter().map(|found| row::read(&doing, table, found)).collect()).transpose()
+    Ok(())
 }
 
 /// Counts rows of the generation that answers; `None` if there is none.
@@ -136,10 +155,19 @@ pub(crate) async fn count(
     version: u32,
     tests: &[Test],
 ) -> Result<Option<u64>, StoreError> {
+    let view = in_schema(&database.schema, &names::version_view(table.name, version));
+    count_in(database, (&view, table), tests).await
+}
+
+/// Counts rows of a relation; `None` if there is none.
+pub(super) async fn count_in(
+    database: &Database,
+    (relation, table): (&str, &'static Table),
+    tests: &[Test],
+) -> Result<Option<u64>, StoreError> {
     let doing = format!("count rows of `{}`", table.name);
-    let view = in_schema(&database.schema, &names::version_view(table, version));
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT count(*)\n  FROM {view} AS t"));
+    statement.push(&format!("SELECT count(*)\n  FROM {relation} AS t"));
     push_where(&mut statement, table, tests)?;
     let Some(rows) = fetch(database, &doing, &statement).await? else { return Ok(None) };
     let row = rows.first().ok_or_else(|| store_error(&doing, sqlx::Error::RowNotFound))?;

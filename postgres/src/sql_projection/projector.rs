@@ -210,7 +210,7 @@ async fn failed<P: SqlProjection>(
 }
 
 fn unpark(batch: &Batch<'_>, event: &RecordedEvent) -> RowChange {
-    let (reader, key) = (batch.reader().clone(), event.stream_id.to_string());
+    let (reader, key) = (batch.reader(), event.stream_id.to_string());
     RowChange::Unpark { reader, key, position: event.position }
 }
 

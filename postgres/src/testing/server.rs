@@ -21,11 +21,9 @@ const PORT: u16 = 5432;
 /// How long a server that is stopped is waited for. The script goes on without us.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Without `fsync` nothing is lost while the machine runs, and tests take a fraction of the time. Tests run at once and
-/// each has a pool of connections. What the server shares among its processes is in its folder, too, so that nothing
-/// stays behind in `/dev/shm`, which containers keep small.
-const OPTIONS: [&str; 4] =
-    ["fsync=off", "full_page_writes=off", "max_connections=400", "dynamic_shared_memory_type=mmap"];
+/// Tests run at once and each has a pool of connections. What the server shares among its processes is in its folder, too, so that
+/// nothing stays behind in `/dev/shm`, which containers keep small.
+const OPTIONS: [&str; 2] = ["max_connections=400", "dynamic_shared_memory_type=mmap"];
 
 /// A running server. It stops when this is dropped or the process ends, and its folder goes with it.
 pub(super) struct Server {

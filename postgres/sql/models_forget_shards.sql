@@ -1,0 +1,1 @@
+DELETE FROM {schema}.shards AS s WHERE s.name = $1 AND s.version = $2

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.projections AS p WHERE p.projection = $1 AND p.version = $2
