@@ -227,7 +227,9 @@ async fn read_receipts(
     let mut receipts = HashMap::new();
     for asked in steps.iter().flat_map(|step| &step.record.commands) {
         let Some(stream_id) = target(&asked.name, &asked.content) else { continue };
-        if let Some(entry) = store.find_key(&stream_id, &asked.key).await? {
+        let entry = store.find_key(&stream_id, &asked.key).await?;
+        // What was withdrawn was refused before, or given up.
+        if let Some(entry) = entry.filter(|entry| !entry.is_withdrawn()) {
             receipts.insert(asked.key.clone(), entry.receipt);
         }
     }

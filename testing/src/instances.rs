@@ -94,7 +94,7 @@ impl Instances {
 
     /// Delivers an event to the processes that it goes to, after the deadlines that were due before it.
     pub(crate) fn deliver(&mut self, word: &str, event: &RecordedEvent) -> Result<(), String> {
-        self.fire(|due| due < event.recorded_at)?;
+        self.fire(|_, due| due < event.recorded_at)?;
         self.now = self.now.max(event.recorded_at);
         self.story.push(format!("{word}  {}", report::recorded(event)));
         for id in self.route(event)? {
@@ -106,9 +106,16 @@ impl Instances {
     /// Has the clock move on, and each deadline fire at its instant. All that was sent before counts as accepted.
     pub(crate) fn pass_until(&mut self, until: Timestamp) -> Result<(), String> {
         self.known.values_mut().for_each(Known::accept_all);
-        self.fire(|due| due <= until)?;
+        self.fire(|_, due| due <= until)?;
         self.now = until;
         Ok(())
+    }
+
+    /// Fires the deadlines that a step has set to an instant that is past. While commands of its process are on their way, a
+    /// deadline waits: one of them may be refused yet.
+    pub(crate) fn fire_past(&mut self) -> Result<(), String> {
+        let now = self.now;
+        self.fire(|known, due| due <= now && !known.instance.is_busy())
     }
 
     /// Has a command refused that is on its way: one of `of`, if several processes have sent it. Those before it count as
@@ -171,14 +178,15 @@ impl Instances {
     }
 
     /// Fires the deadlines that are due, in the order of their instants.
-    fn fire(&mut self, is_due: impl Fn(Timestamp) -> bool) -> Result<(), String> {
+    fn fire(&mut self, is_due: impl Fn(&Known, Timestamp) -> bool) -> Result<(), String> {
         let told = self.story.len();
         for _ in 0..ENDLESS {
             let going = self.known.iter().filter(|(_, known)| known.parked.is_none());
             let set = going.flat_map(|(id, known)| {
-                known.instance.deadlines().iter().map(move |(name, due)| (*due, id, name))
+                let set = known.instance.deadlines().iter();
+                set.filter(|(_, due)| is_due(known, **due)).map(move |(name, due)| (*due, id, name))
             });
-            let Some((_, id, name)) = set.filter(|(due, ..)| is_due(*due)).min() else {
+            let Some((_, id, name)) = set.min() else {
                 return Ok(());
             };
             let (id, name) = (id.clone(), name.clone());

@@ -22,6 +22,8 @@ mod property;
 mod reactor_test;
 mod report;
 mod runtime;
+mod saga_program;
+mod saga_test;
 mod scenario;
 pub mod schema;
 mod stored;
@@ -40,6 +42,7 @@ pub use crate::project::ProjectionTest;
 pub use crate::project_on::ProjectionTestOn;
 pub use crate::property::{Sequences, sequences, sequences_with};
 pub use crate::reactor_test::ReactorTest;
+pub use crate::saga_test::{CallName, SagaRan, SagaTest, given_saga, undo};
 pub use crate::stored::{StoredEvent, StoredFile, stored, stored_in};
 pub use crate::tracked::{Tracked, tracked};
 pub use crate::tree::{

@@ -1,11 +1,10 @@
 //! Tests of processes: what has happened, and what they send because of it.
 
-use std::error::Error;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use annals::process::{CommandEnum, Process, Rejection, RejectionKind, SentBy};
-use annals::{DispatchError, Timestamp, ToId};
+use annals::{Aggregate, DispatchError, HandledBy, HandlerError, Timestamp, ToId};
 
 use crate::causes::target;
 use crate::history::{History, IntoHistory, START};
@@ -17,7 +16,8 @@ use crate::report;
 ///
 /// A `when…` has processes take something, and each `then_…` looks at what came of the last one. Several processes may be in
 /// play; [`of`](Self::of) looks at one. Commands count as accepted as soon as their process takes something else, or time
-/// passes, unless [`when_rejected`](Self::when_rejected) and the like name one of them. The clock stands at the last event.
+/// passes, unless [`when_rejected`](Self::when_rejected) and the like name one of them. The clock stands at the last event; a
+/// deadline that a step sets to an instant that is past fires at once, or when the commands of that step are accepted.
 ///
 /// Without being asked, each test checks that a step done again does the same, that the process reads back from its stream
 /// as it was, and that events delivered a second time change nothing.
@@ -110,6 +110,8 @@ impl<P: Process> ProcessTest<P> {
             let delivered = test.instances.deliver("given", event);
             test.ensure(delivered);
         }
+        let fired = test.instances.fire_past();
+        test.ensure(fired);
         test
     }
 
@@ -149,7 +151,7 @@ impl<P: Process> ProcessTest<P> {
         self.end()
     }
 
-    /// Has a command refused by its aggregate, with the domain's error.
+    /// Has a command refused by its aggregate, with the error of its `#[handle]`.
     ///
     /// It is a command of its process's last step: those before it count as accepted, those after it do not go out.
     ///
@@ -158,10 +160,10 @@ impl<P: Process> ProcessTest<P> {
     /// If no such command is on its way.
     #[must_use = "a test without `.then…(…)` expects nothing"]
     #[track_caller]
-    pub fn when_rejected(
+    pub fn when_rejected<A: Aggregate, C: SentBy<P> + HandledBy<A>>(
         self,
-        command: impl SentBy<P>,
-        error: impl Error + Send + Sync + 'static,
+        command: C,
+        error: HandlerError<A, C>,
     ) -> Self {
         self.refuse(command, |_| Rejection::domain(error))
     }
@@ -232,14 +234,26 @@ impl<P: Process> ProcessTest<P> {
     ///
     /// # Panics
     ///
-    /// If the text is no id.
+    /// If the text is no id, or nothing that has happened went to that process.
     #[must_use = "a test without `.then…(…)` expects nothing"]
     #[track_caller]
     pub fn of(mut self, id: &(impl ToId<P::Id> + ?Sized)) -> Self {
-        match id.to_id() {
-            Ok(id) => self.of = Some(id.to_string()),
+        let id = match id.to_id() {
+            Ok(id) => id.to_string(),
             Err(error) => panic!("of: {error}"),
+        };
+        let known = self.instances.known();
+        if known.is_empty() {
+            self.fail(&format!(
+                "no process `{id}` is in play: nothing that has happened goes to one"
+            ));
         }
+        if !known.contains_key(&id) {
+            let known: Vec<_> = known.keys().map(|known| format!("`{known}`")).collect();
+            let known = known.join(", ");
+            self.fail(&format!("no process `{id}` is in play; there are {known}"));
+        }
+        self.of = Some(id);
         self
     }
 
@@ -264,7 +278,9 @@ impl<P: Process> ProcessTest<P> {
 
     /// Ends a `when…`.
     #[track_caller]
-    fn end(self) -> Self {
+    fn end(mut self) -> Self {
+        let fired = self.instances.fire_past();
+        self.ensure(fired);
         let delivered = self.instances.deliver_again(self.history.events());
         self.ensure(delivered);
         self

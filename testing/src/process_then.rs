@@ -224,11 +224,10 @@ impl<P: Process> ProcessTest<P> {
     fn one(&self) -> (&str, &Known) {
         self.ensure_going();
         let scope = self.scope();
-        match (&*scope, &self.of) {
-            ([one], _) => *one,
-            ([], Some(id)) => self.fail(&format!("process `{id}` never began")),
-            ([], None) => self.fail("no process began"),
-            (several, _) => {
+        match &*scope {
+            [one] => *one,
+            [] => self.fail("no process began"),
+            several => {
                 let ids: Vec<_> = several.iter().map(|(id, _)| format!("`{id}`")).collect();
                 let ids = ids.join(", ");
                 self.fail(&format!("several processes are in play, {ids}: look at one by `.of(…)`"))

@@ -25,17 +25,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ports;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
-use annals::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
+use annals::shards::{Division, Standing};
 use annals::{
-    Append, CheckpointChange, CheckpointId, Deadline, EventStore, Fence, KeyEntry, LogPage, Page,
-    PayloadCodec, Position, ProcessStore, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange,
-    SnapshotStore, StoreError, StoredSnapshot, StreamHead, StreamId, Timestamp, UnitOfWork,
-    UnitOfWorkStore, WaitingCommand, WriteError,
+    Append, CheckpointChange, CheckpointId, EventStore, Fence, KeyEntry, LeaseHolder, LogPage,
+    Page, Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage,
+    SnapshotStore, StoreError, StoredSnapshot, StreamId, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use async_trait::async_trait;
 
@@ -106,6 +106,35 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
         store.claim_lease(id, owner, lifetime).await
     }
 
+    /// Lists leases.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadModelStore::leases`].
+    async fn leases(&self, store: &S, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        store.leases(prefix).await
+    }
+
+    /// Divides a reader into shards.
+    ///
+    /// # Errors
+    ///
+    /// As [`ShardedStore::divide`](annals::ShardedStore::divide).
+    async fn divide(
+        &self,
+        store: &S,
+        reader: &CheckpointId,
+        division: Division,
+    ) -> Result<Standing, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        store.divide(reader, division).await
+    }
+
     /// Reads a page of a stream.
     ///
     /// # Errors
@@ -159,6 +188,25 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
         store.wait_for_events(after).await
     }
 
+    /// Reads a snapshot and the part of its stream that follows it. By default the two are asked for one after the other, so
+    /// that what is done otherwise with either is seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotStore::snapshot_page`].
+    async fn snapshot_page(
+        &self,
+        store: &S,
+        read: &ReadStream,
+        snapshot_version: u32,
+    ) -> Result<Option<SnapshotPage>, StoreError>
+    where
+        S: SnapshotStore,
+    {
+        let _ = (store, read, snapshot_version);
+        Ok(None)
+    }
+
     /// Keeps a snapshot.
     ///
     /// # Errors
@@ -176,12 +224,25 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
 pub struct Faulty<S, F> {
     store: S,
     fault: Arc<F>,
+    units: Option<Units<S, F>>,
 }
 
+/// The store as one of units of work, if it was planted as such.
+type Units<S, F> = for<'a> fn(&'a Faulty<S, F>) -> &'a dyn UnitOfWorkStore;
+
 impl<S, F> Faulty<S, F> {
-    /// Plants a fault into a store.
+    /// Plants a fault into a store of events.
     pub fn new(store: S, fault: F) -> Self {
-        Self { store, fault: Arc::new(fault) }
+        Self { store, fault: Arc::new(fault), units: None }
+    }
+
+    /// Plants a fault into a store that processes run on, too: what they commit goes through the fault.
+    pub fn with_units(store: S, fault: F) -> Self
+    where
+        S: UnitOfWorkStore,
+        F: Fault<S>,
+    {
+        Self { units: Some(|faulty| faulty), ..Self::new(store, fault) }
     }
 
     /// The fault.
@@ -192,213 +253,12 @@ impl<S, F> Faulty<S, F> {
 
 impl<S: Clone, F> Clone for Faulty<S, F> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), fault: self.fault.clone() }
+        Self { store: self.store.clone(), fault: self.fault.clone(), units: self.units }
     }
 }
 
 impl<S, F> fmt::Debug for Faulty<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Faulty").field("fault", &std::any::type_name::<F>()).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl<S: EventStore, F: Fault<S>> EventStore for Faulty<S, F> {
-    async fn append(&self, appends: Vec<Append>) -> Result<Vec<Receipt>, WriteError> {
-        self.fault.append(&self.store, self.fault.appends(appends)).await
-    }
-
-    async fn stream_page(&self, read: &ReadStream) -> Result<Page, StoreError> {
-        self.fault.stream_page(&self.store, read).await
-    }
-
-    async fn log_page(&self, read: &ReadAll) -> Result<LogPage, StoreError> {
-        self.fault.log_page(&self.store, read).await
-    }
-
-    async fn stream_head(&self, stream_id: &StreamId) -> Result<StreamHead, StoreError> {
-        self.store.stream_head(stream_id).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.store.head().await
-    }
-
-    async fn barrier(&self) -> Result<Position, StoreError> {
-        self.store.barrier().await
-    }
-
-    async fn find_key(
-        &self,
-        stream_id: &StreamId,
-        key: &str,
-    ) -> Result<Option<KeyEntry>, StoreError> {
-        self.fault.find_key(&self.store, stream_id, key).await
-    }
-
-    async fn purge_keys(&self) -> Result<u64, StoreError> {
-        self.store.purge_keys().await
-    }
-
-    async fn wait_for_events(&self, after: Position) -> Result<(), StoreError> {
-        self.fault.wait_for_events(&self.store, after).await
-    }
-
-    fn codec(&self) -> &dyn PayloadCodec {
-        self.store.codec()
-    }
-}
-
-#[async_trait]
-impl<S: SnapshotStore, F: Fault<S>> SnapshotStore for Faulty<S, F> {
-    async fn load_snapshot(
-        &self,
-        stream_id: &StreamId,
-        snapshot_version: u32,
-    ) -> Result<Option<StoredSnapshot>, StoreError> {
-        self.store.load_snapshot(stream_id, snapshot_version).await
-    }
-
-    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
-        self.fault.save_snapshot(&self.store, snapshot).await
-    }
-}
-
-#[async_trait]
-impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
-    async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
-        self.store.prepare(definition).await
-    }
-
-    async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
-        self.store.catalog().await
-    }
-
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
-        self.store.begin_generation(definition).await
-    }
-
-    async fn switch_generation(
-        &self,
-        definition: &ModelDefinition,
-        generation: u32,
-        fence: &Fence,
-    ) -> Result<(), WriteError> {
-        self.store.switch_generation(definition, generation, fence).await
-    }
-
-    async fn drop_generation(
-        &self,
-        definition: &ModelDefinition,
-        generation: u32,
-    ) -> Result<(), StoreError> {
-        self.store.drop_generation(definition, generation).await
-    }
-
-    async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
-        self.store.caught_up(definition).await
-    }
-
-    async fn set_paused(
-        &self,
-        projection: &str,
-        version: u32,
-        paused: bool,
-    ) -> Result<(), StoreError> {
-        self.store.set_paused(projection, version, paused).await
-    }
-
-    async fn rows(
-        &self,
-        table: &ModelTable,
-        keys: &[RowKey],
-        tests: &[Test],
-    ) -> Result<Vec<Row>, StoreError> {
-        self.store.rows(table, keys, tests).await
-    }
-
-    async fn select(
-        &self,
-        table: &'static Table,
-        version: u32,
-        select: &Select,
-    ) -> Result<Option<Vec<Row>>, StoreError> {
-        self.store.select(table, version, select).await
-    }
-
-    async fn count(
-        &self,
-        table: &'static Table,
-        version: u32,
-        tests: &[Test],
-    ) -> Result<Option<u64>, StoreError> {
-        self.store.count(table, version, tests).await
-    }
-
-    async fn parked(
-        &self,
-        reader: &CheckpointId,
-        key: Option<&str>,
-    ) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.store.parked(reader, key).await
-    }
-
-    fn row_codec(&self) -> &dyn PayloadCodec {
-        self.store.row_codec()
-    }
-
-    async fn checkpoint(&self, id: &CheckpointId) -> Result<Option<Position>, StoreError> {
-        self.store.checkpoint(id).await
-    }
-
-    async fn claim_lease(
-        &self,
-        id: &CheckpointId,
-        owner: &str,
-        lifetime: Duration,
-    ) -> Result<Option<Fence>, StoreError> {
-        self.fault.claim_lease(&self.store, id, owner, lifetime).await
-    }
-
-    async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
-        self.store.release_lease(fence).await
-    }
-
-    async fn write_rows(
-        &self,
-        rows: Vec<RowChange>,
-        checkpoint: CheckpointChange,
-    ) -> Result<(), WriteError> {
-        self.fault.write_rows(&self.store, rows, checkpoint).await
-    }
-}
-
-#[async_trait]
-impl<S: ProcessStore, F: Fault<S>> ProcessStore for Faulty<S, F> {
-    async fn outgoing(
-        &self,
-        category: &str,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<WaitingCommand>, StoreError> {
-        self.store.outgoing(category, after, limit).await
-    }
-
-    async fn due_deadlines(
-        &self,
-        category: &str,
-        at: Timestamp,
-        after: Option<&Deadline>,
-        limit: usize,
-    ) -> Result<Vec<Deadline>, StoreError> {
-        self.store.due_deadlines(category, at, after, limit).await
-    }
-}
-
-#[async_trait]
-impl<S: UnitOfWorkStore, F: Fault<S>> UnitOfWorkStore for Faulty<S, F> {
-    async fn commit(&self, mut work: UnitOfWork) -> Result<Vec<Receipt>, WriteError> {
-        work.appends = self.fault.appends(work.appends);
-        self.fault.commit(&self.store, work).await
     }
 }

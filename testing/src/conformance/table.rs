@@ -218,6 +218,8 @@ macro_rules! __conformance_table {
         states {
             /// State equals snapshot and tail equals full fold, for each snapshot at each version (7).
             snapshot_and_tail_equal_the_full_fold
+            /// A snapshot and the events from its last on, asked for in one go, are what they are apart (7).
+            a_snapshot_and_its_page_are_what_they_are_apart
             /// Snapshots fall due by the aggregate's policy, and do not change what is loaded (7).
             snapshots_are_taken_by_policy
             /// A snapshot that cannot be read counts as none, and is overwritten later (7).
@@ -281,18 +283,61 @@ macro_rules! __conformance_table {
             a_released_lease_passes_on_at_once
             /// A lease that has passed on is not released by its former owner (13).
             a_lease_that_has_passed_on_stays
+            /// Leases are listed by the beginnings of their names, with owner and epoch: those held and those run out (13).
+            leases_tell_their_owners
             /// A writer whose lease passes on while it writes has written before that or not at all (13).
             a_lease_lost_while_writing_stops_the_writer
         }
         generations {
             /// A generation is built beside the rows that answer, and takes their place in one step (14).
             a_generation_is_built_beside_the_one_that_answers
-            /// Only the owner of the rows that answer lets a generation take over, and only the one that is built (13, 14).
-            a_generation_takes_over_under_its_owners_lease
+            /// Only whoever builds a generation lets it take over, and only the one that is built (13, 14).
+            a_generation_takes_over_under_its_builders_lease
+            /// A generation that is behind the rows that answer does not take over, unless those are ahead of the log (14, 16).
+            a_generation_takes_over_when_it_has_come_as_far
             /// A generation that is dropped leaves neither rows nor checkpoint nor parked events; one that answers stays (14).
             a_generation_that_is_dropped_leaves_nothing
             /// A pause is kept by version, for all processes, until it is taken back, whatever is rebuilt (14).
             a_pause_is_kept_for_all
+        }
+        scratch {
+            /// Rows that are not to be kept are read for as long as their lease is held; nothing that is kept tells of them (14).
+            scratch_rows_are_beside_all_that_is_kept
+            /// Rows that are not to be kept are dropped, with all that is theirs, once nobody holds their lease (13, 14).
+            scratch_rows_go_with_their_lease
+        }
+        shards {
+            /// A reader has one shard until somebody says another number, which is kept for all its generations (13).
+            a_reader_has_one_shard_until_it_is_divided
+            /// New shards begin where the first of their slices is, and tell which slices are further on (11, 13).
+            new_shards_begin_where_their_slices_are
+            /// Once a reader is divided, whoever had one of its leases writes no more, in shards that are no more too (13).
+            a_division_gives_all_leases_up
+            /// What was written before a division is counted, and nothing is written after it, however they meet (11, 13).
+            a_division_beside_writers_counts_what_they_wrote
+            /// A generation that takes over has as many shards as the one before, and waits for the furthest (13, 14).
+            a_generation_takes_over_with_all_shards
+        }
+    } };
+    (inspection [$($callback:tt)+] $($argument:tt)*) => { $($callback)+! {
+        [$($argument)*] [InspectedStore]
+        inspected {
+            /// Streams are listed once each in the order of their names, page by page, with their lengths.
+            streams_are_listed_in_order
+            /// The streams that have grown most since a position come first.
+            streams_that_grew_most_come_first
+            /// A look for gaps goes through all streams, page by page, and finds whole ones whole.
+            a_look_for_gaps_goes_through_all_streams
+            /// Readers are listed with their checkpoints and with who holds their leases, those that were given up included.
+            readers_are_listed_with_their_owners
+            /// Parked events are listed by their keys: the first that failed, and how many there are.
+            parked_events_are_listed_by_key
+            /// Snapshots are listed in order, page by page; of those dropped, the highest versions stay.
+            surplus_snapshots_are_dropped
+            /// Snapshots that are old enough are dropped, and no others.
+            old_snapshots_are_dropped
+            /// What takes room is named.
+            what_takes_room_is_named
         }
     } };
 }

@@ -46,6 +46,7 @@
 /// | `snapshots` | [`SnapshotStore`](annals::SnapshotStore) |
 /// | `aggregates` | `EventStore` and `SnapshotStore` |
 /// | `units` | [`UnitOfWorkStore`](annals::UnitOfWorkStore) |
+/// | `inspection` | [`InspectedStore`](annals::InspectedStore) |
 ///
 /// # Expands to
 ///
@@ -67,7 +68,7 @@
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $factory:expr $(,)?) => {
-        $crate::conformance! { $name, $factory, [events, snapshots, aggregates, units] }
+        $crate::conformance! { $name, $factory, [events, snapshots, aggregates, units, inspection] }
     };
     ($name:ident, $factory:expr, [$($port:ident),+ $(,)?] $(,)?) => {
         mod $name {

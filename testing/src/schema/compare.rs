@@ -5,7 +5,7 @@ use std::fmt;
 use super::file::SchemaFile;
 use super::finding::Finding;
 use super::program::Schema;
-use super::{aggregates, commands, events, names, processes, projections, reactors};
+use super::{aggregates, commands, events, names, processes, projections, reactors, sagas};
 
 /// What a program has to say to its schema file.
 ///
@@ -98,6 +98,7 @@ impl Schema {
         processes::compare(&program, file, &mut comparison);
         projections::compare(&program, file, &mut comparison);
         reactors::compare(&program, file, &mut comparison);
+        sagas::compare(&program, file, &mut comparison);
         comparison
     }
 }

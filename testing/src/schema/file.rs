@@ -46,6 +46,20 @@ pub struct SchemaFile {
     /// The names of reactors, under which their checkpoints are kept.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub reactors: BTreeSet<String>,
+    /// Sagas by the names under which their logs are kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sagas: BTreeMap<String, KeptSaga>,
+}
+
+/// What is kept of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeptSaga {
+    /// The names of its steps, in their order.
+    pub steps: Vec<String>,
+    /// The version of its data.
+    pub version: u32,
 }
 
 /// What is kept of a projection: nothing that breaks, since its rows come from events; but where they are.
@@ -162,6 +176,7 @@ impl Default for SchemaFile {
             projections: BTreeMap::new(),
             queries: BTreeSet::new(),
             reactors: BTreeSet::new(),
+            sagas: BTreeMap::new(),
         }
     }
 }

@@ -40,6 +40,7 @@ mod proof;
 mod reactors;
 mod readers;
 mod reading;
+mod sagas;
 mod sample;
 mod successor;
 
@@ -48,8 +49,8 @@ use std::path::Path;
 
 pub use self::compare::Comparison;
 pub use self::file::{
-    FileError, KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptShape, KeptSnapshot,
-    SchemaFile,
+    FileError, KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptSaga, KeptShape,
+    KeptSnapshot, SchemaFile,
 };
 pub use self::finding::{Finding, FindingKind};
 pub use self::program::Schema;

@@ -35,6 +35,9 @@ pub(super) fn compare(schema: &Schema, comparison: &mut Comparison) {
         .iter()
         .map(|reactor| (reactor.name, Bearer::new(reactor.type_name, reactor.type_id)));
     clashes("the name of reactor", "reactor(name", reactors, comparison);
+    let sagas =
+        schema.sagas.iter().map(|saga| (saga.name, Bearer::new(saga.type_name, saga.type_id)));
+    clashes("the name of saga", "saga(name", sagas, comparison);
 }
 
 /// A type that a name stands for.

@@ -4,12 +4,13 @@ use annals::event::EventName;
 use annals::process::Process;
 use annals::registry::{
     AggregateRegistration, CommandRegistration, EventRegistration, ProcessRegistration,
-    ProjectionRegistration, QueryRegistration, ReactorRegistration,
+    ProjectionRegistration, QueryRegistration, ReactorRegistration, SagaRegistration,
 };
-use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection, Reactor};
+use annals::{Aggregate, Event, HandledBy, HandledQuery, Projection, Reactor, Saga};
 
 use super::file::{
-    KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptShape, KeptSnapshot, SchemaFile,
+    KeptAggregate, KeptEvent, KeptProcess, KeptProjection, KeptSaga, KeptShape, KeptSnapshot,
+    SchemaFile,
 };
 
 /// The stored names of a program, with the shapes of what stands under them.
@@ -25,6 +26,7 @@ pub struct Schema {
     pub(super) projections: Vec<ProjectionRegistration>,
     pub(super) queries: Vec<QueryRegistration>,
     pub(super) reactors: Vec<ReactorRegistration>,
+    pub(super) sagas: Vec<SagaRegistration>,
 }
 
 impl Schema {
@@ -43,6 +45,7 @@ impl Schema {
             projections: ProjectionRegistration::all().copied().collect(),
             queries: QueryRegistration::all().copied().collect(),
             reactors: ReactorRegistration::all().copied().collect(),
+            sagas: SagaRegistration::all().copied().collect(),
         };
         // Linking decides the order of registrations; a message should not depend on it.
         schema.events.sort_by_key(|event| (event.event.type_name)());
@@ -50,6 +53,7 @@ impl Schema {
         schema.commands.sort_by_key(|command| (command.type_name)());
         schema.processes.sort_by_key(|process| (process.type_name)());
         schema.reactors.sort_by_key(|reactor| (reactor.type_name)());
+        schema.sagas.sort_by_key(|saga| (saga.type_name)());
         schema
     }
 
@@ -102,6 +106,13 @@ impl Schema {
         self
     }
 
+    /// Takes a saga: its name, those of its steps and the version of its data.
+    #[must_use]
+    pub fn with_saga<S: Saga>(mut self) -> Self {
+        self.sagas.push(SagaRegistration::of::<S>());
+        self
+    }
+
     /// The events of today: those that are not the earlier struct of another.
     pub(super) fn present_events(&self) -> impl Iterator<Item = &EventRegistration> {
         self.events.iter().filter(|event| {
@@ -145,6 +156,10 @@ impl Schema {
         }
         file.queries = self.queries.iter().map(|query| query.query.to_owned()).collect();
         file.reactors = self.reactors.iter().map(|reactor| reactor.name.to_owned()).collect();
+        for saga in &self.sagas {
+            let steps = (saga.steps)().into_iter().map(str::to_owned).collect();
+            file.sagas.insert(saga.name.to_owned(), KeptSaga { steps, version: saga.version });
+        }
         file
     }
 

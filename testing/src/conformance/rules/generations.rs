@@ -31,7 +31,7 @@ pub(super) async fn a_generation_is_built_beside_the_one_that_answers<S: UnitOfW
     let entry = entry(&store).await?;
     ensure_eq!((entry.generation, entry.building), (1, Some(generation)), "what the catalog says");
 
-    store.switch_generation(&definition, generation, &owner).await?;
+    ensure!(switch(&store, &builder, generation).await?, "it has come as far, and does not answer");
     ensure_eq!(answers(&store).await?, ["new"], "the rows that answer after it");
     let gone = store.checkpoint(&owner.id).await?;
     ensure_eq!(gone, None, "the checkpoint of the generation that is gone");
@@ -41,20 +41,38 @@ pub(super) async fn a_generation_is_built_beside_the_one_that_answers<S: UnitOfW
     Ok(())
 }
 
-pub(super) async fn a_generation_takes_over_under_its_owners_lease<S: UnitOfWorkStore>(
+pub(super) async fn a_generation_takes_over_under_its_builders_lease<S: UnitOfWorkStore>(
     store: S,
 ) -> Verdict {
-    let (definition, late) = first(&store).await?;
-    write(&store, &late, 1, "old").await?;
+    let (definition, owner) = first(&store).await?;
+    write(&store, &owner, 1, "old").await?;
     let generation = store.begin_generation(&definition).await?;
+    let late = claimed(&store, &definition, generation).await?;
+    write(&store, &late, generation, "new").await?;
     store.release_lease(&late).await?;
-    let owner = claimed(&store, &definition, 1).await?;
-    let refused = store.switch_generation(&definition, generation, &late).await;
-    ensure_fenced(refused, &late)?;
+    let builder = claimed(&store, &definition, generation).await?;
+    ensure_fenced(switch(&store, &late, generation).await.map(drop), &late)?;
     ensure_eq!(answers(&store).await?, ["old"], "the rows that answer");
-    let other = store.switch_generation(&definition, generation + 1, &owner).await;
+    let other = switch(&store, &builder, generation + 1).await;
     ensure!(other.is_err(), "a generation took over that nobody builds");
-    store.switch_generation(&definition, generation, &owner).await?;
+    ensure!(switch(&store, &builder, generation).await?, "its builder does not switch");
+    Ok(())
+}
+
+pub(super) async fn a_generation_takes_over_when_it_has_come_as_far<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (definition, owner) = first(&store).await?;
+    write(&store, &owner, 1, "old").await?;
+    let generation = store.begin_generation(&definition).await?;
+    let builder = claimed(&store, &definition, generation).await?;
+    ensure!(!switch(&store, &builder, generation).await?, "rows answer that are behind");
+    ensure_eq!(answers(&store).await?, ["old"], "the rows that answer");
+    write(&store, &owner, 1, "older").await?;
+    // The log ends before what the owner's checkpoint tells of: that is of a log that is gone.
+    let head = Position::START;
+    let switched = store.switch_generation(&definition, generation, &builder, head).await?;
+    ensure!(switched, "rows wait for a log that is gone");
     Ok(())
 }
 
@@ -91,8 +109,8 @@ pub(super) async fn a_pause_is_kept_for_all<S: UnitOfWorkStore>(store: S) -> Ver
     ensure!(entry(&store).await?.paused, "it is not paused");
     ensure!(store.prepare(&definition).await?.paused, "it goes on once it is prepared again");
     let generation = store.begin_generation(&definition).await?;
-    let owner = claimed(&store, &definition, 1).await?;
-    store.switch_generation(&definition, generation, &owner).await?;
+    let builder = claimed(&store, &definition, generation).await?;
+    switch(&store, &builder, generation).await?;
     ensure!(entry(&store).await?.paused, "it goes on once it is rebuilt");
     store.set_paused(name, version, false).await?;
     ensure!(!entry(&store).await?.paused, "it stays paused");
@@ -100,7 +118,7 @@ pub(super) async fn a_pause_is_kept_for_all<S: UnitOfWorkStore>(store: S) -> Ver
 }
 
 /// The projection whose rows are written, and the lease of its first generation.
-async fn first(store: &impl ReadModelStore) -> Result<(ModelDefinition, Fence), Found> {
+pub(super) async fn first(store: &impl ReadModelStore) -> Result<(ModelDefinition, Fence), Found> {
     prepare(store).await?;
     let ModelTable { table, version, .. } = ROWS;
     let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
@@ -108,7 +126,7 @@ async fn first(store: &impl ReadModelStore) -> Result<(ModelDefinition, Fence), 
     Ok((definition, owner))
 }
 
-async fn claimed(
+pub(super) async fn claimed(
     store: &impl ReadModelStore,
     definition: &ModelDefinition,
     generation: u32,
@@ -117,8 +135,19 @@ async fn claimed(
     fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
 }
 
+/// Has a generation answer, of a log that ends at the first position.
+async fn switch(
+    store: &impl ReadModelStore,
+    fence: &Fence,
+    generation: u32,
+) -> Result<bool, WriteError> {
+    let ModelTable { table, version, .. } = ROWS;
+    let definition = ModelDefinition::new(table.name, version, Some(table), Vec::new());
+    store.switch_generation(&definition, generation, fence, Position::from(1)).await
+}
+
 /// Writes a row of a generation.
-async fn write(
+pub(super) async fn write(
     store: &impl ReadModelStore,
     fence: &Fence,
     generation: u32,
@@ -129,7 +158,7 @@ async fn write(
     store.write_rows(vec![RowChange::Upsert { table, row: row(key, &json!(1)) }], moved).await
 }
 
-async fn park(store: &impl ReadModelStore, fence: &Fence) -> Result<(), WriteError> {
+pub(super) async fn park(store: &impl ReadModelStore, fence: &Fence) -> Result<(), WriteError> {
     let parked = ParkedEvent {
         reader: fence.id.clone(),
         key: "new".to_owned(),
@@ -145,7 +174,7 @@ async fn park(store: &impl ReadModelStore, fence: &Fence) -> Result<(), WriteErr
     store.write_rows(vec![RowChange::Park(parked)], moved).await
 }
 
-async fn answers(store: &impl ReadModelStore) -> Result<Vec<String>, Found> {
+pub(super) async fn answers(store: &impl ReadModelStore) -> Result<Vec<String>, Found> {
     let rows = selected(store, &Select::all(ROWS.table)).await?;
     Ok(rows.iter().map(key_of).collect())
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use annals::{
-    CheckpointChange, CheckpointId, Fence, Position, ReadModelStore, UnitOfWorkStore, WriteError,
+    CheckpointChange, CheckpointId, Fence, LeaseHolder, Position, ReadModelStore, UnitOfWorkStore,
+    WriteError,
 };
 use futures::FutureExt;
 use serde_json::json;
@@ -113,6 +114,41 @@ pub(super) async fn a_lease_that_has_passed_on_stays<S: UnitOfWorkStore>(store: 
     ensure!(taken.is_none(), "the lease of `two` was released by `one`, who had lost it");
     write(&store, &fence, 1).await?;
     store.release_lease(&Fence { id: reader("never claimed"), epoch: 1 }).await?;
+    Ok(())
+}
+
+pub(super) async fn leases_tell_their_owners<S: UnitOfWorkStore>(store: S) -> Verdict {
+    let listed = async |beginning: &str| -> Result<Vec<_>, Found> {
+        let listed = store.leases(&reader(beginning).name).await?;
+        let shown =
+            |held: LeaseHolder| (held.id.clone(), held.owner.clone(), held.epoch, held.is_held());
+        Ok(listed.into_iter().map(shown).collect())
+    };
+    ensure_eq!(listed("").await?, [], "the leases of a store in which nobody claimed any");
+    let of = |name: &str, shard| CheckpointId { shard, ..reader(name) };
+    let ids = [of("a%_b", 1), of("a%_b", 2), of("a%_b/c", 1), of("aXb", 1), of("b", 1)];
+    // In another order than that of their ids.
+    for id in ids.iter().rev() {
+        claimed(&store, id, "one", LONG).await?;
+    }
+    let run_out = claimed(&store, &of("a%_b", 3), "two#3", Duration::ZERO).await?;
+    let given_up = claimed(&store, &of("a%_b", 4), "three", LONG).await?;
+    store.release_lease(&given_up).await?;
+    let held = |id: &CheckpointId, epoch| (id.clone(), "one".to_owned(), epoch, true);
+    let mut expected = vec![
+        held(&ids[0], 1),
+        held(&ids[1], 1),
+        (run_out.id.clone(), "two#3".to_owned(), run_out.epoch, false),
+        held(&ids[2], 1),
+    ];
+    ensure_eq!(listed("a%_b").await?, expected, "the leases by the beginning of their names");
+    claimed(&store, &run_out.id, "one", LONG).await?;
+    expected[2] = held(&run_out.id, run_out.epoch + 1);
+    ensure_eq!(listed("a%_b").await?, expected, "the leases after one was taken over");
+    expected.extend([held(&ids[3], 1), held(&ids[4], 1)]);
+    ensure_eq!(listed("").await?, expected, "all leases");
+    let left = store.leases(&ids[4].name).await?.pop().map(|held| held.left).unwrap_or_default();
+    ensure!(left <= LONG && left > LONG / 2, "a lease of {LONG:?} is held for {left:?} more");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod appends;
 mod commands;
 mod conflicts;
 mod generations;
+mod inspected;
 mod keys;
 mod leases;
 mod lenient;
@@ -16,6 +17,8 @@ mod names;
 mod once;
 mod payloads;
 mod retries;
+mod scratch;
+mod shards;
 mod snapshots;
 mod states;
 mod streams;
@@ -25,7 +28,7 @@ mod unreadable;
 
 use std::sync::Arc;
 
-use annals::{EventStore, SnapshotStore, UnitOfWorkStore};
+use annals::{EventStore, InspectedStore, SnapshotStore, UnitOfWorkStore};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
@@ -66,6 +69,7 @@ __conformance_table! { events [functions] }
 __conformance_table! { snapshots [functions] }
 __conformance_table! { aggregates [functions] }
 __conformance_table! { units [functions] }
+__conformance_table! { inspection [functions] }
 
 /// Runs all rules, each on a store of its own, and gives back those that are broken.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use annals::shape::Fingerprint;
 use annals::{
-    Aggregate, Append, EventStore, Expected, Payload, Repository, SnapshotStore, StoreError,
-    StoredSnapshot, Stores,
+    Aggregate, Append, EventStore, Expected, Payload, ReadStream, Repository, SnapshotStore,
+    StoreError, StoredSnapshot, Stores,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -52,6 +52,38 @@ where
                 Some((expected, version as u64)),
                 "the state at version {version}, with a snapshot at {snapshot_at}"
             );
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_snapshot_and_its_page_are_what_they_are_apart<S>(store: S) -> Verdict
+where
+    S: EventStore + SnapshotStore + Clone,
+{
+    store_history(&store, "a", [1, 2, 3, 4, 5]).await?;
+    store_history(&store, "b", [1, 2]).await?;
+    let (a, last) = (stream_of("a"), events_of(&store, &stream_of("a")).await?[2].id);
+    // None, one at each of its six versions, and those ahead of it.
+    for kept in (0..=7).chain([u64::from(u32::MAX)]) {
+        if kept > 0 {
+            let snapshot = StoredSnapshot::new(a.clone(), kept, last, Payload::new("{}"));
+            store.save_snapshot(snapshot.with_shape(SHAPE, None)).await?;
+        }
+        for (stream, shape) in [("a", SHAPE), ("a", SHAPE + 1), ("b", SHAPE), ("c", SHAPE)] {
+            for (from, limit) in [(1, 1024), (1, 2), (3, 2), (3, 1024)] {
+                let read = ReadStream::new(stream_of(stream)).from(from).limit(limit);
+                let Some(both) = store.snapshot_page(&read, shape).await? else { return Ok(()) };
+                let snapshot = store.load_snapshot(&read.stream_id, shape).await?;
+                let begins = snapshot.as_ref().map(|snapshot| snapshot.stream_version);
+                let begins = begins.filter(|begins| (from..=6).contains(begins)).unwrap_or(from);
+                let page = store.stream_page(&read.clone().from(begins)).await?;
+                let what = format!("`{stream}` from {from}, of a snapshot at {kept}");
+                ensure_eq!(both.page.events, page.events, "the events of {what}");
+                ensure_eq!(both.page.more, page.more, "whether more follows those of {what}");
+                let snapshot = snapshot.filter(|_| !page.events.is_empty());
+                ensure_eq!(both.snapshot, snapshot, "the snapshot of {what}");
+            }
         }
     }
     Ok(())
