@@ -21,7 +21,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use annals::cli::App;
 use annals::prelude::*;
+use annals_postgres::PostgresStore;
 use clap::Parser;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -30,7 +32,7 @@ use crate::ask::Reader;
 use crate::case::Known;
 use crate::log::{Log, LogError};
 use crate::models::{ActivityRow, CaseRow, ResourceRow};
-use crate::options::{Options, Question};
+use crate::options::{Command, Options, Question};
 use crate::queries::CasesError;
 use crate::replay::Replayed;
 use crate::summary::Summary;
@@ -51,7 +53,11 @@ struct NoCase {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
+    let mut options = Options::parse();
+    if let Some(Command::Operate { database, cli }) = options.command.take() {
+        return cli.run(App::opened_by(|| database_of(database))).await;
+    }
+    match run(&options).await {
         Ok(code) => code,
         Err(fault) if is_closed_pipe(&fault) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -59,6 +65,13 @@ async fn main() -> ExitCode {
             ExitCode::from(if fault.is::<NoCase>() { 1 } else { 2 })
         }
     }
+}
+
+/// The database that an operator looks after.
+async fn database_of(url: Option<String>) -> Result<PostgresStore, Fault> {
+    let url = url.or_else(|| std::env::var("DATABASE_URL").ok());
+    let url = url.ok_or("no database is named: add --database, or set DATABASE_URL")?;
+    Ok(PostgresStore::connect(&url).await?)
 }
 
 async fn run(options: &Options) -> Result<ExitCode, Fault> {

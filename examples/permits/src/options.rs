@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use annals::Timestamp;
+use annals::cli::Cli;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgGroup, Parser};
+use clap::{ArgGroup, Parser, Subcommand};
 
 use crate::Fault;
 use crate::month::Month;
@@ -45,10 +46,13 @@ Exit codes:
 /// Replays a log of permit cases as commands: how many there were, of what, and which took longest; or, of one case,
 /// what was known at an instant; or what was done in which month, and by whom.
 #[derive(Debug, Parser)]
-#[command(version, after_help = GUIDE)]
+#[command(version, after_help = GUIDE, args_conflicts_with_subcommands = true)]
 #[command(group = ArgGroup::new("question").args(["case", "cases", "activities", "resources"]))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The log; without it, a small one that comes with the program
     file: Option<PathBuf>,
 
@@ -91,6 +95,20 @@ pub(crate) struct Options {
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What is done rather than to replay a log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Looks after the database in which cases and rows are kept
+    Operate {
+        /// The database; without it, the one that `DATABASE_URL` names
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
+
+        #[command(flatten)]
+        cli: Cli,
+    },
 }
 
 /// What is asked.
