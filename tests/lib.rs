@@ -17,5 +17,13 @@ struct Postgresql;
 struct Projections;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/rebuilds.md")]
+struct Rebuilds;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/processes.md")]
 struct Processes;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sagas.md")]
+struct Sagas;

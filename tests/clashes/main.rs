@@ -129,3 +129,37 @@ async fn across_the_program_a_clash_is_found_when_the_bus_is_built_or_at_the_fir
     assert_eq!(refused.unwrap_err().to_string(), message);
     assert_eq!(store.head().await.unwrap(), Position::START, "nothing was done");
 }
+
+mod sagas {
+    use annals::prelude::*;
+
+    pub struct One;
+
+    #[saga(name = "clash_saga", data = (), services = ())]
+    impl One {
+        #[step]
+        async fn only() {}
+    }
+
+    pub mod other {
+        use annals::prelude::*;
+
+        pub struct Other;
+
+        #[saga(name = "clash_saga", data = (), services = ())]
+        impl Other {
+            #[step]
+            async fn only() {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_sagas_of_one_name_are_neither_run_nor_resumed() {
+    let runner = SagaRunner::new(MemoryStore::new(), std::sync::Arc::new(()));
+    let run = runner.run::<sagas::One>("s-1", ()).await.unwrap_err().to_string();
+    let resumed = runner.resume_all().await.unwrap_err().to_string();
+    for error in [run, resumed] {
+        assert!(error.starts_with("the name of saga `clash_saga` stands for both "), "{error}");
+    }
+}

@@ -2,12 +2,13 @@
 
 #[path = "../contract/bank.rs"]
 mod bank;
+#[path = "../domain/fulfilment.rs"]
+mod fulfilment;
 #[path = "../contract/shop.rs"]
 mod shop;
 
 mod checks;
 mod failure;
-mod fulfilment;
 mod given;
 mod instance;
 mod orders;
@@ -17,6 +18,7 @@ mod process_states;
 mod processes;
 mod reactor_failures;
 mod reactors;
+mod sagas;
 mod sequences;
 mod stored;
 mod then;

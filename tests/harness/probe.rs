@@ -23,6 +23,7 @@ pub enum Act {
     End(Vec<u32>),
     Wait(Duration),
     WaitUntil(Timestamp),
+    FirstAt(Timestamp, Vec<u32>),
     Forget,
     Panic,
     CountCalls,
@@ -41,6 +42,9 @@ impl Poker {
         Self
     }
 }
+
+/// After the refusal of this ping none follows.
+const LAST: u32 = 99;
 
 /// Nobody handles it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Command)]
@@ -79,10 +83,15 @@ impl Probe {
     }
 
     #[rejected]
-    fn refused(&mut self, command: &Ping, why: &Rejection, cx: &EventContext<Self>) -> Ping {
+    fn refused(
+        &mut self,
+        command: &Ping,
+        why: &Rejection,
+        cx: &EventContext<Self>,
+    ) -> Option<Ping> {
         let (kind, at) = (why.kind().as_str(), cx.recorded_at());
         self.refusals.push(format!("{kind} at {at}: {why}"));
-        ping(cx, command.number + 1)
+        (command.number != LAST).then(|| ping(cx, command.number + 1))
     }
 
     #[deadline(name = "first")]
@@ -114,6 +123,10 @@ impl Probe {
                 moves.extend([Self::FIRST.after(*time), Self::SECOND.after(*time / 2)])
             }
             Act::WaitUntil(instant) => moves.push(Self::ENDLESS.at(*instant)),
+            Act::FirstAt(instant, numbers) => {
+                pings.extend(numbers.iter().map(|&number| ping(cx, number)));
+                moves.push(Self::FIRST.at(*instant));
+            }
             Act::Forget => moves.extend([Self::FIRST.cancel(), Self::SECOND.cancel()]),
             Act::Panic => panic!("poked too hard"),
             Act::CountCalls => pings.push(ping(cx, CALLS.replace(1 - CALLS.get()))),

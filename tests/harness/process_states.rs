@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use annals_testing::given_history;
 
+use crate::failure::failure_of;
 use crate::fulfilment::{Fulfilment, Stage};
 use crate::probe::{Act, Probe};
 use crate::process_failures::{both, check, check_why, probe};
-use crate::processes::{at, confirmed, declined, fulfilment, poked, reserved};
+use crate::processes::{
+    at, confirmed, confirmed_of, declined, fulfilment, poked, reserve, reserved,
+};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -180,9 +183,13 @@ fn a_state_of_none() {
 fn a_state_of_one_that_never_began() {
     check_why(
         || {
-            both().of("o-3").then_state(fulfilment(Stage::Reserving));
+            given_history([])
+                .process::<Fulfilment>()
+                .when(reserved(2))
+                .of("o-1")
+                .then_state(fulfilment(Stage::Reserving));
         },
-        "process `o-3` never began",
+        "expected a state, but process `o-1` never began",
     );
 }
 
@@ -263,4 +270,29 @@ fn a_parked_process_for_another_reason() {
 
   `a`: panicked: poked too hard",
     );
+}
+
+#[test]
+fn a_process_that_nobody_has() {
+    check_why(
+        || {
+            both().when(confirmed_of("o-3", 1)).of("0-1").then_no_commands();
+        },
+        "no process `0-1` is in play; there are `o-1`, `o-2`, `o-3`",
+    );
+    check_why(
+        || {
+            let _ = both().of("o-3").when_refused(reserve(2), "no");
+        },
+        "no process `o-3` is in play; there are `o-1`, `o-2`",
+    );
+}
+
+#[test]
+fn a_process_where_there_are_none() {
+    let failure = failure_of(|| {
+        let _ = given_history([]).process::<Fulfilment>().of("o-1");
+    });
+    let expected = "no process `o-1` is in play: nothing that has happened goes to one";
+    assert!(failure.message.ends_with(expected), "\n{}", failure.message);
 }

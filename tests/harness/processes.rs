@@ -241,6 +241,50 @@ fn steps_set_and_cancel_deadlines() {
 }
 
 #[test]
+fn a_deadline_that_is_set_in_the_past_fires_at_once() {
+    let past = || at("1999-12-31T00:00:00Z");
+    let begun = || given_history([poked("a", Act::Begin)]).process::<Probe>();
+    begun()
+        .when(poked("a", Act::FirstAt(past(), vec![])))
+        .then_commands(ping(1))
+        .then_no_deadlines();
+    let now = at("2000-01-01T00:00:02Z");
+    begun().when(poked("a", Act::FirstAt(now, vec![]))).then_commands(ping(1)).then_no_deadlines();
+    given_history([poked("a", Act::Begin), poked("a", Act::FirstAt(past(), vec![]))])
+        .process::<Probe>()
+        .then_no_deadlines()
+        .when_refused(ping(1), "no")
+        .then_commands(ping(2));
+}
+
+#[test]
+fn a_deadline_in_the_past_waits_for_the_answers_of_its_steps_commands() {
+    let past = at("1999-12-31T00:00:00Z");
+    given_history([poked("a", Act::Begin)])
+        .process::<Probe>()
+        .when(poked("a", Act::FirstAt(past, vec![10])))
+        .then_commands(ping(10))
+        .then_deadline(Probe::FIRST, past)
+        .when_refused(ping(10), "no")
+        .then_commands(ping(11))
+        .then_deadline(Probe::FIRST, past)
+        .when_time_passes(Duration::ZERO)
+        .then_commands(ping(1))
+        .then_no_deadlines();
+}
+
+#[test]
+fn a_refusal_may_leave_nothing_for_a_deadline_in_the_past_to_wait_for() {
+    let past = at("1999-12-31T00:00:00Z");
+    given_history([poked("a", Act::Begin)])
+        .process::<Probe>()
+        .when(poked("a", Act::FirstAt(past, vec![99])))
+        .when_refused(ping(99), "no")
+        .then_commands(ping(1))
+        .then_no_deadlines();
+}
+
+#[test]
 fn a_history_may_touch_several_processes() {
     let both = |act| recorded::<Poker>("all", Poked { probes: vec!["a".into(), "b".into()], act });
     let ping_b = |number| Ping { probe: "b".into(), number };

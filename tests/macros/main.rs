@@ -5,6 +5,8 @@ mod accounts;
 mod bank;
 mod fold;
 mod foreign;
+#[path = "../domain/fulfilment.rs"]
+mod fulfilment;
 mod hygiene;
 mod ids;
 mod options;

@@ -64,10 +64,50 @@ fn a_projection_tells_what_it_has_passed_and_what_failed() {
     for name in [
         "annals_projection_lag_positions",
         "annals_projection_lag_seconds",
+        "annals_projection_level",
         "annals_projection_parked",
     ] {
         assert!(measured.gauge(&of(name)) >= 0.0, "{name}");
     }
+}
+
+/// One that stops at what fails.
+#[derive(Debug, Clone, PartialEq, ReadModel)]
+#[read_model(table = "stopped_owners")]
+struct StoppedOwner {
+    #[read_model(key)]
+    owner: String,
+}
+
+#[projection(on_error = stop)]
+impl StoppedOwner {
+    #[on(upsert, key = owner)]
+    fn opened(_: Option<Self>, event: &bank::AccountOpened) -> Result<Self, &'static str> {
+        if event.owner == "Nobody" {
+            return Err("nobody is nobody");
+        }
+        Ok(Self { owner: event.owner.clone() })
+    }
+}
+
+#[test]
+fn how_bad_it_is_that_a_projection_is_behind_is_a_number() {
+    let level = |owner: &'static str| {
+        let measured = measured(async move {
+            let store = MemoryStore::new();
+            let bus = CommandBus::new(store.clone());
+            let engine = ProjectionEngine::builder(store).register::<StoppedOwner>();
+            let engine = engine.start().await.unwrap();
+            let open = OpenAccount { account: "a".into(), owner: owner.to_owned() };
+            let last = bus.dispatch(open).await.unwrap();
+            // Of one that has stopped, it fails.
+            let _ = engine.wait_for::<StoppedOwner>(&last, Duration::from_secs(10)).await;
+            let _ = engine.shutdown().await;
+        });
+        measured.gauge("annals_projection_level{projection=stopped_owners}")
+    };
+    assert!(level("Ada") < 0.5);
+    assert!(level("Nobody") > 1.5);
 }
 
 /// Runs something on one thread, and gives back what it measured.

@@ -129,7 +129,12 @@ async fn an_append_that_stops_is_passed(order: Order) -> Result<bool, Error> {
     store.append(vec![append("before")]).await?;
     let writer = stopping(database.url()).await?;
     let gate = shut(database.url()).await?;
-    let appending = tokio::spawn(async move { writer.append(vec![append("slow")]).await });
+    let appending = tokio::spawn(async move {
+        let mut transaction = writer.pool().begin().await?;
+        let receipts = writer.append_in(&mut transaction, vec![append("slow")]).await?;
+        transaction.commit().await?;
+        Ok::<_, Error>(receipts)
+    });
     stands_at_the_gate(&store).await?;
     store.append(vec![append("fast")]).await?;
     let readable = store.head().await?;
@@ -152,5 +157,40 @@ async fn the_lock_is_taken_before_the_draw() -> Result<(), Error> {
         an_append_that_stops_is_passed(Order::Swapped).await?,
         "another order is seen to be wrong"
     );
+    Ok(())
+}
+
+/// What stands alone in its transaction goes by one plain statement: it draws nothing while it waits for its lock.
+#[tokio::test]
+async fn an_append_that_waits_for_its_lock_has_drawn_nothing() -> Result<(), Error> {
+    let (store, database) = fresh().await?;
+    let mut other = store.pool().begin().await?;
+    store.append_in(&mut other, vec![append("before")]).await?;
+    let namespace: i64 = sqlx::query_scalar(
+        "SELECT (classid::bigint >> 16) << 48 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .fetch_one(store.pool())
+    .await?;
+    other.commit().await?;
+    let drawn = "SELECT last_value FROM annals.positions";
+    let before: i64 = sqlx::query_scalar(drawn).fetch_one(store.pool()).await?;
+    let mut gate = PgConnection::connect(database.url()).await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(namespace | before).execute(&mut gate).await?;
+    let writer = store.clone();
+    let appending = tokio::spawn(async move { writer.append(vec![append("waits")]).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    timeout(SOON, async {
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(store.pool()).await? == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        Ok::<_, Error>(())
+    })
+    .await??;
+    assert_eq!(sqlx::query_scalar::<_, i64>(drawn).fetch_one(store.pool()).await?, before);
+    gate.close().await?;
+    let receipts = timeout(SOON, appending).await???;
+    assert!(receipts[0].position.get() > u64::try_from(before)?);
     Ok(())
 }

@@ -26,7 +26,7 @@ pub enum Cuts {
     After(Way, usize),
     /// Once, whatever connection it is, in place of what says this; then it is [`Shut`](Self::Shut).
     At(Way, &'static str),
-    /// What connects waits for another setting.
+    /// What connects, and what the server is told by whoever is connected, waits for another setting.
     Shut,
     /// What the server says is held back until another setting; what it is told, it hears.
     Silent,
@@ -131,9 +131,11 @@ async fn copy(
     let mut buffer = [0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).await?;
-        if way == Way::ToClient {
-            passes(cuts, |cuts| !matches!(cuts, Cuts::Silent)).await;
-        }
+        passes(cuts, |cuts| match way {
+            Way::ToServer => !matches!(cuts, Cuts::Shut),
+            Way::ToClient => !matches!(cuts, Cuts::Silent),
+        })
+        .await;
         let passed = own.min(read).min(shared_budget(way, &buffer[..read], cuts));
         to.write_all(&buffer[..passed]).await?;
         if read == 0 || passed < read {

@@ -30,7 +30,7 @@ async fn what_follows_carries_its_cause_along(scene: Scene<impl Store>) {
         act: refused.at_deadline(late),
     };
     let sent = scene.bus.dispatch(signal).correlation_id("request-7").user("ada");
-    let receipt = sent.await.unwrap();
+    let receipt = sent.header("traceparent", "00-trace-1").await.unwrap();
     settled(&engine).await;
     scene.clock.advance(Duration::from_mins(11));
     settled(&engine).await;
@@ -57,6 +57,8 @@ async fn what_follows_carries_its_cause_along(scene: Scene<impl Store>) {
     ] {
         let worked = worked(&scene, note).await;
         assert_eq!(worked.metadata.correlation_id.as_deref(), Some(correlation), "{note}");
+        let is_traced = worked.metadata.headers.contains_key("traceparent");
+        assert_eq!(is_traced, correlation == "request-7", "{note}");
         assert_eq!(worked.metadata.command_causation_id, cause, "{note}");
         assert_ne!(worked.metadata.causation_id, cause, "its command is between");
     }

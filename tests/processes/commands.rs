@@ -1,11 +1,13 @@
 //! Commands go out in their order, and the next event waits for the answers.
 
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use annals::RetryPolicy;
+use annals::{Append, Expected, MemoryStore, RetryPolicy, UnitOfWork};
 
-use crate::scene::{Scene, Store, act, settled, status};
+use crate::scene::{Scene, Store, act, bus, engine, settled, status};
 use crate::script::{How, Kind};
+use crate::watched::{Fate, Watch, Watched};
 use crate::works::Works;
 
 async fn commands_go_out_in_their_order(scene: Scene<impl Store>) {
@@ -85,6 +87,81 @@ async fn a_command_that_fails_is_sent_again(scene: Scene<impl Store>) {
     engine.shutdown().await.unwrap();
 }
 
+/// A store that does not do what a command decided, so many times: it is not there, or somebody else was faster.
+struct Unlucky {
+    outages: AtomicU32,
+    conflicts: AtomicU32,
+}
+
+fn one_less(count: &AtomicU32) -> bool {
+    count.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+impl Watch for Unlucky {
+    fn fate(&self, call: &'static str, _: Option<&UnitOfWork>) -> Fate {
+        if call == "append" && one_less(&self.outages) { Fate::FailsBefore } else { Fate::Passes }
+    }
+
+    fn appends(&self, mut appends: Vec<Append>) -> Vec<Append> {
+        if one_less(&self.conflicts) {
+            appends[0].expected = Expected::Exact(99);
+        }
+        appends
+    }
+}
+
+/// Neither an outage nor a conflict is an answer, however often the engine tries a command that fails.
+async fn outages_and_conflicts_pass_by_themselves(scene: Scene<impl Store>) {
+    let store = Watched::new(
+        scene.store.clone(),
+        Unlucky { outages: AtomicU32::new(0), conflicts: AtomicU32::new(0) },
+    );
+    let bus = bus(&store, &scene.passes).retry(RetryPolicy::never()).build().unwrap();
+    let engine = engine(&bus).retry(RetryPolicy::never()).start().await.unwrap();
+    for (note, count) in [("one", &store.watch.outages), ("two", &store.watch.conflicts)] {
+        scene.begin(note, note, act().held(note)).await;
+        scene.passes.waits(note).await;
+        count.store(3, SeqCst);
+        scene.passes.pass(note);
+        settled(&engine).await;
+        assert_eq!(count.load(SeqCst), 0);
+        assert_eq!(engine.parked().await.unwrap(), []);
+    }
+    assert_eq!(scene.worked().await, ["one", "two"]);
+    engine.shutdown().await.unwrap();
+}
+
+/// More than stay in memory: those that were used last are not the ones that have to go when others come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_processes_than_stay_in_memory() {
+    let scene = Scene::new(MemoryStore::new());
+    let engine = scene.started().await;
+    let ids = |name: &str, numbers: std::ops::Range<u32>| -> Vec<String> {
+        numbers.map(|number| format!("{name}-{number}")).collect()
+    };
+    let join = async |ids: Vec<String>, note| {
+        let to: Vec<&str> = ids.iter().map(String::as_str).collect();
+        scene.signal(Kind::Join, &to, note, act()).await;
+    };
+    for first in (0..10_000).step_by(100) {
+        join(ids("old", first..first + 100), "all").await;
+    }
+    settled(&engine).await;
+    // The oldest are in memory when they have something to take, and others are read before they take it.
+    join([ids("new", 0..200), ids("old", 0..50)].concat(), "some").await;
+    settled(&engine).await;
+    assert_eq!(scene.saw("new-199").await, ["joined some"]);
+    assert_eq!(scene.saw("old-0").await, ["joined all", "joined some"]);
+    assert_eq!(scene.saw("old-49").await, ["joined all", "joined some"]);
+    // These had to go.
+    join(ids("old", 50..250), "more").await;
+    settled(&engine).await;
+    assert_eq!(scene.saw("old-50").await, ["joined all", "joined more"]);
+    assert_eq!(scene.saw("old-249").await, ["joined all", "joined more"]);
+    assert_eq!(status(&engine).await.begun, 10_200);
+    engine.shutdown().await.unwrap();
+}
+
 async fn thousands_of_processes(scene: Scene<impl Store>) {
     let engine = scene.started().await;
     let ids: Vec<String> = (0..2_000).map(|number| format!("p-{number}")).collect();
@@ -157,6 +234,7 @@ crate::on_each_store!(
     a_shutdown_waits_for_the_command_on_its_way,
     a_dropped_engine_ends,
     a_command_that_fails_is_sent_again,
+    outages_and_conflicts_pass_by_themselves,
     thousands_of_processes,
     ids_are_taken_as_they_are,
     an_event_for_several_goes_to_each_once,

@@ -304,7 +304,7 @@ async fn on_memory(fate: Fate) {
 async fn on_postgres(fate: Fate) {
     let (store, _database) = postgres().await;
     let every = std::env::var("ANNALS_CRASH_EVERY").ok().and_then(|every| every.parse().ok());
-    let points = enumerated(store, fate, every.unwrap_or(7), Flaw::None).await;
+    let points = enumerated(store, fate, every.unwrap_or(13), Flaw::None).await;
     assert!(points > 5, "{points}");
 }
 

@@ -124,6 +124,72 @@ async fn without_a_clock_the_stores_tells(scene: Scene<impl Store>) {
     engine.shutdown().await.unwrap();
 }
 
+/// At the instant from which it was moved nothing happens, not even if the engine has known that instant.
+async fn a_deadline_that_is_moved_fires_once_and_later(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    scene.begin("a", "1", act().at_deadline(act().works("late"))).await;
+    settled(&engine).await;
+    scene.begin("far", "1", act().at_deadline(act().works("far"))).await;
+    settled(&engine).await;
+    scene.tell("a", "2", act().moves(Move::First(30 * MINUTE))).await;
+    scene.tell("far", "2", act().moves(Move::First(300 * MINUTE))).await;
+    settled(&engine).await;
+    scene.clock.set(Timestamp::now() + 11 * MINUTE);
+    settled(&engine).await;
+    assert_eq!(scene.worked().await, [""; 0]);
+    scene.clock.set(Timestamp::now() + 31 * MINUTE);
+    settled(&engine).await;
+    assert_eq!(scene.worked().await, ["late"]);
+    scene.clock.set(Timestamp::now() + 301 * MINUTE);
+    scene.has_worked("far").await;
+    settled(&engine).await;
+    assert_eq!(scene.saw("a").await, ["began 1", "told 2", "first"]);
+    assert_eq!(scene.saw("far").await, ["began 1", "told 2", "first"]);
+    engine.shutdown().await.unwrap();
+}
+
+/// It is due, and waits for an answer, while its process moves it.
+async fn a_deadline_that_is_moved_when_it_is_due_already(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    let moved = act().moves(Move::First(30 * MINUTE));
+    let refused = act().sends("w", "no", How::Work(Works::HeldRefused)).or(moved);
+    scene.begin("a", "1", refused.at_deadline(act().works("late"))).await;
+    scene.passes.waits("no").await;
+    scene.clock.set(Timestamp::now() + 11 * MINUTE);
+    scene.begin("b", "2", act()).await;
+    until(async || status(&engine).await.begun == 2).await;
+    scene.passes.pass("no");
+    settled(&engine).await;
+    assert_eq!(scene.saw("a").await, ["began 1", "no was rejected: no work for no"]);
+    scene.clock.advance(31 * MINUTE);
+    settled(&engine).await;
+    assert_eq!(scene.saw("a").await.last().unwrap(), "first");
+    assert_eq!(scene.worked().await, ["late"]);
+    engine.shutdown().await.unwrap();
+}
+
+/// Its end takes its deadline along, and what begins it anew in the same breath sets the deadline anew.
+async fn a_process_that_begins_anew_has_its_deadline_again(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    scene.begin("a", "1", act()).await;
+    scene.tell("a", "end", act().held("one").ends()).await;
+    scene.passes.waits("one").await;
+    let begun = scene.begin("a", "2", act().at_deadline(act().works("late"))).await;
+    scene.begin("b", "3", act()).await;
+    scene.has_seen("b", "began 3").await;
+    scene.passes.pass("one");
+    settled(&engine).await;
+    assert_eq!(scene.saw("a").await, ["began 2"]);
+    let kept: Vec<_> = kept(&scene, &begun).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(kept, ["first", "first"], "of `a`, and of `b`");
+    engine.shutdown().await.unwrap();
+    let engine = scene.started().await;
+    scene.clock.advance(11 * MINUTE);
+    settled(&engine).await;
+    assert_eq!(scene.worked().await, ["one", "late"]);
+    engine.shutdown().await.unwrap();
+}
+
 async fn a_deadline_waits_for_the_answers(scene: Scene<impl Store>) {
     let engine = scene.started().await;
     scene.begin("a", "1", act().held("one").at_deadline(act().works("late"))).await;
@@ -186,6 +252,9 @@ crate::on_each_store!(
     a_deadline_survives_a_restart,
     a_deadline_that_is_far_fires_without_a_restart,
     without_a_clock_the_stores_tells,
+    a_deadline_that_is_moved_fires_once_and_later,
+    a_deadline_that_is_moved_when_it_is_due_already,
+    a_process_that_begins_anew_has_its_deadline_again,
     a_deadline_waits_for_the_answers,
     an_outage_cancels_nobody_who_was_in_time,
     instants_of_what_no_event_caused,
@@ -197,7 +266,7 @@ async fn an_append_that_is_under_way_when_a_deadline_falls_due_was_in_time() {
     let (store, _database) = postgres().await;
     let scene = Scene::new(store.clone());
     let engine = crate::scene::engine(&scene.bus).start().await.unwrap();
-    let soon = act().moves(Move::First(Duration::from_millis(300)));
+    let soon = act().moves(Move::First(Duration::from_secs(3)));
     let begun = scene.begin("a", "1", soon).await;
     settled(&engine).await;
     let told = Told { to: vec!["a".into()], note: "in time".into(), act: act() };
@@ -207,8 +276,8 @@ async fn an_append_that_is_under_way_when_a_deadline_falls_due_was_in_time() {
     let mut transaction = store.pool().begin().await.unwrap();
     let append = Append::new(stream, Expected::Any, vec![event]);
     let receipt = store.append_in(&mut transaction, vec![append]).await.unwrap()[0].clone();
-    assert!(receipt.recorded_at < begun.recorded_at + Duration::from_millis(300), "too slow");
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(receipt.recorded_at < begun.recorded_at + Duration::from_secs(3), "too slow");
+    tokio::time::sleep(Duration::from_millis(3_300)).await;
     assert_eq!(scene.saw("a").await, ["began 1"], "the append may still be committed");
     transaction.commit().await.unwrap();
     scene.has_seen("a", "\"first\"]").await;

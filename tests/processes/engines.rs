@@ -1,13 +1,14 @@
 //! Engines: several at once, what they tell, where they stop, and what they refuse.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use annals::prelude::*;
 use annals::process::Process;
 use annals::projection::{Level, ProjectionState};
 use annals::{
-    Append, CheckpointId, Expected, NewEvent, Payload, ProcessEngineBuilder, Stores, UnitOfWork,
+    Append, CheckpointChange, CheckpointId, Expected, NewEvent, Payload, ProcessEngineBuilder,
+    Stores, UnitOfWork,
 };
 use annals_testing::conformance::faulty::{Fault, Faulty};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,8 @@ async fn the_lease_passes_on(scene: Scene<impl Store>) {
     // Who is not the owner can tell when all is done, too.
     settled(&second).await;
     assert_eq!(scene.worked().await, ["one"]);
-    assert_eq!(status(&second).await.owner, None);
+    let told = status(&second).await;
+    assert_eq!((told.owner.as_deref(), told.runs_here), (Some("first"), false));
     let refused = second.retry_parked::<Script>("a").await;
     assert!(matches!(refused, Err(ProcessError::NotOwner { .. })), "{refused:?}");
     first.shutdown().await.unwrap();
@@ -109,6 +111,7 @@ async fn an_event_that_cannot_be_read_stops_and_names_itself(scene: Scene<impl S
     };
     let at = format!("event Told at position {position} of stream `signals-broken`");
     assert!(reason.starts_with(&at), "{reason}");
+    assert_eq!(status(&engine).await.stopped_at, Some(position));
     // What came before goes on.
     scene.passes.pass("one");
     scene.has_worked("two").await;
@@ -120,6 +123,7 @@ async fn an_event_that_cannot_be_read_stops_and_names_itself(scene: Scene<impl S
     engine.skip::<Script>(position).await.unwrap();
     settled(&engine).await;
     assert_eq!(scene.worked().await, ["one", "two", "three"]);
+    assert_eq!(status(&engine).await.stopped_at, None);
     engine.shutdown().await.unwrap();
     // It has passed it for good.
     let engine = scene.started().await;
@@ -176,6 +180,57 @@ async fn what_came_before_an_unreadable_event_outlives_an_outage(scene: Scene<im
     engine.shutdown().await.unwrap();
 }
 
+/// A store at which a program cannot renew its lease for a while.
+#[derive(Default)]
+struct Unrenewed {
+    is_so: AtomicBool,
+    renewed: AtomicU32,
+}
+
+impl Watch for Unrenewed {
+    fn fate(&self, call: &'static str, _: Option<&UnitOfWork>) -> Fate {
+        if call != "claim_lease" {
+            return Fate::Passes;
+        }
+        if self.is_so.load(Ordering::SeqCst) {
+            return Fate::FailsBefore;
+        }
+        self.renewed.fetch_add(1, Ordering::SeqCst);
+        Fate::Passes
+    }
+}
+
+/// Once its lease has run out, what an owner knows is old, even if the checkpoint is where it was.
+async fn an_owner_whose_lease_ran_out_begins_with_what_the_store_keeps(scene: Scene<impl Store>) {
+    let store = Watched::new(scene.store.clone(), Unrenewed::default());
+    let watched = bus(&store, &scene.passes).build().unwrap();
+    let lease = Duration::from_millis(400);
+    let before = scene.started().await;
+    scene.begin("a", "1", act()).await;
+    scene.tell("a", "2", act().broken("for ever")).await;
+    parked(&before, 1).await;
+    before.shutdown().await.unwrap();
+    let reader = CheckpointId { name: "annals/process/script".into(), version: 1, shard: 0 };
+    let head = Some(scene.store.head().await.unwrap());
+    assert_eq!(scene.store.checkpoint(&reader).await.unwrap(), head);
+    let first = engine(&watched).lease(lease).start().await.unwrap();
+    until(async || status(&first).await.owner.is_some()).await;
+    store.watch.is_so.store(true, Ordering::SeqCst);
+    let second = engine(&scene.bus).lease(lease).start().await.unwrap();
+    let attempts = async || second.parked().await.unwrap()[0].attempts;
+    until(async || second.retry_parked::<Script>("a").await.is_ok()).await;
+    until(async || attempts().await == 2).await;
+    second.shutdown().await.unwrap();
+    assert_eq!(scene.store.checkpoint(&reader).await.unwrap(), head);
+    store.watch.renewed.store(0, Ordering::SeqCst);
+    store.watch.is_so.store(false, Ordering::SeqCst);
+    // It was told that it is no owner, has become it anew, and stays it.
+    until(async || store.watch.renewed.load(Ordering::SeqCst) > 3).await;
+    first.retry_parked::<Script>("a").await.unwrap();
+    until(async || first.parked().await.unwrap()[0].attempts == 3).await;
+    first.shutdown().await.unwrap();
+}
+
 /// Whoever was to say where a process starts has died: it starts where the next one began, not at the log's beginning.
 async fn a_start_outlives_who_was_to_write_it(scene: Scene<impl Store>) {
     scene.begin("a", "of old", act().works("old")).await;
@@ -184,9 +239,46 @@ async fn a_start_outlives_who_was_to_write_it(scene: Scene<impl Store>) {
     scene.store.claim_lease(&reader, "who died", lifetime).await.unwrap().expect("it is free");
     let engine = scene.engine().start().await.unwrap();
     scene.begin("b", "new", act().works("new")).await;
-    until(async || status(&engine).await.owner.is_some()).await;
+    until(async || status(&engine).await.runs_here).await;
     settled(&engine).await;
     assert_eq!(scene.worked().await, ["new"]);
+    engine.shutdown().await.unwrap();
+}
+
+/// Two engines of one name begin at once: neither writes in the other's stead.
+async fn engines_of_one_name_begin_apart(scene: Scene<impl Store>) {
+    let reader = CheckpointId { name: "annals/process/script".into(), version: 1, shard: 0 };
+    let lifetime = Duration::from_secs(2);
+    let fence = scene.store.claim_lease(&reader, "one name", lifetime).await.unwrap();
+    let fence = fence.expect("it is free");
+    let position = scene.store.head().await.unwrap();
+    scene.begin("a", "1", act().works("one")).await;
+    let engine = scene.engine().name("one name").start().await.unwrap();
+    let change = CheckpointChange { fence: fence.clone(), position };
+    scene.store.write_rows(Vec::new(), change).await.unwrap();
+    scene.store.release_lease(&fence).await.unwrap();
+    scene.has_worked("one").await;
+    settled(&engine).await;
+    engine.shutdown().await.unwrap();
+}
+
+/// What is asked right after the start waits for the lease, as long as one that nobody renews lasts.
+async fn what_is_asked_at_once_is_done(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    scene.begin("a", "1", act().sends("w", "at first", How::Bare(Works::RefusedAtFirst))).await;
+    parked(&engine, 1).await;
+    scene.passes.pass("at first");
+    engine.shutdown().await.unwrap();
+    let reader = CheckpointId { name: "annals/process/script".into(), version: 1, shard: 0 };
+    let lifetime = Duration::from_millis(500);
+    scene.store.claim_lease(&reader, "who died", lifetime).await.unwrap().expect("it is free");
+    let engine = scene.engine().start().await.unwrap();
+    assert_eq!(engine.retry_parked::<Script>("a").await.unwrap(), 1);
+    settled(&engine).await;
+    assert_eq!(scene.worked().await, ["at first"]);
+    engine.shutdown().await.unwrap();
+    let engine = scene.engine().start().await.unwrap();
+    engine.resume::<Script>().await.unwrap();
     engine.shutdown().await.unwrap();
 }
 
@@ -251,7 +343,10 @@ crate::on_each_store!(
     an_event_that_cannot_be_read_stops_and_names_itself,
     an_event_for_an_id_that_no_process_can_have_stops,
     what_came_before_an_unreadable_event_outlives_an_outage,
+    an_owner_whose_lease_ran_out_begins_with_what_the_store_keeps,
     a_start_outlives_who_was_to_write_it,
+    engines_of_one_name_begin_apart,
+    what_is_asked_at_once_is_done,
     what_does_not_fit_is_refused_at_the_start,
     many_commands_share_the_turns,
 );

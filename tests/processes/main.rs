@@ -1,12 +1,15 @@
 //! Processes, on each store: what the engine promises, whatever fails when.
 
 mod begins;
+mod behind;
 mod causes;
 mod commands;
 mod crashes;
 mod deadlines;
 mod drops;
 mod engines;
+mod fences;
+#[path = "../domain/fulfilment.rs"]
 mod fulfilment;
 mod limits;
 mod measured;
@@ -14,6 +17,11 @@ mod parking;
 mod refusals;
 mod scene;
 mod script;
+mod shards;
+mod shards_began;
+mod shards_lead;
+mod shards_releases;
+mod shards_storm;
 #[path = "../contract/shop.rs"]
 mod shop;
 mod storm;

@@ -49,6 +49,46 @@ async fn a_step_that_panics_parks_only_its_process(scene: Scene<impl Store>) {
     engine.shutdown().await.unwrap();
 }
 
+/// What is parked is read once more where another process's event holds the checkpoint up: it waits as it did.
+async fn what_waits_is_not_parked_anew_when_it_is_read_again(scene: Scene<impl Store>) {
+    let engine = scene.started().await;
+    let key = key(&scene, "step");
+    scene.begin("a", "1", act()).await;
+    scene.begin("slow", "2", act().held("one")).await;
+    scene.passes.waits("one").await;
+    scene.tell("slow", "3", act()).await;
+    scene.tell("a", "4", act().broken(&key)).await;
+    scene.tell("a", "5", act()).await;
+    let waits = async |engine: &ProcessEngine| {
+        scene.begin("b", "seen", act().works("seen").ends()).await;
+        crate::scene::until(async || {
+            let found = engine.parked().await.unwrap();
+            found.first().is_some_and(|parked| parked.waiting == 1)
+        })
+        .await;
+        engine.parked().await.unwrap()
+    };
+    let before = waits(&engine).await;
+    drop(engine);
+    let engine = scene.started().await;
+    scene.tell("a", "6", act()).await;
+    crate::scene::until(async || engine.parked().await.unwrap()[0].waiting == 2).await;
+    let after = engine.parked().await.unwrap();
+    assert_eq!((&after[0].error, after[0].attempts), (&before[0].error, 1));
+    assert_eq!(after[0].parked_at, before[0].parked_at);
+    drop(engine);
+    // It is not taken for one that is tried again, either.
+    let engine = scene.started().await;
+    scene.passes.pass("one");
+    settled_but(&engine, 2).await;
+    assert_eq!(scene.saw("a").await, ["began 1"]);
+    mend(&key);
+    assert_eq!(engine.retry_parked::<Script>("a").await.unwrap(), 3);
+    settled(&engine).await;
+    assert_eq!(scene.saw("a").await, ["began 1", "told 4", "told 5", "told 6"]);
+    engine.shutdown().await.unwrap();
+}
+
 async fn settled_but(engine: &ProcessEngine, waiting: u64) {
     let found = parked(engine, 1).await;
     assert_eq!(found[0].waiting, waiting);
@@ -64,7 +104,7 @@ async fn a_command_parks(scene: &Scene<impl Store>, sent: Act, name: &str, error
     assert_eq!((found[0].id.as_str(), found[0].waiting), (name, 1));
     let cause = ParkedCause::Command { name: name.to_owned() };
     assert_eq!(found[0].cause, cause);
-    assert!(found[0].error.contains(error), "{found:?}");
+    assert!(found[0].error.starts_with(error), "{found:?}");
     // A restart changes nothing.
     engine.shutdown().await.unwrap();
     let engine = scene.started().await;
@@ -82,22 +122,24 @@ async fn a_command_parks(scene: &Scene<impl Store>, sent: Act, name: &str, error
 
 async fn a_command_without_a_handler_parks(scene: Scene<impl Store>) {
     let lost = act().sends("w", "lost", How::Lost);
-    a_command_parks(&scene, lost, "Lost", "Lost").await;
+    a_command_parks(&scene, lost, "Lost", "command `Lost`: no handler of the bus takes it").await;
 }
 
 async fn a_command_that_cannot_be_read_parks(scene: Scene<impl Store>) {
     let picky = act().sends("w", "picked", How::Picky);
-    a_command_parks(&scene, picky, "Picky", "not to my taste").await;
+    a_command_parks(&scene, picky, "Picky", "command `Picky`: it is not to my taste").await;
 }
 
 async fn a_handler_that_panics_parks(scene: Scene<impl Store>) {
     let broken = act().sends("w", "broken", How::Work(Works::PanicsAtFirst));
-    a_command_parks(&scene, broken, "Work", "the handler is broken").await;
+    a_command_parks(&scene, broken, "Work", "command `Work`: panicked: the handler is broken")
+        .await;
 }
 
 async fn a_refusal_without_a_step_parks(scene: Scene<impl Store>) {
     let refused = act().sends("w", "refused", How::Bare(Works::Refused));
-    a_command_parks(&scene, refused, "Bare", "no work for refused").await;
+    let error = "command `Bare` was refused, and no `#[rejected]` takes it: no work for refused";
+    a_command_parks(&scene, refused, "Bare", error).await;
 }
 
 /// The step that takes a refusal panics: mended, the command is sent again, and refused again.
@@ -180,6 +222,7 @@ async fn a_process_whose_stream_cannot_be_read_parks(scene: Scene<impl Store>) {
 
 crate::on_each_store!(
     a_step_that_panics_parks_only_its_process,
+    what_waits_is_not_parked_anew_when_it_is_read_again,
     a_command_without_a_handler_parks,
     a_command_that_cannot_be_read_parks,
     a_handler_that_panics_parks,

@@ -78,7 +78,7 @@ impl<S: Store> Scene<S> {
 
     pub async fn started(&self) -> ProcessEngine {
         let engine = self.engine().start().await.expect("the store is there");
-        until(async || status(&engine).await.owner.is_some()).await;
+        until(async || status(&engine).await.runs_here).await;
         engine
     }
 
@@ -155,8 +155,12 @@ pub fn bus(store: &impl Store, passes: &Passes) -> CommandBusBuilder {
 
 /// An engine of scripts that tries little and looks often.
 pub fn engine(bus: &CommandBus) -> annals::ProcessEngineBuilder {
-    ProcessEngine::builder(bus.clone())
-        .register::<Script>()
+    quick(ProcessEngine::builder(bus.clone()).register::<Script>())
+}
+
+/// One that tries little and looks often.
+pub fn quick(engine: annals::ProcessEngineBuilder) -> annals::ProcessEngineBuilder {
+    engine
         .polling(Duration::from_millis(20))
         .lease(Duration::from_secs(2))
         .retry(RetryPolicy::times(1).with_pause(Duration::from_millis(1)))

@@ -250,6 +250,6 @@ pub fn mend(key: &str) {
     MENDED.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
 }
 
-fn is_mended(key: &str) -> bool {
+pub fn is_mended(key: &str) -> bool {
     MENDED.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
 }

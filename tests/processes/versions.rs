@@ -1,6 +1,9 @@
 //! States of processes that were written by another release.
 
+use std::time::Duration;
+
 use annals::prelude::*;
+use annals::process::ParkedCause;
 use serde::{Deserialize, Serialize};
 
 use crate::scene::{Scene, Store, act, json_of, parked, settled};
@@ -104,7 +107,7 @@ async fn a_state_of_a_lower_version_is_lifted(scene: Scene<impl Store>) {
 async fn until_owner(engine: &ProcessEngine) {
     let is_owner = async || {
         let status = engine.status().await.unwrap();
-        status.of::<Third>().unwrap().owner.is_some()
+        status.of::<Third>().unwrap().runs_here
     };
     crate::scene::until(is_owner).await;
 }
@@ -128,4 +131,89 @@ async fn a_drop_leaves_the_version_of_a_state(scene: Scene<impl Store>) {
     assert_eq!(versions, [Some(3), Some(3)]);
 }
 
-crate::on_each_store!(a_state_of_a_lower_version_is_lifted, a_drop_leaves_the_version_of_a_state);
+/// As the release before had it: with a deadline.
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "reminder", id = ScriptId, sends(Make))]
+struct Reminds {
+    seen: u32,
+}
+
+#[process]
+impl Reminds {
+    #[on(key = |event| event.to.clone())]
+    fn began(_: &Began) -> Self {
+        Self { seen: 1 }
+    }
+
+    #[on(key = |event| event.to.clone())]
+    fn told(&mut self, _: &Told) {
+        self.seen += 1;
+    }
+
+    #[deadline(name = "late", after = Duration::from_mins(1))]
+    fn late(&self, cx: &EventContext<Self>) -> Make {
+        let note = format!("{} at {}", cx.id(), self.seen);
+        Make { work: note.as_str().into(), note, refused: act() }
+    }
+}
+
+/// As it is now: without.
+#[derive(Debug, Clone, Serialize, Deserialize, ProcessManager)]
+#[process_manager(name = "reminder", id = ScriptId, sends(Make))]
+struct RemindsNoMore {
+    seen: u32,
+}
+
+#[process]
+impl RemindsNoMore {
+    #[on(key = |event| event.to.clone())]
+    fn began(_: &Began) -> Self {
+        Self { seen: 1 }
+    }
+
+    #[on(key = |event| event.to.clone())]
+    fn told(&mut self, _: &Told) {
+        self.seen += 1;
+    }
+}
+
+/// What was set for a deadline that a release no longer has waits for a person, who drops it, or brings the deadline back.
+async fn a_deadline_that_is_gone_waits_for_a_person(scene: Scene<impl Store>) {
+    let builder = || ProcessEngine::builder(scene.bus.clone()).clock(scene.clock.clone());
+    let engine = builder().register::<Reminds>().start().await.unwrap();
+    for id in ["a", "b"] {
+        scene.begin(id, "1", act()).await;
+    }
+    settled(&engine).await;
+    engine.shutdown().await.unwrap();
+    scene.clock.advance(Duration::from_mins(2));
+    let engine = builder().register::<RemindsNoMore>().start().await.unwrap();
+    let found = parked(&engine, 2).await;
+    for found in &found {
+        assert_eq!(found.cause, ParkedCause::Deadline { name: "late".to_owned() });
+        let error = "deadline `late` is due, and no `#[deadline]` of this release takes it; retry with a release that has \
+                     it, or drop it";
+        assert_eq!(found.error, error);
+    }
+    scene.tell("a", "2", act()).await;
+    // The event that waits behind it is given up, too: nobody is asked which.
+    crate::scene::until(async || {
+        engine.parked().await.unwrap().iter().any(|parked| parked.waiting == 1)
+    })
+    .await;
+    assert_eq!(engine.drop_parked::<RemindsNoMore>("a").await.unwrap(), 2);
+    scene.tell("a", "3", act()).await;
+    parked(&engine, 1).await;
+    engine.shutdown().await.unwrap();
+    let engine = builder().register::<Reminds>().start().await.unwrap();
+    assert_eq!(engine.retry_parked::<Reminds>("b").await.unwrap(), 1);
+    settled(&engine).await;
+    assert_eq!(scene.worked().await, ["b at 1"]);
+    engine.shutdown().await.unwrap();
+}
+
+crate::on_each_store!(
+    a_deadline_that_is_gone_waits_for_a_person,
+    a_state_of_a_lower_version_is_lifted,
+    a_drop_leaves_the_version_of_a_state,
+);

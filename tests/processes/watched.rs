@@ -6,13 +6,19 @@ use std::time::Duration;
 use annals::prelude::*;
 use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use annals::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
+use annals::shards::{Division, Standing};
 use annals::{
-    Append, CheckpointChange, CheckpointId, Deadline, Fence, KeyEntry, LogPage, Page, PayloadCodec,
-    ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange, SnapshotStore, StoreError,
-    StoredSnapshot, StreamHead, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
+    Append, CheckpointChange, CheckpointId, Deadline, Fence, KeyEntry, LeaseHolder, LogPage, Page,
+    PayloadCodec, ProcessStore, ReadAll, ReadModelStore, ReadStream, RowChange, ShardedStore,
+    StoreError, StreamHead, UnitOfWork, UnitOfWorkStore, WaitingCommand, WriteError,
 };
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::scene::Store;
+
+#[path = "watched_ports.rs"]
+mod ports;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,27 @@ pub trait Watch: Send + Sync + 'static {
     /// Changes a unit of work; what is put apart is committed after it.
     fn changed(&self, work: UnitOfWork) -> (UnitOfWork, Option<UnitOfWork>) {
         (work, None)
+    }
+
+    /// Waits before a unit of work that is done has its answer.
+    fn committed(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+
+    /// Changes what was read of a stream.
+    fn page(&self, page: Page) -> Page {
+        page
+    }
+
+    /// Does something else once a reader is divided.
+    fn divided<'a>(
+        &'a self,
+        store: &'a dyn UnitOfWorkStore,
+        reader: &'a CheckpointId,
+        standing: &'a Standing,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (_, _, _) = (store, reader, standing);
+        async { Ok(()) }.boxed()
     }
 
     /// Learns what was read of the log.
@@ -104,7 +131,9 @@ impl<S: Store, W: Watch> EventStore for Watched<S, W> {
     }
 
     async fn stream_page(&self, read: &ReadStream) -> Result<Page, StoreError> {
-        fares!(self.fate("stream_page"), self.store.stream_page(read), lost())
+        let page: Result<Page, StoreError> =
+            fares!(self.fate("stream_page"), self.store.stream_page(read), lost());
+        page.map(|page| self.watch.page(page))
     }
 
     async fn log_page(&self, read: &ReadAll) -> Result<LogPage, StoreError> {
@@ -151,17 +180,36 @@ impl<S: Store, W: Watch> EventStore for Watched<S, W> {
 }
 
 #[async_trait]
-impl<S: Store, W: Watch> SnapshotStore for Watched<S, W> {
-    async fn load_snapshot(
-        &self,
-        stream_id: &StreamId,
-        snapshot_version: u32,
-    ) -> Result<Option<StoredSnapshot>, StoreError> {
-        self.store.load_snapshot(stream_id, snapshot_version).await
+impl<S: Store, W: Watch> ShardedStore for Watched<S, W> {
+    async fn standing(&self, reader: &CheckpointId) -> Result<Standing, StoreError> {
+        fares!(self.fate("standing"), self.store.standing(reader), lost())
     }
 
-    async fn save_snapshot(&self, snapshot: StoredSnapshot) -> Result<(), StoreError> {
-        self.store.save_snapshot(snapshot).await
+    async fn divide(
+        &self,
+        reader: &CheckpointId,
+        division: Division,
+    ) -> Result<Standing, StoreError> {
+        let divide = async {
+            let standing = self.store.divide(reader, division).await?;
+            self.watch.divided(&self.store, reader, &standing).await?;
+            Ok::<_, StoreError>(standing)
+        };
+        fares!(self.fate("divide"), divide, lost())
+    }
+
+    async fn divide_under(
+        &self,
+        reader: &CheckpointId,
+        shards: u32,
+        leases: &[Fence],
+    ) -> Result<Standing, WriteError> {
+        let divide = async {
+            let standing = self.store.divide_under(reader, shards, leases).await?;
+            self.watch.divided(&self.store, reader, &standing).await?;
+            Ok::<_, WriteError>(standing)
+        };
+        fares!(self.fate("divide"), divide, lost().into())
     }
 }
 
@@ -184,8 +232,9 @@ impl<S: Store, W: Watch> ReadModelStore for Watched<S, W> {
         definition: &ModelDefinition,
         generation: u32,
         fence: &Fence,
-    ) -> Result<(), WriteError> {
-        self.store.switch_generation(definition, generation, fence).await
+        head: Position,
+    ) -> Result<bool, WriteError> {
+        self.store.switch_generation(definition, generation, fence, head).await
     }
 
     async fn drop_generation(
@@ -257,6 +306,10 @@ impl<S: Store, W: Watch> ReadModelStore for Watched<S, W> {
         fares!(self.fate("release_lease"), self.store.release_lease(fence), lost())
     }
 
+    async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError> {
+        self.store.leases(prefix).await
+    }
+
     async fn write_rows(
         &self,
         rows: Vec<RowChange>,
@@ -307,6 +360,9 @@ impl<S: Store, W: Watch> UnitOfWorkStore for Watched<S, W> {
         };
         let (work, apart) = self.watch.changed(work);
         let receipts: Result<_, WriteError> = fares!(fate, self.store.commit(work), lost);
+        if receipts.is_ok() {
+            self.watch.committed().await;
+        }
         if let Some(apart) = apart {
             let lost = WriteError::UnknownCommit { source: StoreError::unavailable("lost") };
             let fate = self.watch.fate("commit", None);

@@ -55,7 +55,7 @@ async fn start(store: impl Store) -> ProjectionEngine {
 async fn is_owner(engine: &ProjectionEngine) {
     loop {
         let status = engine.status().await.expect("the store is there");
-        if status.of::<ItemRow>().expect("it is registered").owner.is_some() {
+        if status.of::<ItemRow>().expect("it is registered").runs_here {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -196,7 +196,9 @@ async fn an_unreadable_event_stops_the_projection_until_it_is_skipped(store: imp
     // What came before is done.
     assert_eq!(prices(&engine).await, [("a".to_owned(), 1)]);
     let status = engine.status().await.expect("the store is there");
-    assert_eq!(status.of::<ItemRow>().expect("it is registered").state, ProjectionState::Stopped);
+    let status = status.of::<ItemRow>().expect("it is registered");
+    let stopped = (ProjectionState::Stopped, Some(broken.position));
+    assert_eq!((status.state, status.stopped_at), stopped);
     let other = engine.skip::<ItemRow>(Position::from(first.position.get())).await;
     assert!(other.is_err(), "only the event at which it has stopped");
     engine.resume::<ItemRow>().await.expect("it is registered");

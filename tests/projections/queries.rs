@@ -53,6 +53,7 @@ impl QueryInterceptor for &'static OwnOnly {
 
 on_each_store!(
     a_query_sees_the_write_that_it_comes_after,
+    an_interceptor_sees_the_rows_that_the_handler_will,
     who_may_see_what_is_decided_in_one_place
 );
 
@@ -78,6 +79,46 @@ async fn a_query_sees_the_write_that_it_comes_after(store: impl Store) {
     assert_eq!(unknown.to_string(), "unknown query `ItemOf`; did you mean `ItemsOf`?");
     let invalid = queries.ask_json("ItemsOf", json!({})).await.expect_err("it names no owner");
     assert_eq!(invalid.to_string(), "query `ItemsOf`: missing field `owner`");
+}
+
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(result = bool)]
+pub struct HasItem {
+    item: String,
+}
+
+#[query_handler]
+async fn has_item(query: HasItem, cx: &QueryContext) -> Result<bool, ReadModelError> {
+    Ok(cx.models().get::<ItemRow>(query.item.as_str()).await?.is_some())
+}
+
+/// Lets everybody ask of items only that they own.
+struct OwnersOfItems;
+
+#[async_trait]
+impl QueryInterceptor for OwnersOfItems {
+    async fn before(&self, call: &mut QueryCall) -> Result<(), Refusal> {
+        let item = call.content()["item"].as_str().unwrap_or_default();
+        let row = call.models().get::<ItemRow>(item).await.map_err(Refusal::because)?;
+        let owner = row.map(|row| row.owner);
+        if owner.as_deref() == call.user() { Ok(()) } else { Err(Refusal::new("not yours")) }
+    }
+}
+
+/// Whose a row is, only the row tells; right after the write that it comes of, too.
+async fn an_interceptor_sees_the_rows_that_the_handler_will(store: impl Store) {
+    let bus = bus(&store);
+    let engine = ProjectionEngine::builder(store.clone()).register::<ItemRow>().start().await;
+    let engine = engine.expect("the engine starts");
+    let queries = QueryBus::builder(engine.read_models()).interceptor(OwnersOfItems).build();
+    let queries = queries.expect("no names clash");
+    for number in 0..20 {
+        let item = format!("i-{number}");
+        let receipt = record(&bus, &item, listed("Ada", number)).await;
+        let ask = || queries.ask(HasItem { item: item.clone() }).after(&receipt);
+        assert!(ask().user("Ada").await.expect("it is hers"));
+        assert!(matches!(ask().user("Bob").await, Err(QueryError::Refused(_))));
+    }
 }
 
 async fn who_may_see_what_is_decided_in_one_place(store: impl Store) {

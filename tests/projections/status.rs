@@ -21,6 +21,7 @@ on_each_store!(
     a_pause_by_another_engine_stops_one_that_catches_up,
     what_panics_is_told_and_can_be_resumed,
     a_pause_that_nobody_carries_out_is_not_kept,
+    each_engine_tells_who_runs_a_projection,
 );
 
 async fn time_behind_is_the_age_of_what_was_not_passed(store: impl Store) {
@@ -53,6 +54,28 @@ async fn time_behind_is_the_age_of_what_was_not_passed(store: impl Store) {
     // Of these it takes none.
     let sales = status.of::<Sale>().expect("it is registered");
     assert_eq!((sales.time_behind, sales.level), (Duration::ZERO, Level::Normal), "{sales:?}");
+}
+
+async fn each_engine_tells_who_runs_a_projection(store: impl Store) {
+    let start = async |name: &str| {
+        let engine = ProjectionEngine::builder(store.clone()).register::<ItemRow>().name(name);
+        engine.start().await.expect("the engine starts")
+    };
+    let last = record(&bus(&store), "a", listed("Ada", 1)).await;
+    let one = start("one").await;
+    wait(&one, &last).await;
+    let two = start("two").await;
+    let told = async |engine: &ProjectionEngine| {
+        let status = engine.status().await.expect("the store is there");
+        let status = status.of::<ItemRow>().expect("it is registered").clone();
+        (status.owner, status.runs_here)
+    };
+    assert_eq!(told(&one).await, (Some("one".to_owned()), true));
+    assert_eq!(told(&two).await, (Some("one".to_owned()), false));
+    one.shutdown().await.expect("nothing went wrong");
+    while told(&two).await != (Some("two".to_owned()), true) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn a_pause_by_another_engine_stops_one_that_catches_up(store: impl Store) {
@@ -112,7 +135,7 @@ async fn what_panics_is_told_and_can_be_resumed(store: impl Store) {
     assert!(reason.contains("a bug of somebody's"), "{reason}");
     let status = engine.status().await.expect("the store is there").projections.remove(0);
     assert_eq!((status.state, status.level), (ProjectionState::Stopped, Level::Critical));
-    assert_eq!(status.owner, None);
+    assert!(!status.runs_here, "{status:?}");
     is_on.store(false, Ordering::SeqCst);
     panics.resume().await.expect("it is there still");
     panics.wait_for(&receipt, PATIENCE).await.expect("it goes on");

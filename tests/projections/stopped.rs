@@ -31,7 +31,7 @@ const SOON: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_hours(1);
 
 /// Appends what does not read as any event.
-async fn broken(store: &impl Store, item: &str) -> Receipt {
+pub async fn broken(store: &impl Store, item: &str) -> Receipt {
     let event = NewEvent::new(uuid::Uuid::now_v7(), "PriceChanged", 1, Payload::new("{}"));
     let stream = StreamId::new("projected_item", item);
     let append = Append::new(stream, Expected::Any, vec![event]);

@@ -3,7 +3,7 @@
 use annals::{Position, ReadModelStore, WriteError};
 
 use crate::tables::{ACCOUNTS, account};
-use crate::{Error, definition, fresh, lease, upsert, write};
+use crate::{Error, definition, fresh, lease, switch, upsert, write};
 
 fn is_fenced<T: std::fmt::Debug>(answer: Result<T, WriteError>, epoch: u64) {
     match answer {
@@ -28,7 +28,10 @@ async fn an_owner_of_before_writes_and_switches_nothing() -> Result<(), Error> {
     is_fenced(write(&store, &first, 2, late).await, first.epoch);
     assert_eq!(store.checkpoint(&first.id).await?, Some(Position::from(1)));
     let generation = store.begin_generation(&definition).await?;
-    is_fenced(store.switch_generation(&definition, generation, &first).await, first.epoch);
+    let late = lease(&store, &definition, generation).await?;
+    store.release_lease(&late).await?;
+    lease(&store, &definition, generation).await?;
+    is_fenced(switch(&store, &definition, &late).await, late.epoch);
     let balance: i64 =
         sqlx::query_scalar("SELECT balance FROM accounts").fetch_one(store.pool()).await?;
     assert_eq!(balance, 1);
@@ -42,7 +45,7 @@ async fn the_owner_of_a_generation_that_is_gone_is_told_so() -> Result<(), Error
     store.prepare(&definition).await?;
     let fence = lease(&store, &definition, 1).await?;
     let generation = store.begin_generation(&definition).await?;
-    store.switch_generation(&definition, generation, &fence).await?;
+    switch(&store, &definition, &lease(&store, &definition, generation).await?).await?;
     let late = || vec![upsert(&definition, 1, account("ada", 2))];
     is_fenced(write(&store, &fence, 2, late()).await, fence.epoch);
     is_fenced(write(&store, &fence, 2, Vec::new()).await, fence.epoch);

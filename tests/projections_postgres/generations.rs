@@ -8,14 +8,14 @@ use annals::read_model::Select;
 use annals::{ReadModelStore, RowChange, StreamId, Timestamp};
 
 use crate::tables::{ACCOUNTS, ACCOUNTS_IN_SMALL, account};
-use crate::{Error, definition, fresh, lease, run, upsert, write};
+use crate::{Error, definition, fresh, lease, run, switch, upsert, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_see_one_generation_or_the_next() -> Result<(), Error> {
     let (store, _database) = fresh().await?;
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
-    let mut fence = lease(&store, &definition, 1).await?;
+    let fence = lease(&store, &definition, 1).await?;
     let rows = |generation: u32| -> Vec<RowChange> {
         let row = |name| upsert(&definition, generation, account(name, generation.into()));
         ["ada", "bob", "eve"].map(row).into()
@@ -50,8 +50,7 @@ async fn readers_see_one_generation_or_the_next() -> Result<(), Error> {
         let next = lease(&store, &definition, generation).await?;
         write(&store, &next, 1, rows(generation)).await?;
         let before = reads.load(Ordering::Relaxed);
-        store.switch_generation(&definition, generation, &fence).await?;
-        fence = next;
+        switch(&store, &definition, &next).await?;
         while reads.load(Ordering::Relaxed) < before + 5 {
             tokio::task::yield_now().await;
         }
@@ -97,8 +96,8 @@ async fn a_rebuild_that_is_dropped_leaves_nothing() -> Result<(), Error> {
     assert_eq!((entry.generation, entry.building), (1, None));
     assert!(store.parked(&fence.id, None).await?.is_empty());
     assert_eq!(store.checkpoint(&fence.id).await?, None);
-    let fence = lease(&store, &definition, 1).await?;
-    let refused = store.switch_generation(&definition, generation, &fence).await.unwrap_err();
+    let fence = lease(&store, &definition, generation).await?;
+    let refused = switch(&store, &definition, &fence).await.unwrap_err();
     assert!(refused.to_string().contains("is not being built"), "{refused}");
     assert_eq!(store.count(ACCOUNTS, 1, &[]).await?, Some(0));
     Ok(())
@@ -135,11 +134,41 @@ async fn a_rebuild_takes_the_public_name_and_does_not_give_it_back() -> Result<(
     assert_eq!(shown().await?, "bigint");
     for (definition, expected) in [(&old, "bigint"), (&new, "smallint"), (&old, "smallint")] {
         let entry = store.prepare(definition).await?;
-        let fence = lease(&store, definition, entry.generation).await?;
         let generation = store.begin_generation(definition).await?;
-        store.switch_generation(definition, generation, &fence).await?;
+        assert_ne!(generation, entry.generation);
+        switch(&store, definition, &lease(&store, definition, generation).await?).await?;
         assert_eq!(shown().await?, expected);
     }
+    Ok(())
+}
+
+/// A writer has the lock of its table before that of its checkpoint. Had a switch them the other way round, each would wait for
+/// the other.
+#[tokio::test]
+async fn a_switch_locks_in_the_order_of_writers() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let definition = definition(ACCOUNTS, 1);
+    store.prepare(&definition).await?;
+    write(&store, &lease(&store, &definition, 1).await?, 1, Vec::new()).await?;
+    let generation = store.begin_generation(&definition).await?;
+    let fence = lease(&store, &definition, generation).await?;
+    write(&store, &fence, 1, Vec::new()).await?;
+    let mut writer = store.pool().begin().await?;
+    sqlx::query("SELECT FROM accounts").fetch_all(&mut *writer).await?;
+    let switching = tokio::spawn({
+        let (store, definition) = (store.clone(), definition.clone());
+        async move { switch(&store, &definition, &fence).await }
+    });
+    let waiting = "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database \
+                    WHERE NOT l.granted AND l.locktype = 'relation' AND d.datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(store.pool()).await? == 0 {
+        tokio::task::yield_now().await;
+    }
+    let checkpoint =
+        sqlx::query("SELECT FROM annals.checkpoints WHERE name = $1 FOR UPDATE NOWAIT");
+    checkpoint.bind(definition.reader(1).name).fetch_all(&mut *writer).await?;
+    writer.commit().await?;
+    switching.await??;
     Ok(())
 }
 
@@ -153,17 +182,17 @@ async fn who_reads_for_long_holds_up_the_switch_but_no_reader() -> Result<(), Er
         .await?;
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
-    let fence = lease(&store, &definition, 1).await?;
     let generation = store.begin_generation(&definition).await?;
+    let fence = lease(&store, &definition, generation).await?;
     let mut long = store.pool().begin().await?;
     sqlx::query("SELECT FROM accounts").fetch_all(&mut *long).await?;
-    let refused = hasty.switch_generation(&definition, generation, &fence).await.unwrap_err();
+    let refused = switch(&hasty, &definition, &fence).await.unwrap_err();
     assert!(
         matches!(&refused, annals::WriteError::Store(error) if error.is_unavailable()),
         "{refused:?}"
     );
     run(store.pool(), "SELECT FROM accounts").await?;
     long.commit().await?;
-    hasty.switch_generation(&definition, generation, &fence).await?;
+    switch(&hasty, &definition, &fence).await?;
     Ok(())
 }

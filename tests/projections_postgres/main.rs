@@ -7,12 +7,15 @@ mod fences;
 mod generations;
 mod missing;
 mod names;
+mod operated;
 mod own_sql;
 mod prepare;
 mod random;
 mod refused;
 mod roles;
 mod round_trips;
+mod scratch;
+mod shards;
 mod tables;
 
 use std::time::Duration;
@@ -53,6 +56,20 @@ async fn lease(
     let reader = definition.reader(generation);
     let fence = store.claim_lease(&reader, "owner", Duration::from_hours(1)).await?;
     Ok(fence.expect("nobody else holds the lease"))
+}
+
+/// Has a generation answer that its builder has the lease of.
+async fn switch(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+    builder: &Fence,
+) -> Result<(), WriteError> {
+    let generation = builder.id.name.rsplit('/').next().and_then(|number| number.parse().ok());
+    let generation = generation.expect("a reader of a generation");
+    let far = Position::from(1_000);
+    let switched = store.switch_generation(definition, generation, builder, far).await?;
+    assert!(switched, "the rows that answer have come further");
+    Ok(())
 }
 
 async fn write(

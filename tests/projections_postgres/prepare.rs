@@ -6,7 +6,7 @@ use annals_postgres::PostgresStore;
 use futures::future::join_all;
 
 use crate::tables::{ACCOUNTS, ACCOUNTS_IN_SMALL, ACCOUNTS_WITH_OWNER, account, text};
-use crate::{Error, definition, fresh, lease, run, told, upsert, write};
+use crate::{Error, definition, fresh, lease, run, switch, told, upsert, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn engines_that_start_at_once_prepare_one_table() -> Result<(), Error> {
@@ -50,9 +50,11 @@ async fn an_added_column_is_empty_in_the_rows_that_are_there() -> Result<(), Err
     // The generation that is built has the column, too, and takes over though its columns stand in another order.
     let builder = lease(&store, &now, building).await?;
     write(&store, &builder, 2, vec![upsert(&now, building, bob)]).await?;
-    store.switch_generation(&now, building, &fence).await?;
+    switch(&store, &now, &builder).await?;
     let next = store.begin_generation(&now).await?;
-    store.switch_generation(&now, next, &lease(&store, &now, building).await?).await?;
+    let builder = lease(&store, &now, next).await?;
+    write(&store, &builder, 2, Vec::new()).await?;
+    switch(&store, &now, &builder).await?;
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM rich").fetch_one(store.pool()).await?;
     assert_eq!(rows, 0);
     Ok(())

@@ -8,9 +8,9 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::tables::{ACCOUNTS, account};
-use crate::{Error, definition, fresh, lease, run, upsert, write};
+use crate::{Error, definition, fresh, lease, run, switch, upsert, write};
 
-async fn store_of(database: &TestDatabase, role: &str) -> Result<PostgresStore, Error> {
+pub(crate) async fn store_of(database: &TestDatabase, role: &str) -> Result<PostgresStore, Error> {
     let options: PgConnectOptions = database.url().parse()?;
     let pool = PgPool::connect_lazy_with(options.options([("role", role)]));
     Ok(PostgresStore::from_pool(pool).await?)
@@ -48,9 +48,8 @@ async fn as_role(store: &PostgresStore, database: &TestDatabase, role: &str) -> 
     // And what it makes itself, it rebuilds.
     let own = crate::definition(crate::tables::ALL, 1);
     of_role.prepare(&own).await?;
-    let fence = lease(&of_role, &own, 1).await?;
     let generation = of_role.begin_generation(&own).await?;
-    of_role.switch_generation(&own, generation, &fence).await?;
+    switch(&of_role, &own, &lease(&of_role, &own, generation).await?).await?;
     // History stays out of its reach.
     for refused in ["UPDATE annals.events SET data = '{}'", "DELETE FROM annals.events"] {
         assert!(run(of_role.pool(), refused).await.is_err(), "{refused}");

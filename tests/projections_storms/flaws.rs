@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use annals::prelude::*;
-use annals::{CheckpointChange, CheckpointId, Fence, RowChange, WriteError};
+use annals::shards::{Division, Standing};
+use annals::{CheckpointChange, CheckpointId, Fence, RowChange, ShardedStore, WriteError};
 use annals_postgres::PostgresStore;
 use annals_testing::conformance::faulty::Fault;
 
@@ -18,10 +19,15 @@ pub enum Flaw {
     Unfenced,
     /// Nor whether anybody has it.
     Unowned,
+    /// New shards begin where the furthest of the old ones is, as if all had come there.
+    Furthest,
+    /// New shards forget which of their slices are further on than they are.
+    NoFloors,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 4] = [Self::None, Self::Apart, Self::Unfenced, Self::Unowned];
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::Apart, Self::Unfenced, Self::Unowned, Self::Furthest, Self::NoFloors];
 }
 
 async fn pause() {
@@ -58,7 +64,9 @@ impl Fault<PostgresStore> for Flaw {
     ) -> Result<(), WriteError> {
         pause().await;
         match self {
-            Self::None => store.write_rows(rows, checkpoint).await,
+            Self::None | Self::Furthest | Self::NoFloors => {
+                store.write_rows(rows, checkpoint).await
+            }
             Self::Apart => {
                 let (_, position) = stands(store, &checkpoint.fence.id).await?;
                 let first = CheckpointChange { position, ..checkpoint.clone() };
@@ -88,5 +96,34 @@ impl Fault<PostgresStore> for Flaw {
             return Ok(Some(Fence { id: id.clone(), epoch }));
         }
         Ok(fence)
+    }
+
+    async fn divide(
+        &self,
+        store: &PostgresStore,
+        reader: &CheckpointId,
+        division: Division,
+    ) -> Result<Standing, StoreError> {
+        let sql = match self {
+            Self::Furthest => {
+                "UPDATE annals.checkpoints AS c SET position = $4
+                  WHERE c.name = $1 AND c.version = $2 AND c.shard < $3"
+            }
+            Self::NoFloors => {
+                "UPDATE annals.shards AS s SET floors = '[]'
+                  WHERE s.name = $1 AND s.version = $2 AND s.of = $3 AND $4::bigint IS NOT NULL"
+            }
+            _ => return store.divide(reader, division).await,
+        };
+        let divided = store.divide(reader, division).await?;
+        let flaw = sqlx::query(sql)
+            .bind(&reader.name)
+            .bind(i64::from(reader.version))
+            .bind(i64::from(divided.layout.shards))
+            .bind(divided.highest().get().cast_signed())
+            .execute(store.pool())
+            .await;
+        flaw.map_err(|error| StoreError::unavailable("it is not divided").with_source(error))?;
+        Ok(divided)
     }
 }

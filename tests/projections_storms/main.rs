@@ -21,6 +21,7 @@ mod rebuilds;
 #[expect(dead_code, reason = "the storms of the store need more")]
 #[path = "../postgres_storms/sabotage.rs"]
 mod sabotage;
+mod shards;
 #[expect(dead_code, reason = "the scenarios need more")]
 #[path = "../projections/stores.rs"]
 mod stores;
@@ -33,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use annals::prelude::*;
 use annals::projection::{ProjectionEngineBuilder, projector};
-use annals::{EventStore, ReadModelStore};
+use annals::{EventStore, ReadModelStore, ShardedStore};
 use annals_postgres::{PostgresStore, PostgresStoreBuilder};
 
 use self::fold::{Found, folded, keys_of};
@@ -84,12 +85,12 @@ async fn settled(store: &PostgresStore) -> Result<(), String> {
     let until = Instant::now() + PATIENCE;
     loop {
         let reader = projector::<ItemRow>().definition().reader(generation(store).await);
-        let reached = store.checkpoint(&reader).await.expect("the store is there");
-        if reached.unwrap_or_default() >= last {
+        let reached = store.standing(&reader).await.expect("the store is there").lowest();
+        if reached >= last {
             return Ok(());
         }
         if Instant::now() > until {
-            return Err(format!("{reader:?} is at {reached:?}, and the log ends at {last}"));
+            return Err(format!("{reader:?} is at {reached}, and the log ends at {last}"));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -153,7 +153,7 @@ async fn becomes_owner(engine: &ProjectionEngine) {
     loop {
         let status = engine.status().await.expect("the store is there");
         let status = status.of::<ItemRow>().expect("it is registered");
-        if status.owner.is_some() {
+        if status.runs_here {
             return;
         }
         assert!(Instant::now() < until, "{status:?}");

@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use annals::WriteError;
 use annals::prelude::*;
+use annals::projection::{RebuildLoad, RebuildState, projector};
+use annals::{ShardedStore, WriteError};
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
 use fastrand::Rng;
 
 use crate::models::{ItemId, ItemRow};
+use crate::process::EngineProcess;
 use crate::sabotage::{calm, kill_backends};
+use crate::stores::PATIENCE;
 use crate::writers::{Fates, ITEMS, beside_writers};
 use crate::{builder, connect, engine, generation, judged, prepared, weather};
 
@@ -104,7 +107,8 @@ async fn a_storm_of_rebuilds_beside_an_engine_that_stands_by() {
             tokio::time::sleep(LEASE / 6).await;
             let status = other.status().await.expect("the store is there");
             let status = status.of::<ItemRow>().expect("it is registered");
-            assert_eq!((&status.owner, &status.last_error), (&None, &None), "{status:?}");
+            // Who built the rows goes on with them; nothing goes wrong with whoever stands by.
+            assert_eq!((status.runs_here, &status.last_error), (false, &None), "{status:?}");
         }
         owner.shutdown().await.expect("nothing went wrong");
         other
@@ -112,4 +116,87 @@ async fn a_storm_of_rebuilds_beside_an_engine_that_stands_by() {
     .await;
     judged("rebuilds beside another", &end).await.unwrap_or_else(|wrong| panic!("{wrong}"));
     other.shutdown().await.expect("nothing went wrong");
+}
+
+/// A rebuild outlives the processes that do it: each is killed in the middle of it, and the next goes on, beside the writers. The
+/// rows that answer meanwhile are those of so many shards, and so are the new ones.
+async fn storm_of_killed_rebuilds(storm: &str, shards: u32) {
+    let database = TestDatabase::create().await.expect("a database");
+    let url = database.url();
+    let end = prepared(url).await;
+    let weather = weather(storm);
+    let mut rng = Rng::with_seed(weather.seed);
+    let operator = engine(end.clone(), LEASE).operator().expect("nothing clashes");
+    let rebuild = async || {
+        let all = operator.rebuilds().await.expect("the store is there");
+        all.into_iter().next().expect("it was asked for")
+    };
+    let readers = connect(url).await;
+    let mut owner = EngineProcess::divided(url, shards);
+    beside_writers(url, (WRITERS, Fates::Lasting), &mut rng, async || {
+        let rebuilding = async {
+            let until = Instant::now() + weather.length;
+            let mut rounds = 0;
+            while rounds == 0 || Instant::now() < until {
+                rounds += 1;
+                // Slow enough to be killed in the middle of it, three times.
+                let load = RebuildLoad::unlimited().batch(5).pause(Duration::from_millis(20));
+                let asked = operator.begin_rebuild(ItemRow::NAME, ItemRow::VERSION, load).await;
+                asked.expect("none is under way");
+                let (mut killed, mut reached) = (0, 0);
+                while killed < 3 {
+                    let now = rebuild().await;
+                    assert!(now.state.is_under_way(), "it ended before it was killed: {now:?}");
+                    // It goes on where it was left: what was done since it was last told counts, too.
+                    assert!(now.events >= reached, "it began anew: {now:?} after {reached} events");
+                    if now.state == RebuildState::Building && now.events > reached {
+                        reached = now.events;
+                        owner.kill();
+                        owner = EngineProcess::divided(url, shards);
+                        killed += 1;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                assert_eq!(generation(&end).await, rounds, "the old rows answer meanwhile");
+                // What is left may be done as quickly as there is.
+                let load = RebuildLoad::unlimited();
+                let hastened =
+                    operator.set_rebuild_load(ItemRow::NAME, ItemRow::VERSION, load).await;
+                hastened.expect("it is under way");
+                // Writers go on at full speed beside it, however busy the machine is.
+                let over = Instant::now() + PATIENCE * 3;
+                while rebuild().await.state.is_under_way() {
+                    assert!(Instant::now() < over, "{:?}", rebuild().await);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                let done = rebuild().await;
+                assert_eq!(done.state, RebuildState::Done, "{done:?}");
+                assert_eq!(generation(&end).await, rounds + 1);
+            }
+            println!("storm `{storm}`: {rounds} rebuilds, each killed three times");
+        };
+        tokio::select! {
+            () = read_rows(&readers) => {}
+            () = rebuilding => {}
+        }
+    })
+    .await;
+    judged(storm, &end).await.unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(
+        ReadModels::new(end.clone()).query::<ItemRow>().count().await.ok(),
+        Some(ITEMS as u64)
+    );
+    let reader = projector::<ItemRow>().definition().reader(generation(&end).await);
+    let standing = end.standing(&reader).await.expect("the store is there");
+    assert_eq!(standing.layout.shards, shards, "{standing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_killed_rebuilds() {
+    storm_of_killed_rebuilds("killed rebuilds", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_killed_rebuilds_in_shards() {
+    storm_of_killed_rebuilds("killed rebuilds in shards", 4).await;
 }

@@ -10,7 +10,7 @@ use annals::projection::{Route, RowError, Source};
 use annals::reactor::{CallOn, Reaction, Reactor};
 use tokio::sync::Semaphore;
 
-use crate::shop::{ConfirmOrder, OrderConfirmed, OrderPlaced, OrderShipped};
+use crate::shop::{ConfirmOrder, OrderConfirmed, OrderPlaced, OrderShipped, Restock};
 
 /// A call as the mailer has seen it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,5 +153,29 @@ impl CallOn<OrderPlaced> for Confirms {
 
     async fn call(_: &OrderPlaced, cx: &EventContext<Self>) -> ConfirmOrder {
         ConfirmOrder { order: cx.key().as_str().into() }
+    }
+}
+
+/// Has each order confirmed that is placed, once the mailer has told of it.
+pub struct Asks;
+
+#[reactor(name = "asks", services = Mailer)]
+impl Asks {
+    #[on]
+    async fn placed(_: &OrderPlaced, cx: &EventContext<Self>) -> Result<ConfirmOrder, String> {
+        cx.services().send(cx.key(), "placed", cx.idempotency_key()).await?;
+        Ok(ConfirmOrder { order: cx.stream_id().id().into() })
+    }
+}
+
+/// Two commands of one kind to one aggregate.
+pub struct Restocks;
+
+#[reactor(name = "restocks")]
+impl Restocks {
+    #[on]
+    async fn placed(event: &OrderPlaced) -> [Restock; 2] {
+        let restock = |quantity| Restock { product: event.product.clone(), quantity };
+        [restock(1), restock(2)]
     }
 }

@@ -7,8 +7,8 @@ use annals::prelude::*;
 use annals::process::{ParkedCause, ProcessError};
 use annals::{ReadModelStore, SnapshotStore, UnitOfWorkStore};
 
-use crate::mailer::{Confirms, History, Mailer, Mails, until};
-use crate::shop::{ConfirmOrder, Order, PlaceOrder, ShipOrder};
+use crate::mailer::{Asks, Confirms, History, Mailer, Mails, Restocks, until};
+use crate::shop::{ConfirmOrder, Order, PlaceOrder, ShipOrder, Stock};
 
 /// A store of everything.
 pub trait Store: UnitOfWorkStore + SnapshotStore + ReadModelStore + Clone {}
@@ -188,26 +188,35 @@ pub async fn the_commands_of_a_call_go_out_once<S: Store>(store: S) {
     running.shutdown().await.expect("nothing stopped");
 }
 
+pub async fn each_command_of_a_call_is_done<S: Store>(store: S) {
+    let bus = CommandBus::new(store.clone());
+    let running = ProcessEngine::builder(bus.clone()).register_reactor::<Restocks>();
+    let running = running.start().await.expect("it starts");
+    place(&bus, "o").await;
+    running.settle(PATIENCE).await.expect("all is done");
+    let stock = Repository::<Stock>::new(store.clone()).load("p").await.expect("it reads");
+    let stock = stock.expect("it was restocked");
+    assert_eq!((stock.state.available, stock.stream_version), (3, 2));
+    running.shutdown().await.expect("nothing stopped");
+}
+
+/// A person is faster, so that a reactor's own confirmation is refused.
+async fn confirmed_by_hand<S: Store>(store: &S, order: &str) {
+    let event = |name: &'static str| {
+        let data = annals::Payload::new(r#"{"product":"p","quantity":1}"#);
+        annals::NewEvent::new(uuid::Uuid::now_v7(), name, 1, data)
+    };
+    let events = vec![event("OrderPlaced"), event("OrderConfirmed")];
+    let stream_id = StreamId::of::<Order>(&order.into());
+    let append = annals::Append::new(stream_id, annals::Expected::at(0), events);
+    store.append(vec![append]).await.expect("it is stored");
+}
+
 pub async fn a_command_that_is_refused_waits_for_a_person<S: Store>(store: S) {
     let bus = CommandBus::new(store.clone());
     let running = ProcessEngine::builder(bus.clone()).register_reactor::<Confirms>();
     let running = running.start().await.expect("it starts");
-    // A person is faster, so that the reactor's own is refused.
-    let placed = StreamId::of::<Order>(&"o".into());
-    let event = annals::NewEvent::new(
-        uuid::Uuid::now_v7(),
-        "OrderPlaced",
-        1,
-        annals::Payload::new(r#"{"product":"p","quantity":1}"#),
-    );
-    let confirmed = annals::NewEvent::new(
-        uuid::Uuid::now_v7(),
-        "OrderConfirmed",
-        1,
-        annals::Payload::new(r#"{"product":"p","quantity":1}"#),
-    );
-    let append = annals::Append::new(placed, annals::Expected::at(0), vec![event, confirmed]);
-    store.append(vec![append]).await.expect("it is stored");
+    confirmed_by_hand(&store, "o").await;
     let settled = running.settle(PATIENCE).await.expect_err("its command is refused");
     assert!(settled.to_string().contains("command `ConfirmOrder` was refused"), "{settled}");
     let parked = running.parked().await.expect("the store answers");
@@ -216,6 +225,41 @@ pub async fn a_command_that_is_refused_waits_for_a_person<S: Store>(store: S) {
     assert_eq!(confirms.drop_parked("o").await.expect("it is dropped"), 1);
     running.settle(PATIENCE).await.expect("nothing waits");
     running.shutdown().await.expect("nothing stopped");
+}
+
+/// Another key holds the checkpoint below an event whose command was refused, and given up: the event is read again.
+pub async fn a_command_that_was_dropped_stays_so_when_its_call_is_made_again<S: Store>(store: S) {
+    let (bus, mailer) = (CommandBus::new(store.clone()), Arc::new(Mailer::default()));
+    let asks = || {
+        let often = RetryPolicy::times(10_000).with_pause(Duration::from_millis(1));
+        let builder = ProcessEngine::builder(bus.clone()).retry(often).polling(PATIENCE / 100);
+        builder.register_reactor::<Asks>().shared_services::<Asks>(mailer.clone()).start()
+    };
+    let running = asks().await.expect("it starts");
+    mailer.fail("slow", Some("not now"));
+    place(&bus, "slow").await;
+    confirmed_by_hand(&store, "o").await;
+    while running.parked().await.expect("the store answers").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let reactor = running.reactor::<Asks>().expect("it runs");
+    assert_eq!(reactor.drop_parked("order-o").await.expect("it is dropped"), 1);
+    running.shutdown().await.expect("nothing stopped");
+
+    mailer.fail("slow", None);
+    let running = asks().await.expect("it starts");
+    nothing_waits(&running).await;
+    let calls = mailer.sent_for("o").len();
+    assert_eq!(calls, 2, "it was called again, since the checkpoint was below");
+    running.shutdown().await.expect("nothing stopped");
+}
+
+/// Nothing waits, neither for a person nor for an answer.
+async fn nothing_waits(running: &ProcessEngine) {
+    running.settle(PATIENCE).await.expect("all is done");
+    assert_eq!(running.parked().await.expect("the store answers"), []);
+    let status = running.status().await.expect("the store answers");
+    assert!(status.processes.iter().all(|status| status.unsent == 0), "{status:?}");
 }
 
 pub async fn two_engines_share_the_work<S: Store>(store: S) {
@@ -233,4 +277,133 @@ pub async fn two_engines_share_the_work<S: Store>(store: S) {
     second.settle(PATIENCE).await.expect("the other goes on");
     assert_eq!(mailer.sent_for("later"), ["placed"]);
     second.shutdown().await.expect("nothing stopped");
+}
+
+const ORDERS: usize = 40;
+
+fn orders() -> Vec<String> {
+    (0..ORDERS).map(|number| format!("o-{number}")).collect()
+}
+
+async fn sharded(bus: &CommandBus, mailer: &Arc<Mailer>) -> ProcessEngine {
+    let builder = ProcessEngine::builder(bus.clone()).polling(Duration::from_millis(20));
+    let builder = builder.lease(Duration::from_secs(1)).reactor_shards::<Mails>(4);
+    let builder = builder.register_reactor::<Mails>().shared_services::<Mails>(mailer.clone());
+    builder.start().await.expect("it starts")
+}
+
+/// Three mails of each order.
+async fn ordered(bus: &CommandBus) {
+    for order in &orders() {
+        place(bus, order).await;
+    }
+    for order in &orders() {
+        confirm(bus, order).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for order in &orders() {
+        ship(bus, order).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn divide(engine: &ProcessEngine, shards: u32) {
+    let mails = engine.reactor::<Mails>().expect("it runs");
+    mails.set_shards(shards).await.expect("it is divided");
+}
+
+/// Nothing is under way when the number changes, so each call is made once.
+pub async fn shards_call_each_key_in_its_order_while_their_number_changes<S: Store>(store: S) {
+    let (bus, mailer) = (CommandBus::new(store.clone()), Arc::new(Mailer::default()));
+    let engine = sharded(&bus, &mailer).await;
+    let gate = mailer.hold("o-7");
+    let changes = async {
+        until("a call is held", || mailer.tries().iter().any(|mail| mail.order == "order-o-7"))
+            .await;
+        let changed = tokio::spawn({
+            let engine = engine.clone();
+            async move { divide(&engine, 7).await }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!changed.is_finished(), "a call is under way");
+        gate.add_permits(3);
+        changed.await.expect("it is divided");
+        divide(&engine, 2).await;
+    };
+    tokio::join!(ordered(&bus), changes);
+    engine.settle(PATIENCE).await.expect("all is done");
+    for order in &orders() {
+        assert_eq!(mailer.sent_for(order), ["placed", "confirmed", "shipped"], "{order}");
+    }
+    assert_eq!(mailer.tries().len(), 3 * ORDERS, "each was called once");
+    let status = engine.status().await.expect("the store answers");
+    assert_eq!(status.processes[0].shards.len(), 2);
+    engine.shutdown().await.expect("nothing stopped");
+}
+
+/// They share the shards, and go on with those of the one that stops. What is handed over may be called again, under its key.
+pub async fn engines_share_the_shards<S: Store>(store: S) {
+    let (bus, mailer) = (CommandBus::new(store.clone()), Arc::new(Mailer::default()));
+    let (first, second) = (sharded(&bus, &mailer).await, sharded(&bus, &mailer).await);
+    let here = async |engine: &ProcessEngine| {
+        let status = engine.status().await.expect("the store answers");
+        status.processes[0].shards.iter().filter(|shard| shard.runs_here).count()
+    };
+    while (here(&first).await, here(&second).await) != (2, 2) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let changes = async {
+        until("a call", || !mailer.sent().is_empty()).await;
+        divide(&first, 7).await;
+        second.clone().shutdown().await.expect("nothing stopped");
+        divide(&first, 2).await;
+    };
+    tokio::join!(ordered(&bus), changes);
+    first.settle(PATIENCE).await.expect("all is done");
+    for order in &orders() {
+        let mut keys = std::collections::BTreeMap::new();
+        let order_key = format!("order-{order}");
+        for mail in mailer.sent().into_iter().filter(|mail| mail.order == order_key) {
+            let key = keys.entry(mail.says).or_insert_with(|| mail.key.clone());
+            assert_eq!(*key, mail.key, "{order}: it is the same call");
+        }
+        let mut sent = Vec::new();
+        for says in mailer.sent_for(order) {
+            if !sent.contains(&says) {
+                sent.push(says);
+            }
+        }
+        assert_eq!(sent, ["placed", "confirmed", "shipped"], "{order}");
+    }
+    assert_eq!(here(&first).await, 2, "it has those of the other");
+    first.shutdown().await.expect("nothing stopped");
+}
+
+pub async fn what_waits_is_for_the_shard_that_has_its_key_then<S: Store>(store: S) {
+    let (bus, mailer) = (CommandBus::new(store.clone()), Arc::new(Mailer::default()));
+    let running = engine(&bus, &mailer, &store).await;
+    let orders: Vec<String> = (0..10).map(|number| format!("o-{number}")).collect();
+    for order in &orders {
+        mailer.fail(order, Some("no such address"));
+        place(&bus, order).await;
+        confirm(&bus, order).await;
+    }
+    running.settle(PATIENCE).await.expect_err("they wait");
+    let mails = running.reactor::<Mails>().expect("it runs");
+    mails.set_shards(5).await.expect("it is divided");
+    for order in &orders {
+        mailer.fail(order, None);
+        ship(&bus, order).await;
+    }
+    let key = |order: &String| format!("order-{order}");
+    assert!(mails.drop_parked(&key(&orders[0])).await.expect("it is dropped") >= 2);
+    for order in &orders[1..] {
+        assert!(mails.retry_parked(&key(order)).await.expect("it is tried") >= 2);
+    }
+    running.settle(PATIENCE).await.expect("all is done");
+    for order in &orders[1..] {
+        assert_eq!(mailer.sent_for(order), ["placed", "confirmed", "shipped"], "{order}");
+    }
+    assert!(!mailer.sent_for(&orders[0]).contains(&"placed"));
+    running.shutdown().await.expect("nothing stopped");
 }

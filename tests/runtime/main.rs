@@ -3,6 +3,7 @@
 #[path = "../contract/bank.rs"]
 mod bank;
 
+mod afresh;
 mod cache;
 mod codec;
 mod faulty_store;
@@ -14,5 +15,6 @@ mod retries;
 mod services;
 mod snapshots;
 mod time_travel;
+mod together;
 mod unfit;
 mod unreadable;

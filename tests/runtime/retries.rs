@@ -77,6 +77,17 @@ async fn what_cannot_be_found_out_is_neither_success_nor_conflict_and_the_key_te
     assert_eq!(receipt.stream_version, 1, "it had been done, and is not done again");
 }
 
+/// The answer was lost, and then the store is away: what it may hold is neither there nor not there.
+#[tokio::test]
+async fn an_outage_after_an_unknown_outcome_tells_nothing_of_it() {
+    let lost = [Fault::UnknownOutcome, Fault::Unavailable, Fault::Unavailable, Fault::Unavailable];
+    let unknown = patient(&FaultyStore::with(lost), 10).dispatch(open()).await.unwrap_err();
+    assert!(matches!(unknown, DispatchError::UnknownOutcome { .. }), "{unknown}");
+    let store = FaultyStore::with([Fault::UnknownOutcome, Fault::Unavailable]);
+    let receipt = patient(&store, 0).dispatch(open()).await.unwrap();
+    assert_eq!((receipt.stream_version, receipt.events), (1, 1), "stored once");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_on_one_stream_all_get_through() {
     let store = MemoryStore::new();

@@ -208,7 +208,7 @@ fn a_broken_file_says_where() {
     );
     check_broken(
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": {}, \"event\": {} }",
-        "unknown field `event`, expected one of `format`, `aggregates`, `commands`, `events`, `processes`, `projections`, `queries`, `reactors` at line 1 column 70",
+        "unknown field `event`, expected one of `format`, `aggregates`, `commands`, `events`, `processes`, `projections`, `queries`, `reactors`, `sagas` at line 1 column 70",
     );
     check_broken(
         "{ \"format\": 1, \"aggregates\": {}, \"commands\": {}, \"events\": { \"A\": { \"versions\": { \"1\": { \"shape\": \"strin\", \"samples\": [] } } } } }",

@@ -19,6 +19,7 @@ mod program;
 mod projections;
 mod reactors;
 mod readers;
+mod sagas;
 mod versions;
 
 use annals_testing::schema::{FindingKind, Schema};

@@ -169,3 +169,34 @@ async fn no_span_is_held_while_a_dispatch_waits() {
     dispatch.await.unwrap();
     assert_eq!(ENTERED.get(), 0);
 }
+
+struct Lost;
+
+#[saga(name = "lost", data = u64)]
+impl Lost {
+    #[step(undo = back)]
+    async fn first(_: &u64) {}
+
+    async fn back(_: &u64) -> Result<(), String> {
+        Err("it is down".to_owned())
+    }
+
+    #[step]
+    async fn second(_: &u64) -> Result<(), String> {
+        Err("it is down".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_saga_that_waits_for_a_person_is_told_by_its_id() {
+    record();
+    let sagas = SagaRunner::builder(MemoryStore::new(), std::sync::Arc::new(()))
+        .register::<Lost>()
+        .backoff(std::time::Duration::ZERO);
+    let sagas = sagas.start().await.unwrap();
+    sagas.run::<Lost>("l-7", 1).await.unwrap();
+    let told = seen().join("\n");
+    let wanted =
+        "message=an undo keeps failing, and the saga waits for a person saga=\"lost\" id=\"l-7\"";
+    assert!(told.contains(wanted), "{told}");
+}

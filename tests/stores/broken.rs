@@ -6,8 +6,9 @@ use annals_testing::conformance::rules;
 
 use crate::faults::{
     BehindItsCheckpoint, Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey,
-    ForgottenReaders, NarrowVersions, NewestSnapshot, NoConcurrencyCheck, NoFault, OneByOne,
-    OutOfOrder, PassedEvent, Rewritten, SkippedEvent, UnitsOfOneVersion, VersionsMixedUpInTheLog,
+    ForgottenReaders, FurthestShard, NarrowVersions, NewestSnapshot, NoConcurrencyCheck, NoFault,
+    OneByOne, OnlyLeasesThatAreHeld, OutOfOrder, PassedEvent, Rewritten, SkippedEvent,
+    TailWithoutItsFirst, UnitsOfOneVersion, VersionsMixedUpInTheLog,
 };
 
 /// Checks that a fault breaks just these rules.
@@ -235,14 +236,34 @@ async fn a_fence_not_checked() {
     check(
         || FenceUnchecked,
         &[
+            "a_division_gives_all_leases_up",
             "a_generation_is_built_beside_the_one_that_answers",
+            "a_generation_takes_over_with_all_shards",
             "a_lease_lost_while_writing_stops_the_writer",
             "a_released_lease_passes_on_at_once",
             "a_stale_lease_undoes_all",
             "a_takeover_raises_the_epoch",
+            "scratch_rows_go_with_their_lease",
         ],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_shards_where_the_furthest_is() {
+    check(
+        || FurthestShard,
+        &[
+            "a_division_beside_writers_counts_what_they_wrote",
+            "new_shards_begin_where_their_slices_are",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_leases_that_are_held() {
+    check(|| OnlyLeasesThatAreHeld, &["leases_tell_their_owners"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,6 +276,18 @@ async fn the_newest_snapshot_instead_of_the_last() {
     check(
         || NewestSnapshot,
         &["a_snapshot_ahead_of_its_stream_counts_as_none", "the_snapshot_saved_last_counts"],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tail_without_its_first() {
+    check(
+        || TailWithoutItsFirst,
+        &[
+            "a_snapshot_and_its_page_are_what_they_are_apart",
+            "a_snapshot_of_another_shape_counts_as_none",
+        ],
     )
     .await;
 }

@@ -1,9 +1,12 @@
 //! The faults that the broken stores have.
 
+use std::time::Duration;
+
+use annals::shards::{Division, Shard, Standing};
 use annals::{
-    Append, CheckpointChange, EventStore, Expected, LogPage, Payload, Position, ReadAll,
-    ReadModelStore, Receipt, RowChange, SnapshotStore, StoreError, StoredSnapshot, UnitOfWork,
-    UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, CheckpointId, EventStore, Expected, LeaseHolder, LogPage, Payload,
+    Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage, SnapshotStore,
+    StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use annals_testing::conformance::faulty::Fault;
 use async_trait::async_trait;
@@ -267,6 +270,40 @@ impl<S: Sync> Fault<S> for FenceUnchecked {
     }
 }
 
+/// Has new shards begin where the furthest of the old ones is, as if all had come there.
+pub struct FurthestShard;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for FurthestShard {
+    async fn divide(
+        &self,
+        store: &S,
+        reader: &CheckpointId,
+        division: Division,
+    ) -> Result<Standing, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        let divided = store.divide(reader, division).await?;
+        let furthest = divided.highest();
+        if divided.lowest() == furthest {
+            return Ok(divided);
+        }
+        for shard in Shard::all(divided.layout.shards) {
+            let id = CheckpointId { shard: shard.index(), ..reader.clone() };
+            if let Some(fence) = store.claim_lease(&id, "fault", Duration::from_secs(60)).await? {
+                let change = CheckpointChange { fence: fence.clone(), position: furthest };
+                store
+                    .write_rows(Vec::new(), change)
+                    .await
+                    .map_err(|error| StoreError::other(error.to_string()))?;
+                store.release_lease(&fence).await?;
+            }
+        }
+        store.standing(reader).await
+    }
+}
+
 /// Writes though its checkpoint stands further on, as one of two writers under one lease.
 pub struct BehindItsCheckpoint;
 
@@ -283,6 +320,42 @@ impl<S: Sync> Fault<S> for BehindItsCheckpoint {
             }
             answer => answer,
         }
+    }
+}
+
+/// Lists no lease that has run out, so that nobody sees whose process died.
+pub struct OnlyLeasesThatAreHeld;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for OnlyLeasesThatAreHeld {
+    async fn leases(&self, store: &S, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        let mut listed = store.leases(prefix).await?;
+        listed.retain(LeaseHolder::is_held);
+        Ok(listed)
+    }
+}
+
+/// Gives what follows a snapshot without the event that it contains last.
+pub struct TailWithoutItsFirst;
+
+#[async_trait]
+impl<S: EventStore> Fault<S> for TailWithoutItsFirst {
+    async fn snapshot_page(
+        &self,
+        store: &S,
+        read: &ReadStream,
+        snapshot_version: u32,
+    ) -> Result<Option<SnapshotPage>, StoreError>
+    where
+        S: SnapshotStore,
+    {
+        let snapshot = store.load_snapshot(&read.stream_id, snapshot_version).await?;
+        let from = snapshot.as_ref().map_or(read.from, |snapshot| snapshot.stream_version + 1);
+        let page = store.stream_page(&read.clone().from(from)).await?;
+        Ok(Some(SnapshotPage::new(snapshot, page)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod absent;
 mod aliases;
 mod by_hand;
+mod conversions;
 mod functions;
 mod marks;
 mod model;

@@ -275,6 +275,26 @@ async fn one_that_is_to_skip_leaves_the_event_out() -> Result<(), Error> {
     Ok(engine.shutdown().await?)
 }
 
+/// Nobody knows which of its events belong together: whatever asks for shards is told what to do instead.
+#[tokio::test]
+async fn more_than_one_shard_is_refused_with_what_to_do() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let engine = start::<Ledger>(&store).await?;
+    let by_operator = engine.operator().set_shards("ledger", 1, 4).await;
+    for refused in [engine.sql::<Ledger>()?.set_shards(4).await, by_operator] {
+        let refused = told(&refused.unwrap_err());
+        for part in ["projection `ledger` writes by SQL of its own", "it has one shard; make it"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+    // As it is, it may be said.
+    engine.sql::<Ledger>()?.set_shards(1).await?;
+    assert_eq!(engine.operator().shards("ledger", 1).await?.layout.shards, 1);
+    let last = record(&store, "a", vec![owned("Ada"), paid(1)]).await?;
+    engine.sql::<Ledger>()?.wait_for(&last, PATIENCE).await?;
+    Ok(engine.shutdown().await?)
+}
+
 #[tokio::test]
 async fn a_rebuild_is_refused_with_what_to_do() -> Result<(), Error> {
     let (store, _database) = fresh().await?;

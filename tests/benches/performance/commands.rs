@@ -1,0 +1,199 @@
+//! Commands beside the same by hand: one client, many clients, and many on one stream.
+
+use annals::prelude::*;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+
+use super::Bench;
+use super::domain::deposit;
+use super::measure::in_turns;
+use super::raw::{self, GroupCommit};
+use super::report::{Bound, Unit};
+
+/// Whether a command finds its aggregate in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Loaded,
+    Cached,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Cached => "cached",
+        }
+    }
+}
+
+impl Bench {
+    pub async fn commands(&mut self) {
+        for state in [State::Loaded, State::Cached] {
+            self.one_client(state).await;
+        }
+        for state in [State::Loaded, State::Cached] {
+            self.many_clients(state).await;
+        }
+        self.hot_stream().await;
+    }
+
+    fn bus(&self, state: State) -> CommandBus {
+        let bus = CommandBus::builder(self.store.clone());
+        match state {
+            State::Loaded => bus,
+            State::Cached => bus.cache(10_000),
+        }
+        .build()
+        .expect("a bus")
+    }
+
+    /// One command after the other, each to the next of a few streams.
+    async fn one_client(&mut self, state: State) {
+        const COMMANDS: usize = 400;
+        const STREAMS: usize = 100;
+        let bus = self.bus(state);
+        let turns = in_turns(
+            self.rounds,
+            async |round| {
+                let bus = bus.clone();
+                client(async move {
+                    for command in 0..COMMANDS {
+                        let stream = format!("one-{}-{round}-{}", state.name(), command % STREAMS);
+                        bus.dispatch(deposit(stream)).await.unwrap();
+                    }
+                })
+                .await;
+            },
+            async |round| {
+                let pool = self.pool.clone();
+                client(async move {
+                    for command in 0..COMMANDS {
+                        let stream = command % STREAMS;
+                        let name = format!("tally-raw-one-{}-{round}-{stream}", state.name());
+                        match state {
+                            State::Loaded => raw::deposit(&pool, &name).await,
+                            State::Cached => {
+                                raw::append(&pool, &name, (command / STREAMS) as i64, 1).await;
+                            }
+                        }
+                    }
+                })
+                .await;
+            },
+        )
+        .await;
+        let what = match state {
+            State::Loaded => "one command, load and append, one client",
+            State::Cached => "the same with the aggregate cached",
+        };
+        let bound = Some(Bound::RateAtLeast(0.9));
+        self.report.compare(what, &turns, COMMANDS, Unit::Microseconds, bound);
+    }
+
+    /// Clients with a stream each, beside a group commit by hand.
+    async fn many_clients(&mut self, state: State) {
+        const CLIENTS: usize = 16;
+        const COMMANDS: usize = 100;
+        let bus = self.bus(state);
+        let group = GroupCommit::start(&self.pool);
+        let turns = in_turns(
+            self.rounds,
+            async |round| {
+                // A stream for each round: what is loaded stays as short as by hand.
+                clients(CLIENTS, |client| {
+                    let bus = bus.clone();
+                    async move {
+                        for _ in 0..COMMANDS {
+                            let stream = format!("many-{}-{round}-{client}", state.name());
+                            bus.dispatch(deposit(stream)).await.unwrap();
+                        }
+                    }
+                })
+                .await;
+            },
+            async |round| {
+                clients(CLIENTS, |client| {
+                    let name = format!("tally-raw-many-{}-{round}-{client}", state.name());
+                    raw_client(group.clone(), self.pool.clone(), name, state, COMMANDS)
+                })
+                .await;
+            },
+        )
+        .await;
+        let what = match state {
+            State::Loaded => "16 clients, distinct streams",
+            State::Cached => "16 clients, distinct streams, cached",
+        };
+        let bound = Some(Bound::RateAtLeast(0.9));
+        self.report.compare(what, &turns, CLIENTS * COMMANDS, Unit::Microseconds, bound);
+    }
+
+    /// Clients that all write to one stream.
+    async fn hot_stream(&mut self) {
+        const CLIENTS: usize = 8;
+        const COMMANDS: usize = 100;
+        let bus = self.bus(State::Cached);
+        let group = GroupCommit::start(&self.pool);
+        let version = std::sync::Arc::new(tokio::sync::Mutex::new(0_i64));
+        let turns = in_turns(
+            self.rounds,
+            async |_| {
+                clients(CLIENTS, |_| {
+                    let bus = bus.clone();
+                    async move {
+                        for _ in 0..COMMANDS {
+                            bus.dispatch(deposit("hot".to_owned())).await.unwrap();
+                        }
+                    }
+                })
+                .await;
+            },
+            async |_| {
+                clients(CLIENTS, |_| {
+                    let (group, version) = (group.clone(), version.clone());
+                    async move {
+                        for _ in 0..COMMANDS {
+                            let mut next = version.lock().await;
+                            let answered = group.enqueue("tally-raw-hot", *next).await;
+                            *next += 1;
+                            drop(next);
+                            answered.await.expect("an answer");
+                        }
+                    }
+                })
+                .await;
+            },
+        )
+        .await;
+        let bound = Some(Bound::RateAtLeast(0.8));
+        let what = "8 clients, one hot stream";
+        self.report.compare(what, &turns, CLIENTS * COMMANDS, Unit::Microseconds, bound);
+    }
+}
+
+/// Commands of one client by hand, through a group commit.
+async fn raw_client(group: GroupCommit, pool: PgPool, name: String, state: State, commands: usize) {
+    for version in 0..commands as i64 {
+        let version = match state {
+            State::Cached => version,
+            State::Loaded => raw::load(&pool, &name).await.version,
+        };
+        group.append(&name, version).await;
+    }
+}
+
+/// Runs a client as a program does: in a task of its own.
+async fn client(run: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(run).await.expect("it ends");
+}
+
+/// Runs some clients at once.
+pub async fn clients<F>(count: usize, client: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut running: JoinSet<()> = (0..count).map(client).collect();
+    while let Some(ended) = running.join_next().await {
+        ended.expect("it ends");
+    }
+}

@@ -1,0 +1,160 @@
+//! The same work by hand: the best SQL through the same driver, on the very tables that Annals uses, with the same checks.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{PgPool, Row};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::domain::{Deposited, Saved};
+
+/// An account by hand.
+#[derive(Debug, Clone, Default)]
+pub struct Balance {
+    pub amount: u64,
+    pub version: i64,
+}
+
+const READ: &str = "SELECT position, stream_version, schema_version, recorded_at, event_id, event_type, data::text,
+    metadata::text FROM annals.events WHERE stream_id = $1 AND stream_version > $2 ORDER BY stream_version";
+
+/// The unique constraints check version and event id; a position is drawn for each event.
+const APPEND: &str = "INSERT INTO annals.events (position, stream_id, stream_version, category, event_id, event_type,
+    schema_version, readable_from, data, metadata, recorded_at)
+    SELECT nextval('annals.positions'), e.stream_id, e.stream_version, 'tally', e.event_id, 'Deposited', 1, 1,
+    e.data::json, e.metadata::json, clock_timestamp()
+    FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::text[])
+    AS e (stream_id, stream_version, event_id, data, metadata) RETURNING position";
+
+/// What a command's metadata comes to: a correlation, a causation and an instant.
+fn metadata() -> String {
+    let id = Uuid::now_v7();
+    format!(
+        r#"{{"correlation_id":"{id}","causation_id":"{id}","issued_at":"2026-03-01T12:00:00Z"}}"#
+    )
+}
+
+pub async fn pool(url: &str, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .connect(url)
+        .await
+        .expect("the server is there")
+}
+
+/// Reads, decodes and folds a stream.
+pub async fn load(pool: &PgPool, stream: &str) -> Balance {
+    let rows = sqlx::query(READ).bind(stream).bind(0_i64).fetch_all(pool).await.expect("read");
+    let mut balance = Balance::default();
+    for row in rows {
+        let data: &str = row.get(6);
+        let event: Deposited = serde_json::from_str(data).expect("JSON");
+        balance.amount += event.amount;
+        balance.version = row.get(1);
+    }
+    balance
+}
+
+/// One row: a snapshot, decoded.
+pub async fn load_snapshot(pool: &PgPool, stream: &str) -> u64 {
+    let row = sqlx::query(
+        "SELECT stream_version, data::text FROM annals.snapshots WHERE stream_id = $1 AND snapshot_version = 1",
+    )
+    .bind(stream)
+    .fetch_one(pool)
+    .await
+    .expect("a snapshot");
+    let saved: Saved = serde_json::from_str(row.get(1)).expect("JSON");
+    saved.amount
+}
+
+/// One deposit in two round trips: load, append.
+pub async fn deposit(pool: &PgPool, stream: &str) {
+    let balance = load(pool, stream).await;
+    append(pool, stream, balance.version, 1).await;
+}
+
+/// One deposit in one round trip, of a writer that knows the state.
+pub async fn append(pool: &PgPool, stream: &str, version: i64, events: usize) {
+    let deposit = Deposit::new(stream, version, events);
+    let mut connection = pool.acquire().await.expect("a connection");
+    insert(&mut connection, &[deposit]).await;
+}
+
+/// Deposits to one stream.
+pub struct Deposit {
+    stream: String,
+    version: i64,
+    data: Vec<String>,
+}
+
+impl Deposit {
+    fn new(stream: &str, version: i64, events: usize) -> Self {
+        let data = serde_json::to_string(&Deposited { amount: 1 }).expect("JSON");
+        Self { stream: stream.to_owned(), version, data: vec![data; events] }
+    }
+}
+
+async fn insert(connection: &mut PgConnection, deposits: &[Deposit]) {
+    let (mut streams, mut versions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut data, mut metadatas) = (Vec::new(), Vec::new());
+    for deposit in deposits {
+        let metadata = metadata();
+        for (version, json) in (deposit.version + 1..).zip(&deposit.data) {
+            streams.push(&*deposit.stream);
+            versions.push(version);
+            ids.push(Uuid::now_v7());
+            data.push(&**json);
+            metadatas.push(metadata.clone());
+        }
+    }
+    let rows = sqlx::query(APPEND)
+        .bind(&streams)
+        .bind(&versions)
+        .bind(&ids)
+        .bind(&data)
+        .bind(&metadatas)
+        .fetch_all(connection)
+        .await
+        .expect("append");
+    assert_eq!(rows.len(), ids.len());
+}
+
+/// A group commit by hand: what comes while one statement is on its way goes with the next.
+#[derive(Clone)]
+pub struct GroupCommit(mpsc::Sender<(Deposit, oneshot::Sender<()>)>);
+
+impl GroupCommit {
+    pub fn start(pool: &PgPool) -> Self {
+        let (send, mut receive) = mpsc::channel::<(Deposit, oneshot::Sender<()>)>(1024);
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let mut connection = pool.acquire().await.expect("a connection");
+            let mut batch = Vec::new();
+            while receive.recv_many(&mut batch, 256).await > 0 {
+                let (deposits, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+                insert(&mut connection, &deposits).await;
+                for answer in answers {
+                    let _ = answer.send(());
+                }
+            }
+        });
+        Self(send)
+    }
+
+    pub async fn append(&self, stream: &str, version: i64) {
+        self.enqueue(stream, version).await.await.expect("an answer");
+    }
+
+    /// Puts a deposit into the queue; the answer comes later.
+    pub async fn enqueue(&self, stream: &str, version: i64) -> oneshot::Receiver<()> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send((Deposit::new(stream, version, 1), answer)).await.expect("a writer");
+        answered
+    }
+}
+
+/// How long a reader waits for what another connection has just appended.
+pub const POLL: Duration = Duration::from_millis(1);

@@ -1,0 +1,218 @@
+//! What is parked is listed, tried again and given up, by whoever runs it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::program::{Shelf, named};
+
+fn count(parked: &Value) -> usize {
+    parked["parked"].as_array().expect("a list").len()
+}
+
+#[tokio::test]
+async fn a_parked_row_is_listed_and_tried_again() {
+    let shelf = Shelf::new().await;
+    assert_eq!(shelf.operate("parked list").with(0), "nothing is parked\n");
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Nobody").await;
+    shelf.lend("b-1", "Nobody").await;
+    let serving = shelf.serve(&[]);
+    let found = shelf.until("parked list readers", |found| found["parked"][0]["events"] == 2).await;
+    let first = &found["parked"][0];
+    assert_eq!(
+        (&first["kind"], &first["key"], &first["position"], &first["error"], &first["retry_at"]),
+        (
+            &json!("projection"),
+            &json!("Nobody"),
+            &json!(2),
+            &json!("nobody is no reader"),
+            &Value::Null
+        )
+    );
+    let shown = shelf.operate("parked show readers Nobody").with(3);
+    for line in [
+        "projection `readers`, row `Nobody`",
+        "tried 1 times: nobody is no reader",
+        "waits behind the first",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // It is tried, and fails again.
+    let again = shelf.json("parked retry readers Nobody", 3);
+    assert_eq!(again, json!({ "did": "retried", "keys": 1, "done": true, "left": 1 }));
+    serving.stop();
+    // Nobody runs it: nothing happens, now or later.
+    let alone = shelf.json("parked retry readers Nobody --wait 0s", 3);
+    assert_eq!(alone, json!({ "did": "retried", "keys": 1, "done": false, "left": 1 }));
+    let serving = shelf.serve(&["--mended"]);
+    let done = shelf.operate("parked retry readers Nobody").with(0);
+    assert_eq!(done, "retried: nothing is parked any more for 1 keys\n");
+    assert_eq!(count(&shelf.json("parked list readers", 0)), 0);
+    let verified = shelf.operate("verify").with(0);
+    assert!(verified.contains("ok     read model `readers`: 1 rows"), "{verified}");
+    serving.stop();
+}
+
+#[tokio::test]
+async fn a_parked_row_is_given_up_after_a_question() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Nobody").await;
+    let serving = shelf.serve(&[]);
+    shelf.until("parked list readers", |found| count(found) == 1).await;
+    let refused = shelf.operate("parked drop readers Nobody").failed(2);
+    assert_eq!(
+        refused,
+        "error: this cannot be undone: gives up 1 events for 1 keys of `readers`; add --yes if that is what you want\n"
+    );
+    let wrong = shelf.operate("parked drop readers Noboby --yes").failed(1);
+    assert!(wrong.contains("did you mean `Nobody`?"), "{wrong}");
+    let wrong = shelf.operate("parked drop reader --all --yes").failed(1);
+    assert!(wrong.contains("did you mean `readers`?"), "{wrong}");
+    let dropped = shelf.json("parked drop readers --all --yes", 0);
+    assert_eq!(dropped, json!({ "did": "dropped", "keys": 1, "done": true, "left": 0 }));
+    assert_eq!(count(&shelf.json("parked list readers", 0)), 0);
+    serving.stop();
+}
+
+#[tokio::test]
+async fn a_process_that_waits_is_listed_tried_again_and_given_up() {
+    let shelf = Shelf::new().await;
+    for book in ["b-1", "b-2"] {
+        shelf.add(book, "Emma").await;
+        shelf.lend(book, "Nobody").await;
+    }
+    let serving = shelf.serve(&[]);
+    shelf.until("processes parked", |found| count(found) == 2).await;
+    let list = shelf.json("processes list", 0);
+    let recalls = named(&list["processes"], "recalls");
+    assert_eq!(
+        (&recalls["state"], &recalls["parked"], &recalls["owner"]),
+        (&json!("running"), &json!(2), &json!("shelf"))
+    );
+    let shown = shelf.json("processes show recalls b-1", 0);
+    assert_eq!((&shown["state"], &shown["ended"]), (&json!({ "to": "Nobody" }), &json!(false)));
+    assert_eq!(shown["deadlines"][0]["name"], "overdue");
+    assert_eq!(shown["steps"][0]["commands"], json!(["RecallBook"]));
+    assert_eq!(shown["unsent"][0]["command"], "RecallBook");
+    let dropped = shelf.json("parked drop recalls b-2 --yes", 0);
+    assert_eq!(dropped, json!({ "did": "dropped", "keys": 1, "done": true, "left": 0 }));
+    serving.stop();
+    let serving = shelf.serve(&["--mended"]);
+    shelf.operate("parked retry recalls b-1").with(0);
+    shelf.until("processes parked", |found| count(found) == 0).await;
+    let book = shelf.until("aggregate show book-b-1", |book| book["state"]["recalls"] == 1).await;
+    assert_eq!(book["version"], 3);
+    serving.stop();
+    let absent = shelf.operate("processes show recalls b-9").failed(1);
+    assert_eq!(absent, "error: process manager `recalls` has no process `b-9`\n");
+    let absent = shelf.operate("processes show recall b-1").failed(1);
+    assert!(absent.contains("did you mean `recalls`?"), "{absent}");
+}
+
+#[tokio::test]
+async fn a_process_is_divided_by_who_runs_it() {
+    let shelf = Shelf::new().await;
+    let serving = shelf.serve(&[]);
+    for book in ["b-1", "b-2"] {
+        shelf.add(book, "Emma").await;
+        shelf.lend(book, "Nobody").await;
+    }
+    shelf.until("processes parked", |found| count(found) == 2).await;
+    let shards = |list: &serde_json::Value| named(&list["processes"], "recalls")["shards"].clone();
+    assert_eq!(shards(&shelf.json("processes list", 0)), 1);
+    let divided = shelf.json("processes shards recalls 4", 0);
+    let so_many = |shards: u32, now: u32| json!({ "kind": "process", "name": "recalls", "shards": shards, "now": now, "done": shards == now });
+    assert_eq!(divided, so_many(4, 4));
+    let list = shelf.json("processes list", 0);
+    assert_eq!(shards(&list), 4);
+    assert_eq!(named(&list["processes"], "recalls")["parked"], 2);
+    serving.stop();
+    // Nobody runs it: whoever does next sees to it.
+    let divided = shelf.json("processes shards recalls 2 --wait 1s", 3);
+    assert_eq!(divided, so_many(2, 4));
+    assert_eq!(shards(&shelf.json("processes list", 0)), 4);
+    let serving = shelf.serve(&["--mended"]);
+    shelf.until("processes list", |list| shards(list) == 2).await;
+    for book in ["b-1", "b-2"] {
+        shelf.operate(&format!("parked retry recalls {book}")).with(0);
+    }
+    shelf.until("processes parked", |found| count(found) == 0).await;
+    serving.stop();
+    let absent = shelf.operate("processes shards recall 2").failed(1);
+    assert!(absent.contains("did you mean `recalls`?"), "{absent}");
+    let absent = shelf.operate("processes shards recalls 1025").failed(1);
+    assert!(absent.contains("there are 1 to 1024"), "{absent}");
+}
+
+#[tokio::test]
+async fn what_an_interrupted_command_has_asked_is_not_done_later() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Untitled").await;
+    shelf.lend("b-1", "Nobody").await;
+    shelf.borrow("l-1", "Nobody").await;
+    let serving = shelf.serve(&[]);
+    shelf.until("parked list", |found| count(found) == 2).await;
+    let is_stopped = |all: &Value| named(&all["projections"], "titles")["state"] == "idle";
+    shelf.until("projections status", is_stopped).await;
+    serving.stop();
+    let open = async || {
+        let open = "SELECT count(*) FROM annals.parked WHERE name = 'annals/requests'";
+        let open = sqlx::query_scalar::<_, i64>(open).fetch_one(shelf.store.pool()).await;
+        open.expect("the statement is right")
+    };
+    for (number, wish) in [
+        "parked drop readers --all",
+        "parked drop recalls --all",
+        "sagas drop interloans l-1",
+        "projections skip titles 1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut asking = shelf.command();
+        asking.arg("operate").args(wish.split_whitespace()).args(["--yes", "--wait", "10m"]);
+        let asking = asking.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let mut asking = asking.expect("the program starts");
+        let asked = i64::try_from(number).expect("a few") + 1;
+        for _ in 0..600 {
+            if open().await == asked {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        asking.kill().expect("it waits");
+        asking.wait().expect("it has ended");
+        assert_eq!(open().await, asked, "{wish}");
+    }
+    // It was long ago.
+    let ago = sqlx::raw_sql(
+        "UPDATE annals.parked SET parked_at = parked_at - interval '1 hour', retry_at = retry_at - interval '1 hour'
+         WHERE name = 'annals/requests'",
+    );
+    ago.execute(shelf.store.pool()).await.expect("the statement is right");
+    let serving = shelf.serve(&[]);
+    shelf.until("projections status", is_stopped).await;
+    for _ in 0..600 {
+        // That one has stopped, and takes nothing back.
+        if open().await <= 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(open().await <= 1, "what it is too late for goes");
+    assert_eq!(count(&shelf.json("parked list", 3)), 2);
+    assert_eq!(shelf.json("sagas show interloans l-1", 3)["state"], "parked");
+    let all = shelf.json("projections status titles --warning 0s", 3);
+    assert_eq!(all["projections"][0]["position"], 0);
+    // Asked again, it is done.
+    for name in ["readers", "recalls"] {
+        shelf.operate(&format!("parked drop {name} --all --yes")).with(0);
+    }
+    shelf.operate("sagas drop interloans l-1 --yes").with(0);
+    shelf.operate("projections skip titles 1 --yes").with(0);
+    serving.stop();
+}

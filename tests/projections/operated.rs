@@ -1,0 +1,374 @@
+//! What operators do beside rebuilds of all rows: one row anew, rebuilds that write nothing, what-if, plans, and versions that go.
+
+use std::time::{Duration, Instant};
+
+use annals::prelude::*;
+use annals::projection::{
+    DifferenceKind, EstimateBasis, Operator, PlanAction, ProjectionEngineBuilder, ProjectionState,
+    Pruned, RebuildLoad, RebuildState, Tables,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::models::{ItemId, ItemListed, ItemRow, PriceChanged};
+use crate::on_each_store;
+use crate::stores::{PATIENCE, Store, bus, listed, priced, record, wait};
+
+on_each_store!(
+    one_row_is_built_anew_while_its_projection_runs,
+    a_row_that_is_built_anew_takes_its_parked_events_along,
+    an_operator_asks_for_one_row,
+    a_dry_run_tells_what_would_differ_and_writes_nothing,
+    a_dry_run_compares_at_one_position_while_others_write,
+    what_if_reads_another_definition_over_history,
+    a_plan_tells_what_will_be_made_and_how_long_it_takes,
+    an_engine_that_makes_no_tables_waits_for_the_plan,
+    two_releases_run_at_once_and_the_older_goes_with_prune,
+);
+
+#[derive(Debug, thiserror::Error)]
+#[error("a price of {0} is below zero")]
+struct BelowZero(i64);
+
+const SOON: Duration = Duration::from_millis(20);
+
+macro_rules! release {
+    ($name:ident, $version:literal, $price:ident, $times:literal) => {
+        mod $name {
+            use super::*;
+
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ReadModel)]
+            #[read_model(table = "operated")]
+            pub struct Operated {
+                #[read_model(key)]
+                pub item: ItemId,
+                pub $price: i64,
+                #[read_model(json)]
+                pub tags: Vec<String>,
+            }
+
+            #[projection(name = "operated", version = $version)]
+            impl Operated {
+                #[on(upsert)]
+                fn listed(_: Option<Self>, event: &ItemListed, cx: &EventContext<Self>) -> Self {
+                    let ($price, tags) = (event.price * $times, event.tags.clone());
+                    Self { item: cx.key().clone(), $price, tags }
+                }
+
+                #[on]
+                fn priced(&mut self, event: &PriceChanged) -> Result<(), BelowZero> {
+                    if event.price < 0 && $times == 1 {
+                        return Err(BelowZero(event.price));
+                    }
+                    self.$price = event.price * $times;
+                    Ok(())
+                }
+            }
+        }
+    };
+}
+
+// A step that is wrong, and that is mended: no definition shows it.
+release!(wrong, 1, price, 1);
+release!(mended, 1, price, 2);
+release!(next, 2, cents, 100);
+
+fn builder<M: Projection>(store: &impl Store) -> ProjectionEngineBuilder {
+    ProjectionEngine::builder(store.clone())
+        .register::<M>()
+        .polling(SOON)
+        .lease(Duration::from_secs(3))
+        .retry(RetryPolicy::never())
+}
+
+async fn start<M: Projection>(store: &impl Store) -> ProjectionEngine {
+    builder::<M>(store).start().await.expect("the engine starts")
+}
+
+fn operator<M: Projection>(store: &impl Store) -> Operator {
+    builder::<M>(store).operator().expect("nothing clashes")
+}
+
+async fn prices(store: &impl Store) -> Vec<(String, i64)> {
+    let models = ReadModels::new(store.clone());
+    let rows = models.query::<wrong::Operated>().fetch().await.expect("rows are read");
+    rows.into_iter().map(|row| (row.item.0, row.price)).collect()
+}
+
+/// Rows of a release whose steps are wrong, which then gives way to the one where they are mended.
+async fn filled(store: &impl Store) -> Receipt {
+    let (bus, engine) = (bus(store), start::<wrong::Operated>(store).await);
+    for item in ["a", "b", "c"] {
+        record(&bus, item, listed("Ada", 1)).await;
+    }
+    let last = record(&bus, "b", priced(5)).await;
+    engine.wait_for::<wrong::Operated>(&last, PATIENCE).await.expect("it comes there");
+    engine.shutdown().await.expect("nothing went wrong");
+    last
+}
+
+async fn one_row_is_built_anew_while_its_projection_runs(store: impl Store) {
+    let last = filled(&store).await;
+    let engine = start::<mended::Operated>(&store).await;
+    engine.wait_for::<mended::Operated>(&last, PATIENCE).await.expect("it is there");
+    owns(&engine).await;
+    let events = engine.rebuild_key::<mended::Operated>("b").await.expect("it is the owner");
+    assert_eq!(events, 2);
+    assert_eq!(prices(&store).await, [("a".into(), 1), ("b".into(), 10), ("c".into(), 1)]);
+    let none = engine.rebuild_key::<mended::Operated>("z").await;
+    assert!(matches!(none, Err(EngineError::NoEvents { .. })), "{none:?}");
+    // The projection goes on with it.
+    let last = record(&bus(&store), "b", priced(6)).await;
+    engine.wait_for::<mended::Operated>(&last, PATIENCE).await.expect("it comes there");
+    assert_eq!(prices(&store).await[1], ("b".into(), 12));
+    let other = start::<mended::Operated>(&store).await;
+    let refused = other.rebuild_key::<mended::Operated>("b").await;
+    assert!(matches!(refused, Err(EngineError::NotOwner { .. })), "{refused:?}");
+    other.shutdown().await.expect("nothing went wrong");
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+/// Waits until an engine owns what it runs.
+async fn owns(engine: &ProjectionEngine) {
+    let until = Instant::now() + PATIENCE;
+    while !engine.status().await.expect("the store is there").projections[0].runs_here {
+        assert!(Instant::now() < until, "another one is the owner");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn a_row_that_is_built_anew_takes_its_parked_events_along(store: impl Store) {
+    filled(&store).await;
+    let (bus, engine) = (bus(&store), start::<wrong::Operated>(&store).await);
+    let failed = record(&bus, "b", priced(-1)).await;
+    record(&bus, "b", priced(9)).await;
+    let last = record(&bus, "c", priced(3)).await;
+    engine.wait_for::<wrong::Operated>(&last, PATIENCE).await.expect("it comes there");
+    let parked = engine.parked::<wrong::Operated>().await.expect("the store is there");
+    assert_eq!((parked.len(), parked[0].position), (2, failed.position));
+    // It fails anew, and waits as it did.
+    owns(&engine).await;
+    engine.rebuild_key::<wrong::Operated>("b").await.expect("it is the owner");
+    let again = engine.parked::<wrong::Operated>().await.expect("the store is there");
+    let of = |parked: &[annals::projection::ParkedEvent]| -> Vec<_> {
+        parked.iter().map(|event| (event.position, event.error.clone())).collect()
+    };
+    assert_eq!(of(&again), of(&parked));
+    assert_eq!(prices(&store).await, [("a".into(), 1), ("b".into(), 5), ("c".into(), 3)]);
+    engine.shutdown().await.expect("nothing went wrong");
+
+    let engine = start::<mended::Operated>(&store).await;
+    owns(&engine).await;
+    engine.rebuild_key::<mended::Operated>("b").await.expect("it is the owner");
+    assert!(engine.parked::<mended::Operated>().await.expect("the store is there").is_empty());
+    assert_eq!(prices(&store).await[1], ("b".into(), 18));
+    let last = record(&bus, "b", priced(7)).await;
+    engine.wait_for::<mended::Operated>(&last, PATIENCE).await.expect("nothing waits");
+    assert_eq!(prices(&store).await[1], ("b".into(), 14));
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn an_operator_asks_for_one_row(store: impl Store) {
+    filled(&store).await;
+    let operator = operator::<mended::Operated>(&store);
+    let asked = operator.begin_rebuild_key("operated", 1, "b").await.expect("it is registered");
+    assert_eq!((asked.state, asked.key.as_deref()), (RebuildState::Asked, Some("b")));
+    operator.begin_rebuild_key("operated", 1, "z").await.expect("nobody has looked yet");
+    let again = operator.begin_rebuild_key("operated", 1, "b").await;
+    assert!(matches!(again, Err(EngineError::Rebuilding { .. })), "{again:?}");
+    let engine = start::<mended::Operated>(&store).await;
+    let until = Instant::now() + PATIENCE;
+    let done = loop {
+        let rebuilds = operator.rebuilds().await.expect("the store is there");
+        if rebuilds.iter().all(|rebuild| !rebuild.state.is_under_way()) {
+            break rebuilds;
+        }
+        assert!(Instant::now() < until, "{rebuilds:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let told: Vec<_> = done.iter().map(|one| (one.key.as_deref(), one.state, one.events)).collect();
+    assert!(told.contains(&(Some("b"), RebuildState::Done, 2)), "{told:?}");
+    assert!(told.contains(&(Some("z"), RebuildState::Failed, 0)), "{told:?}");
+    assert_eq!(prices(&store).await, [("a".into(), 1), ("b".into(), 10), ("c".into(), 1)]);
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn a_dry_run_tells_what_would_differ_and_writes_nothing(store: impl Store) {
+    let last = filled(&store).await;
+    let operator = operator::<mended::Operated>(&store);
+    let found = operator.rebuild_dry_run("operated", 1).await.expect("it is prepared");
+    assert_eq!((found.position, found.rows, found.different), (last.position, 3, 3));
+    assert_eq!((found.same, found.only_old, found.only_new), (0, 0, 0));
+    assert!(!found.is_none());
+    let b = found.first.iter().find(|row| row.key == "b").expect("it differs");
+    let DifferenceKind::Columns(columns) = &b.kind else { panic!("{b:?}") };
+    let told: Vec<_> = columns.iter().map(|one| (&*one.column, &*one.old, &*one.new)).collect();
+    assert_eq!(told, [("price", "5", "10")]);
+    assert_eq!(prices(&store).await, [("a".into(), 1), ("b".into(), 5), ("c".into(), 1)]);
+    let catalog = operator.catalog().await.expect("the store is there");
+    assert_eq!((catalog.len(), catalog[0].generation, catalog[0].building), (1, 1, None));
+
+    operator.rebuild("operated", 1, RebuildLoad::unlimited()).await.expect("nobody runs it");
+    let found = operator.rebuild_dry_run("operated", 1).await.expect("it is prepared");
+    assert!(found.is_none(), "{found:?}");
+    assert_eq!(found.same, 3);
+}
+
+async fn a_dry_run_compares_at_one_position_while_others_write(store: impl Store) {
+    let (bus, engine) = (bus(&store), start::<ItemRow>(&store).await);
+    let first = record(&bus, "i-0", listed("Ada", 0)).await;
+    wait(&engine, &first).await;
+    let writer = tokio::spawn(async move {
+        let mut last = None;
+        for number in 0..200 {
+            let item = format!("i-{}", number % 30);
+            let what = if number < 30 { listed("Ada", number) } else { priced(number) };
+            last = Some(record(&bus, &item, what).await);
+        }
+        last.expect("there is one")
+    });
+    let mut positions = Vec::new();
+    while positions.len() < 3 || !writer.is_finished() {
+        let found = engine.rebuild_dry_run::<ItemRow>().await.expect("it is prepared");
+        assert!(found.is_none(), "{found:?}");
+        assert_eq!(found.same, found.rows);
+        positions.push(found.position);
+    }
+    let last = writer.await.expect("the writer wrote");
+    wait(&engine, &last).await;
+    let found = engine.rebuild_dry_run::<ItemRow>().await.expect("it is prepared");
+    assert_eq!((found.position, found.same), (last.position, 30));
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn what_if_reads_another_definition_over_history(store: impl Store) {
+    let last = filled(&store).await;
+    record(&bus(&store), "d", listed("Eve", 7)).await;
+    let operator = operator::<wrong::Operated>(&store);
+    let rows = operator.what_if::<next::Operated>().await.expect("it is folded");
+    let cents = async |rows: &annals::projection::WhatIfRows| -> Vec<i64> {
+        let found = rows.read_models().query::<next::Operated>().fetch().await;
+        found.expect("rows are read").into_iter().map(|row| row.cents).collect()
+    };
+    assert_eq!(cents(&rows).await, [100, 500, 100, 700]);
+    assert_eq!(rows.position(), store.head().await.expect("the store is there"));
+    let before = operator.what_if::<next::Operated>().until(last.position).await;
+    let before = before.expect("it is folded");
+    assert_eq!((cents(&before).await.len(), before.position()), (3, last.position));
+    let refused = operator.what_if::<next::Operated>().rows_at_most(3).await;
+    let refused = annals::projection::chain(&refused.expect_err("there are four"));
+    assert!(refused.contains("more than 3 rows"), "{refused}");
+    // Nothing of it is kept.
+    let catalog = operator.catalog().await.expect("the store is there");
+    assert_eq!(catalog.iter().map(|entry| entry.version).collect::<Vec<_>>(), [1]);
+}
+
+async fn a_plan_tells_what_will_be_made_and_how_long_it_takes(store: impl Store) {
+    filled(&store).await;
+    let operator = operator::<next::Operated>(&store);
+    let plan = operator.plan().await.expect("the store is there");
+    let [old, new] = &plan.steps[..] else { panic!("{plan:?}") };
+    assert_eq!((&old.action, old.version), (&PlanAction::Prune, 1));
+    assert_eq!((new.action.as_str(), new.version, new.events), ("make", 2, 4));
+    let takes = new.takes.expect("there are events");
+    assert!(takes.basis == EstimateBasis::Sample && takes.rate > 0.0, "{takes:?}");
+    assert!(plan.is_awaited());
+    plan.apply().await.expect("it may make tables");
+    let plan = operator.plan().await.expect("the store is there");
+    assert!(!plan.is_awaited(), "{plan:?}");
+    // Of a rebuild that was measured, the time of the next is told.
+    operator
+        .rebuild("operated", 2, RebuildLoad::unlimited().pause(SOON))
+        .await
+        .expect("it is made");
+    let asked = operator.begin_rebuild("operated", 2, RebuildLoad::unlimited()).await;
+    asked.expect("nobody takes it up");
+    let plan = operator.plan().await.expect("the store is there");
+    let step = plan.steps.iter().find(|step| step.version == 2).expect("it is asked for");
+    assert_eq!((step.action.as_str(), step.events), ("rebuild", 4));
+    // A definition that was changed without another version is refused, with what to do.
+    let operator = builder::<changed::Operated>(&store).operator().expect("nothing clashes");
+    let plan = operator.plan().await.expect("the store is there");
+    let refused = plan.steps.iter().find(|step| step.version == 1).expect("it is refused");
+    let PlanAction::Refuse { reason } = &refused.action else { panic!("{refused:?}") };
+    assert!(reason.contains("`version = 2`"), "{reason}");
+}
+
+release!(changed, 1, amount, 1);
+
+async fn an_engine_that_makes_no_tables_waits_for_the_plan(store: impl Store) {
+    let last = filled(&store).await;
+    let engine = builder::<next::Operated>(&store).tables(Tables::Awaited).start().await;
+    let engine = engine.expect("it waits");
+    let state = async || {
+        let status = engine.status().await.expect("the store is there");
+        status.of::<next::Operated>().expect("it is registered").state
+    };
+    let until = Instant::now() + PATIENCE;
+    while state().await != ProjectionState::Unprepared {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(engine.operator().catalog().await.expect("the store is there").len(), 1);
+    let plan = operator::<next::Operated>(&store).plan().await.expect("the store is there");
+    plan.apply().await.expect("it may make tables");
+    while state().await != ProjectionState::Live {
+        assert!(Instant::now() < until, "{:?}", state().await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    engine.wait_for::<next::Operated>(&last, PATIENCE).await.expect("it comes there");
+    engine.shutdown().await.expect("nothing went wrong");
+    // With all tables made, it starts as any other.
+    let engine = builder::<next::Operated>(&store).tables(Tables::Awaited).start().await;
+    let engine = engine.expect("nothing is missing");
+    engine.wait_for::<next::Operated>(&last, PATIENCE).await.expect("it is there");
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn two_releases_run_at_once_and_the_older_goes_with_prune(store: impl Store) {
+    filled(&store).await;
+    let (old, new) =
+        (start::<wrong::Operated>(&store).await, start::<next::Operated>(&store).await);
+    let bus = bus(&store);
+    let last = record(&bus, "a", priced(9)).await;
+    old.wait_for::<wrong::Operated>(&last, PATIENCE).await.expect("it comes there");
+    new.wait_for::<next::Operated>(&last, PATIENCE).await.expect("it comes there");
+    let models = new.read_models();
+    let cents = async || -> Vec<i64> {
+        let rows = models.query::<next::Operated>().fetch().await.expect("rows are read");
+        rows.into_iter().map(|row| row.cents).collect()
+    };
+    assert_eq!(cents().await, [900, 500, 100]);
+    assert_eq!(prices(&store).await[0], ("a".into(), 9));
+    owns(&old).await;
+    // Someone runs it still; and the older release does not drop the newer one.
+    let pruned = new.prune().await.expect("the store is there");
+    assert_eq!(pruned.iter().map(|(_, pruned)| *pruned).collect::<Vec<_>>(), [Pruned::InUse]);
+    assert!(old.prune().await.expect("the store is there").is_empty());
+    let plan = old.plan().await.expect("the store is there");
+    assert_eq!(plan.steps.iter().map(|step| step.action.as_str()).collect::<Vec<_>>(), ["keep"]);
+
+    // It goes, and comes back: its rows go on where they stood.
+    old.shutdown().await.expect("nothing went wrong");
+    record(&bus, "b", priced(6)).await;
+    let back = start::<wrong::Operated>(&store).await;
+    let last = record(&bus, "c", priced(7)).await;
+    back.wait_for::<wrong::Operated>(&last, PATIENCE).await.expect("it comes there");
+    assert_eq!(prices(&store).await, [("a".into(), 9), ("b".into(), 6), ("c".into(), 7)]);
+    back.shutdown().await.expect("nothing went wrong");
+
+    let pruned = new.prune().await.expect("the store is there");
+    assert_eq!(pruned.iter().map(|(_, pruned)| *pruned).collect::<Vec<_>>(), [Pruned::Done]);
+    assert!(new.prune().await.expect("the store is there").is_empty());
+    let catalog = new.operator().catalog().await.expect("the store is there");
+    assert_eq!(catalog.iter().map(|entry| entry.version).collect::<Vec<_>>(), [2]);
+    let gone = ReadModels::new(store.clone()).query::<wrong::Operated>().fetch().await;
+    assert!(matches!(gone, Err(ReadModelError::Missing { .. })), "{gone:?}");
+    new.wait_for::<next::Operated>(&last, PATIENCE).await.expect("it comes there");
+    assert_eq!(cents().await, [900, 600, 700]);
+    // Who comes back after that reads the log from the beginning.
+    let back = start::<wrong::Operated>(&store).await;
+    back.wait_for::<wrong::Operated>(&last, PATIENCE).await.expect("it comes there");
+    assert_eq!(prices(&store).await, [("a".into(), 9), ("b".into(), 6), ("c".into(), 7)]);
+    back.shutdown().await.expect("nothing went wrong");
+    new.shutdown().await.expect("nothing went wrong");
+}

@@ -1,0 +1,19 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order, services = Bank)]
+impl Checkout {
+    #[step]
+    async fn charge<T>(_: &Order) {}
+}
+
+fn main() {}

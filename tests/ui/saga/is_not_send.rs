@@ -1,0 +1,23 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order, services = Bank)]
+impl Checkout {
+    #[step]
+    async fn charge(_: &Order) {
+        let held = std::rc::Rc::new(7);
+        std::future::ready(()).await;
+        drop(held);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use annals::prelude::*;
+
+#[saga(name = "checkout", data = u64)]
+struct Checkout;
+
+fn main() {}

@@ -1,0 +1,21 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order, services = Bank)]
+impl Checkout {
+    #[step(undo = refund)]
+    async fn charge(_: &mut Order, _: &Bank) {}
+
+    async fn refund(_: &Order, _: &Order) {}
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order)]
+impl Checkout {
+    #[step]
+    async fn charge(_: &mut Order, _: &Bank) {}
+}
+
+fn main() {}

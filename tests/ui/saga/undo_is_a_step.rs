@@ -1,0 +1,22 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order, services = Bank)]
+impl Checkout {
+    #[step(undo = notify)]
+    async fn charge(_: &mut Order) {}
+
+    #[step]
+    async fn notify(_: &Order) {}
+}
+
+fn main() {}

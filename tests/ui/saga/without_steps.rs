@@ -1,0 +1,18 @@
+use annals::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Bank;
+
+struct Checkout;
+
+#[saga(name = "checkout", data = Order, services = Bank)]
+impl Checkout {
+    async fn charge(_: &mut Order) {}
+}
+
+fn main() {}
