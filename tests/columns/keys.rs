@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::model::Kept;
 use crate::{Error, Writer, fresh, number};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Sold {

@@ -14,7 +14,7 @@ use crate::script::{Act, How, Kind, Script, Sent, Signal, Signals};
 use crate::works::{Passes, Working, Works};
 
 /// Longer than any engine needs, unless something is wrong.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A store of events and what processes have to do.
 pub trait Store: UnitOfWorkStore + SnapshotStore + Clone {}

@@ -8,7 +8,7 @@ use annals::projection::{
     DifferenceKind, FoldProgress, Operator, ProjectionEngineBuilder, RebuildLoad, Tables, projector,
 };
 use annals::read_model::{ModelTable, Select};
-use annals::{Append, Expected, NewEvent, Payload, StreamId};
+use annals::{Append, CheckpointId, Expected, InspectedStore, NewEvent, Payload, StreamId};
 use serde::{Deserialize, Serialize};
 
 use crate::models::{ItemId, ItemListed};
@@ -86,20 +86,24 @@ fn operator(store: &impl Store) -> Operator {
 
 /// How many there are that fold something aside, or have died of it.
 async fn folding(store: &impl Store) -> usize {
-    store.leases("annals/scratch/").await.expect("the store is there").len()
+    store.leases(CheckpointId::SCRATCH).await.expect("the store is there").len()
 }
 
-/// Waits until nobody folds anything aside.
-async fn until_nothing_is_left(store: &impl Store) {
+/// Waits until no reader that folded aside is left, not even one whose lease was given up.
+async fn until_nothing_is_left(store: &(impl Store + InspectedStore)) {
     let until = Instant::now() + PATIENCE;
-    while folding(store).await > 0 {
+    let is_left = async || {
+        let readers = store.readers().await.expect("the store is there");
+        readers.iter().any(|reader| reader.id.name.starts_with(CheckpointId::SCRATCH))
+    };
+    while is_left().await {
         assert!(Instant::now() < until, "something is left");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(store.drop_left_scratch().await.expect("the store is there"), 0);
+    assert_eq!(folding(store).await, 0);
 }
 
-async fn rows_are_compared_page_by_page(store: impl Store) {
+async fn rows_are_compared_page_by_page(store: impl Store + InspectedStore) {
     filled(&store).await;
     let engine = builder::<now::Tried>(&store).start().await.expect("the engine starts");
     engine.rebuild::<now::Tried>().await.expect("it is built");
@@ -142,7 +146,7 @@ async fn how_far_it_has_come_is_told(store: impl Store) {
     assert!(told.iter().all(|one| one.of == last.of), "{told:?}");
 }
 
-async fn rows_stay_for_as_long_as_somebody_reads_them(store: impl Store) {
+async fn rows_stay_for_as_long_as_somebody_reads_them(store: impl Store + InspectedStore) {
     filled(&store).await;
     let rows = operator(&store).what_if::<now::Tried>().await.expect("it is folded");
     let models = rows.read_models().clone();
@@ -163,7 +167,7 @@ async fn rows_stay_for_as_long_as_somebody_reads_them(store: impl Store) {
     assert!(matches!(kept, Err(ReadModelError::Missing { .. })), "{kept:?}");
 }
 
-async fn a_fold_that_is_dropped_leaves_nothing(store: impl Store) {
+async fn a_fold_that_is_dropped_leaves_nothing(store: impl Store + InspectedStore) {
     filled(&store).await;
     let load = RebuildLoad::unlimited().batch(10).pause(Duration::from_secs(60));
     let operator = operator(&store);

@@ -11,7 +11,7 @@ use annals_testing::conformance::faulty::Fault;
 use crate::models::{Item, ItemListed, ItemRow, PriceChanged, Record, What};
 
 /// Longer than any engine needs, unless something is wrong.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A store of events and rows.
 pub trait Store: UnitOfWorkStore + SnapshotStore + Clone {}

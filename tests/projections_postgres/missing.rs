@@ -9,7 +9,7 @@ use annals_postgres::PostgresStore;
 use crate::counting::{Total, open};
 use crate::{Error, fresh, run};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn start(store: &PostgresStore) -> Result<ProjectionEngine, EngineError> {
     ProjectionEngine::builder(store.clone()).register::<Total>().start().await

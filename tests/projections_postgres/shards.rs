@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, fresh};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SOON: Duration = Duration::from_millis(20);
 const NOTES: i64 = 20;
 

@@ -15,7 +15,7 @@ pub trait Store: UnitOfWorkStore + SnapshotStore + ReadModelStore + Clone {}
 
 impl<S: UnitOfWorkStore + SnapshotStore + ReadModelStore + Clone> Store for S {}
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn engine<S: Store>(bus: &CommandBus, mailer: &Arc<Mailer>, _: &S) -> ProcessEngine {
     let once = RetryPolicy::times(2).with_pause(Duration::from_millis(1));

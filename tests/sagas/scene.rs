@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::trip::{Backends, Booking};
 
 /// Longer than any runner needs, unless something is wrong.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A store of events and of what has not ended.
 pub trait Store: UnitOfWorkStore + SnapshotStore + Clone {}

@@ -11,7 +11,7 @@ pub const COUNTED: &str = "Counted";
 pub const RARE: &str = "Rare";
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn stream(id: &str) -> StreamId {
     StreamId::new("subscribed", id)

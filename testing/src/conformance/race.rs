@@ -12,7 +12,7 @@ use super::broken::Found;
 pub(super) const ROUNDS: u32 = 20;
 
 /// How long a rule waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs all at once, from one barrier on, and gives back what each said, in their order.
 pub(super) async fn race<F>(racers: impl IntoIterator<Item = F>) -> Result<Vec<F::Output>, Found>

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::history::record::{Entry, Reading};
 
 /// How long a reader may take to the end of the log once the storm is over.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The pause after a store that could not be read.
 const AGAIN: Duration = Duration::from_millis(10);

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use crate::Error;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(name = "OwnSqlOwned")]

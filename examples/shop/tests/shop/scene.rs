@@ -25,7 +25,7 @@ pub(crate) const BOB: &str = "bob-token";
 pub(crate) const STAFF: &str = "staff-token";
 
 /// How long a test waits for what is bound to happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Has each test run on each store.
 macro_rules! on_each_store {

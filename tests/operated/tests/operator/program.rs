@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::shelf::{AddBook, Interloan, LendBook, Loan};
 
 /// Longer than anything takes, unless something is wrong.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database with the tables of the store.
 pub(crate) struct Shelf {
