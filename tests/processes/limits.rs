@@ -1,13 +1,16 @@
 //! What takes for ever, what panics where nobody expects it, and what is under way at a shutdown.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use annals::prelude::*;
 use annals::process::ParkedCause;
-use annals::{Append, Event, Expected, ManualClock, MemoryStore, NewEvent, Payload};
+use annals::projection::ProjectionState;
+use annals::{Append, Event, Expected, ManualClock, MemoryStore, NewEvent, Payload, UnitOfWork};
 
-use crate::scene::{Scene, Store, act, engine, parked, settled, until};
+use crate::scene::{Scene, Store, act, bus, engine, parked, settled, status, until};
 use crate::script::{Kind, Move, Script, Told};
+use crate::watched::{Fate, Watch, Watched};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -107,7 +110,40 @@ async fn what_was_skipped_stays_so(scene: Scene<impl Store>) {
     running.shutdown().await.unwrap();
 }
 
+/// Panics as what waits to go out is read, until it is mended.
+#[derive(Default)]
+struct Breaks {
+    is_mended: AtomicBool,
+}
+
+impl Watch for Breaks {
+    fn fate(&self, call: &'static str, _: Option<&UnitOfWork>) -> Fate {
+        let is_fine = call != "outgoing" || self.is_mended.load(Ordering::SeqCst);
+        assert!(is_fine, "what waits cannot be read");
+        Fate::Passes
+    }
+}
+
+/// What panics as an owner begins is why it has stopped; mended, it goes on.
+async fn what_panics_as_an_owner_begins_is_told(scene: Scene<impl Store>) {
+    let store = Watched::new(scene.store.clone(), Breaks::default());
+    let bus = bus(&store, &scene.passes).build().unwrap();
+    let running = engine(&bus).clock(scene.clock.clone()).start().await.unwrap();
+    until(async || status(&running).await.state == ProjectionState::Stopped).await;
+    let why = status(&running).await.last_error.unwrap_or_default();
+    assert!(why.contains("panicked: what waits cannot be read"), "{why}");
+    let dropped = running.drop_parked::<Script>("a").await;
+    assert!(matches!(dropped, Err(ProcessError::Stopped { .. })), "{dropped:?}");
+    store.watch.is_mended.store(true, Ordering::SeqCst);
+    running.resume::<Script>().await.unwrap();
+    scene.begin("a", "1", act().works("one")).await;
+    settled(&running).await;
+    assert_eq!(scene.worked().await, ["one"]);
+    running.shutdown().await.unwrap();
+}
+
 crate::on_each_store![
+    what_panics_as_an_owner_begins_is_told,
     what_was_skipped_stays_so,
     what_is_on_its_way_at_a_shutdown_goes_on_later,
     a_command_that_never_ends_waits_for_a_person,

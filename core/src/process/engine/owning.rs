@@ -1,13 +1,15 @@
 //! How a worker becomes the owner of its shard, and how it comes to an end of that.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 
 use super::asked::Asked;
 use super::owner::Owned;
 use super::sender::Sender;
-use super::worker::{Ended, Worker, ended, failure};
+use super::worker::{Ended, Worker, ended, failure, panicked};
 use crate::position::Position;
 use crate::shards::Place;
 use crate::store::{CheckpointChange, LeaseHolder, StoreError, WriteError};
@@ -59,11 +61,15 @@ impl Worker {
         let not_owner = || super::ProcessError::NotOwner { process: self.name() };
         let taken = {
             let late = tokio::time::sleep(self.settings.lease);
-            let (mut taken, mut late) = (std::pin::pin!(self.hold()), std::pin::pin!(late));
+            // What panics, as a codec may that reads what is kept, is shown as why it has stopped. The lease is given up.
+            let hold = AssertUnwindSafe(self.hold()).catch_unwind();
+            let (mut taken, mut late) = (std::pin::pin!(hold), std::pin::pin!(late));
             loop {
                 tokio::select! {
                     () = self.stop.cancelled() => break Err(Ended::Shutdown),
-                    taken = &mut taken => break taken,
+                    taken = &mut taken => {
+                        break taken.unwrap_or_else(|panic| Err(panicked(&*panic)));
+                    }
                     () = &mut late, if !later.is_empty() => {
                         later.drain(..).for_each(|ask| ask.refuse(not_owner));
                     }

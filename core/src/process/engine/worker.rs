@@ -1,5 +1,6 @@
 //! The task of one shard of a process manager: it holds the lease, reads the log, and does what it is asked.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,6 +87,11 @@ pub(super) fn ended(error: WriteError) -> Ended {
     }
 }
 
+/// What a panic means for its worker: it has stopped, and says why.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Ended {
+    Ended::Failed(StoreError::invalid(format!("panicked: {}", message_of(panic))))
+}
+
 /// How a store failed at a write.
 pub(super) fn failure(error: WriteError) -> StoreError {
     match error {
@@ -123,10 +129,7 @@ impl Worker {
                     let kept = owned.kept;
                     // What panics is shown as why it has stopped, and not told by silence.
                     let owning = AssertUnwindSafe(self.own(&mut owned, &mut asked)).catch_unwind();
-                    let ended = owning.await.unwrap_or_else(|panic| {
-                        let text = format!("panicked: {}", message_of(&*panic));
-                        Ended::Failed(StoreError::invalid(text))
-                    });
+                    let ended = owning.await.unwrap_or_else(|panic| panicked(&*panic));
                     if owned.kept > kept || began.elapsed() > Duration::from_mins(1) {
                         failures = Failures::default();
                     }
