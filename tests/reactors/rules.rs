@@ -15,9 +15,9 @@ pub trait Store: UnitOfWorkStore + SnapshotStore + ReadModelStore + Clone {}
 
 impl<S: UnitOfWorkStore + SnapshotStore + ReadModelStore + Clone> Store for S {}
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn engine<S: Store>(bus: &CommandBus, mailer: &Arc<Mailer>, _: &S) -> ProcessEngine {
+pub async fn engine<S: Store>(bus: &CommandBus, mailer: &Arc<Mailer>, _: &S) -> ProcessEngine {
     let once = RetryPolicy::times(2).with_pause(Duration::from_millis(1));
     let builder = ProcessEngine::builder(bus.clone()).retry(once).polling(PATIENCE / 100);
     let builder = builder.lease(Duration::from_secs(2));
@@ -25,7 +25,7 @@ async fn engine<S: Store>(bus: &CommandBus, mailer: &Arc<Mailer>, _: &S) -> Proc
     builder.start().await.expect("it starts")
 }
 
-async fn place(bus: &CommandBus, order: &str) {
+pub async fn place(bus: &CommandBus, order: &str) {
     let place = PlaceOrder { order: order.into(), product: "p".into(), quantity: 1 };
     bus.dispatch(place).await.expect("it is placed");
 }

@@ -64,12 +64,11 @@ impl Worker {
                 let _ = answer.send(Ok(count));
                 Ok(())
             }
-            // A reactor keeps no steps: what is dropped above the checkpoint would be read again after a crash.
-            Asked::DropParked { id, answer }
-                if matches!(self.kind, Kind::Reactor(_))
-                    && owned.checkpoint() < owned.last_parked(&id) =>
-            {
-                owned.later.push(Asked::DropParked { id, answer });
+            Asked::DropParked { id, answer } if self.is_too_early_to_drop(owned, &id) => {
+                match self.never_comes_to(owned, &id) {
+                    Some(error) => drop(answer.send(Err(error))),
+                    None => owned.later.push(Asked::DropParked { id, answer }),
+                }
                 Ok(())
             }
             // What is tried again and on its way is no longer what a person gives up.
@@ -128,5 +127,24 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it is parked above the checkpoint. A reactor keeps no steps: what is dropped there would be read again after a crash.
+    fn is_too_early_to_drop(&self, owned: &Owned, id: &str) -> bool {
+        matches!(self.kind, Kind::Reactor(_)) && owned.checkpoint() < owned.last_parked(id)
+    }
+
+    /// Why the checkpoint does not come to what is parked, if it reads no further: a wait for that would keep it from leaving its
+    /// shard.
+    pub(super) fn never_comes_to(&self, owned: &Owned, id: &str) -> Option<ProcessError> {
+        let process = self.name();
+        if !self.is_too_early_to_drop(owned, id) || owned.inbox.read() >= owned.last_parked(id) {
+            return None;
+        }
+        if owned.rests() {
+            return Some(ProcessError::NotOwner { process });
+        }
+        let blocked = self.blocked.as_ref()?;
+        Some(ProcessError::Stopped { process, reason: blocked.why.clone() })
     }
 }

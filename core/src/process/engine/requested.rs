@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use super::asked::Asked;
 use super::owner::Owned;
 use super::worker::{Ended, Worker, ended};
-use crate::position::Position;
 use crate::request::{Request, Wish, requests};
 use crate::store::{CheckpointChange, StoreError};
 
@@ -83,10 +82,14 @@ impl Worker {
             && known.is_some_and(|known| known.elapsed() > self.settings.polling * LOOKS)
     }
 
-    /// Whether it has not come to what it is to pass over: it may stop there still.
+    /// Whether it has not come to what it is to pass over, since it may stop there still; or does not come to what it is to give
+    /// up, since others go on with the shard, who do it then.
     fn is_too_early(&self, owned: &Owned, wish: &Wish) -> bool {
-        let is_ahead = |position: Position| owned.inbox.read() < position;
-        self.blocked.is_none() && matches!(wish, Wish::Skip { position } if is_ahead(*position))
+        match wish {
+            Wish::Skip { position } => self.blocked.is_none() && owned.inbox.read() < *position,
+            Wish::Drop { key } => owned.rests() && self.never_comes_to(owned, key).is_some(),
+            _ => false,
+        }
     }
 
     /// Does what was asked, or begins with it. Nobody waits for the answers: what is parked afterwards tells.
