@@ -170,10 +170,12 @@ async fn a_row_that_is_built_anew_takes_its_parked_events_along(store: impl Stor
 async fn an_operator_asks_for_one_row(store: impl Store) {
     filled(&store).await;
     let operator = operator::<mended::Operated>(&store);
-    let asked = operator.begin_rebuild_key("operated", 1, "b").await.expect("it is registered");
+    let load = RebuildLoad::unlimited();
+    let asked =
+        operator.begin_rebuild_key("operated", 1, "b", load).await.expect("it is registered");
     assert_eq!((asked.state, asked.key.as_deref()), (RebuildState::Asked, Some("b")));
-    operator.begin_rebuild_key("operated", 1, "z").await.expect("nobody has looked yet");
-    let again = operator.begin_rebuild_key("operated", 1, "b").await;
+    operator.begin_rebuild_key("operated", 1, "z", load).await.expect("nobody has looked yet");
+    let again = operator.begin_rebuild_key("operated", 1, "b", load).await;
     assert!(matches!(again, Err(EngineError::Rebuilding { .. })), "{again:?}");
     let engine = start::<mended::Operated>(&store).await;
     let until = Instant::now() + PATIENCE;

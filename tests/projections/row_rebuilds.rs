@@ -19,6 +19,8 @@ on_each_store!(
     a_row_that_is_cancelled_stays_as_it_is,
     a_row_that_is_left_is_built_by_the_next,
     a_row_that_nobody_builds_is_cancelled,
+    a_row_is_built_no_quicker_than_it_may_be,
+    a_rebuild_that_panics_has_failed_and_can_be_asked_for_again,
 );
 
 const PAGE: Duration = Duration::from_millis(100);
@@ -90,7 +92,12 @@ impl Scene {
     }
 
     async fn ask(&self) {
-        let asked = self.operator.begin_rebuild_key(ItemRow::NAME, ItemRow::VERSION, "i-3").await;
+        self.ask_within(RebuildLoad::unlimited()).await;
+    }
+
+    async fn ask_within(&self, load: RebuildLoad) {
+        let (name, version) = (ItemRow::NAME, ItemRow::VERSION);
+        let asked = self.operator.begin_rebuild_key(name, version, "i-3", load).await;
         assert_eq!(asked.expect("none is under way").state, RebuildState::Asked);
     }
 
@@ -180,7 +187,8 @@ async fn a_row_that_nobody_builds_is_cancelled(store: impl Store) {
     let cancel = async || operator.cancel_rebuild_key(ItemRow::NAME, 1, "i-3").await;
     let none = cancel().await;
     assert!(matches!(none, Err(EngineError::NotRebuilding { .. })), "{none:?}");
-    let asked = operator.begin_rebuild_key(ItemRow::NAME, 1, "i-3").await;
+    let load = RebuildLoad::unlimited();
+    let asked = operator.begin_rebuild_key(ItemRow::NAME, 1, "i-3", load).await;
     asked.expect("nobody has asked for it");
     let of_all = operator.cancel_rebuild(ItemRow::NAME, 1).await;
     assert!(matches!(of_all, Err(EngineError::NotRebuilding { .. })), "{of_all:?}");
@@ -190,4 +198,96 @@ async fn a_row_that_nobody_builds_is_cancelled(store: impl Store) {
     tokio::time::sleep(PAGE).await;
     assert_eq!(scene.row(|_| true).await.state, RebuildState::Cancelled);
     scene.engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn a_row_is_built_no_quicker_than_it_may_be(store: impl Store) {
+    let scene = Scene::new(&store).await;
+    scene.slow.is_slow.store(false, Ordering::SeqCst);
+    // So slow that it never comes to its end.
+    let load = RebuildLoad::unlimited().batch(1).pause(Duration::from_hours(1));
+    scene.ask_within(load).await;
+    let first = scene.row(|row| row.events > 0).await;
+    assert_eq!((first.events, first.load), (1, load), "{first:?}");
+    // Twice as long as it takes until it is told how far it is.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(scene.row(|_| true).await.events, 1);
+    // Whoever does it goes on so at once, with what it has.
+    let (load, began) =
+        (RebuildLoad::unlimited().batch(2).pause(Duration::from_millis(30)), Instant::now());
+    let changed = scene.operator.set_rebuild_key_load(ItemRow::NAME, 1, "i-3", load).await;
+    assert_eq!(changed.expect("it is under way").load, load);
+    let done = scene.row(|row| !row.state.is_under_way()).await;
+    assert_eq!((done.state, done.events, done.load), (RebuildState::Done, 22, load), "{done:?}");
+    // At least nine rests between what was left of its own events.
+    assert!(began.elapsed() >= Duration::from_millis(270), "{:?}", began.elapsed());
+    let over = scene.operator.set_rebuild_key_load(ItemRow::NAME, 1, "i-3", load).await;
+    assert!(matches!(over, Err(EngineError::NotRebuilding { .. })), "{over:?}");
+    scene.engine.shutdown().await.expect("nothing went wrong");
+}
+
+/// A store that panics: as the log is read, or as rows are written.
+#[derive(Clone, Default)]
+struct Breaks {
+    reading: Arc<AtomicBool>,
+    writing: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Breaks {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError> {
+        assert!(!self.reading.load(Ordering::SeqCst), "it cannot be read");
+        store.log_page(read).await
+    }
+
+    async fn write_rows(
+        &self,
+        store: &S,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError> {
+        let is_row = |change: &RowChange| matches!(change, RowChange::Upsert { .. });
+        let breaks = self.writing.load(Ordering::SeqCst) && rows.iter().any(is_row);
+        assert!(!breaks, "it cannot be written");
+        store.write_rows(rows, checkpoint).await
+    }
+}
+
+async fn a_rebuild_that_panics_has_failed_and_can_be_asked_for_again(store: impl Store) {
+    let bus = bus(&store);
+    let last = record(&bus, "i-3", listed("Ada", 1)).await;
+    let breaks = Breaks::default();
+    let store = Faulty::new(store, breaks.clone());
+    let engine = builder(&store).start().await.expect("the engine starts");
+    engine.wait_for::<ItemRow>(&last, PATIENCE).await.expect("it comes there");
+    let operator = builder(&store).operator().expect("nothing clashes");
+    let (name, version) = (ItemRow::NAME, ItemRow::VERSION);
+    for (key, broken) in [(Some("i-3"), &breaks.reading), (None, &breaks.writing)] {
+        let over = async || {
+            let load = RebuildLoad::unlimited();
+            match key {
+                Some(key) => operator.begin_rebuild_key(name, version, key, load).await,
+                None => operator.begin_rebuild(name, version, load).await,
+            }
+            .expect("none is under way");
+            let until = Instant::now() + PATIENCE;
+            loop {
+                let all = operator.rebuilds().await.expect("the store is there");
+                let last = all.into_iter().find(|rebuild| rebuild.key.as_deref() == key);
+                let last = last.expect("it was asked for");
+                if !last.state.is_under_way() {
+                    return last;
+                }
+                assert!(Instant::now() < until, "{last:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        broken.store(true, Ordering::SeqCst);
+        let failed = over().await;
+        let why = failed.error.as_deref().unwrap_or_default();
+        assert_eq!(failed.state, RebuildState::Failed, "{failed:?}");
+        assert!(why.contains("panicked: it cannot be"), "{why}");
+        broken.store(false, Ordering::SeqCst);
+        assert_eq!(over().await.state, RebuildState::Done);
+    }
+    engine.shutdown().await.expect("the projection itself has not stopped");
 }

@@ -1,10 +1,15 @@
 //! A projection that has stopped: what is passed over by hand, and engines that go on where others stopped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use annals::prelude::*;
 use annals::projection::ProjectionState;
-use annals::{Append, Expected, NewEvent, Payload};
+use annals::{
+    Append, CheckpointChange, Expected, NewEvent, Payload, RowChange, UnitOfWorkStore, WriteError,
+};
+use annals_testing::conformance::faulty::{Fault, Faulty};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::models::ItemRow;
 use crate::on_each_store;
@@ -15,6 +20,7 @@ on_each_store!(
     what_is_skipped_is_kept_and_a_rebuild_passes_over_it,
     an_engine_that_stopped_goes_on_when_another_does,
     a_stopped_projection_can_be_rebuilt,
+    of_two_engines_of_one_name_one_skips_at_a_time,
 );
 
 async fn start(store: &impl Store, polling: Duration) -> ProjectionEngine {
@@ -69,6 +75,60 @@ async fn an_event_that_one_engine_skipped_is_not_skipped_back_to_by_another(stor
     let last = record(&bus, "a", priced(6)).await;
     wait(&two, &last).await;
     assert_eq!(changes(&two, "a").await, 2, "each event once");
+}
+
+/// A store that takes what is skipped only once it is let.
+#[derive(Clone)]
+struct Held {
+    has_come: Arc<Notify>,
+    is_let: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Held {
+    async fn write_rows(
+        &self,
+        store: &S,
+        rows: Vec<RowChange>,
+        checkpoint: CheckpointChange,
+    ) -> Result<(), WriteError> {
+        if rows.iter().any(|change| matches!(change, RowChange::Park(_))) {
+            self.has_come.notify_one();
+            let _let = self.is_let.acquire().await.expect("it is never closed");
+        }
+        store.write_rows(rows, checkpoint).await
+    }
+}
+
+/// What one holds while it skips, another does not, though they go by one name.
+async fn of_two_engines_of_one_name_one_skips_at_a_time(store: impl Store) {
+    let bus = bus(&store);
+    record(&bus, "a", listed("Ada", 1)).await;
+    let broken = broken(&store, "b").await;
+    let held = Held { has_come: Arc::default(), is_let: Arc::new(Semaphore::new(0)) };
+    let store = Faulty::new(store, held.clone());
+    let engine = || {
+        let engine = ProjectionEngine::builder(store.clone()).register::<ItemRow>().name("same");
+        engine.retry(RetryPolicy::never()).polling(NEVER).lease(PATIENCE).start()
+    };
+    let one = engine().await.expect("the engine starts");
+    is(&one, ProjectionState::Stopped).await;
+    let two = engine().await.expect("the engine starts");
+    is(&two, ProjectionState::Stopped).await;
+    let first = one.skip::<ItemRow>(broken.position);
+    let second = async {
+        held.has_come.notified().await;
+        let second = two.skip::<ItemRow>(broken.position);
+        let second = tokio::time::timeout(PATIENCE, second).await;
+        held.is_let.add_permits(1);
+        second
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.expect("it has stopped there");
+    assert!(matches!(second, Ok(Err(EngineError::NotOwner { .. }))), "{second:?}");
+    let last = record(&bus, "a", priced(5)).await;
+    wait(&one, &last).await;
+    one.shutdown().await.expect("it has gone on");
 }
 
 async fn what_is_skipped_is_kept_and_a_rebuild_passes_over_it(store: impl Store) {

@@ -34,6 +34,8 @@ pub(super) enum Projections {
     Shards(shards::Dividing),
     /// Show the rebuilds that are asked for, under way or over
     Rebuilds,
+    /// Change how much a rebuild that is under way may ask of the database; without options, as much as there is
+    SetLoad(rebuilds::Loading),
     /// Cancel a rebuild of all rows, or of one: the rows stay as they are
     Cancel(rebuilds::Cancelling),
     /// Show what this program's release will make, read and drop; exits with 3 if engines wait for it
@@ -65,6 +67,7 @@ impl Projections {
             Self::Rebuild(rebuilding) => rebuilding.run(&store, console).await,
             Self::Shards(dividing) => dividing.run(&store, console).await,
             Self::Rebuilds => rebuilds::list(&store, console).await,
+            Self::SetLoad(loading) => loading.run(&store, console).await,
             Self::Cancel(cancelling) => cancelling.run(&store, console).await,
             Self::Plan(planning) => planning.run(&store, console).await,
             Self::Prune(pruning) => pruning.run(&store, console).await,

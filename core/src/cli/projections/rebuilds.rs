@@ -1,4 +1,4 @@
-//! `projections rebuild`, `rebuilds` and `cancel`: rows built anew.
+//! `projections rebuild`, `rebuilds`, `set-load` and `cancel`: rows built anew.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Rebuilding {
     named: Named,
     /// Only the row of this key, in the place of the one that is there; it reads all events of the projection, unless its rows
     /// follow streams of their own
-    #[arg(long, conflicts_with = "load")]
+    #[arg(long)]
     key: Option<String>,
     /// Tell how the rows would differ, and leave them as they are; exits with 3 if any would
     #[arg(long, conflicts_with_all = ["key", "detach"])]
@@ -61,6 +61,17 @@ pub(in crate::cli) struct Cancelling {
     /// The rebuild of the row of this key alone
     #[arg(long)]
     key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Loading {
+    #[command(flatten)]
+    named: Named,
+    /// The rebuild of the row of this key alone
+    #[arg(long)]
+    key: Option<String>,
+    #[command(flatten)]
+    load: Load,
 }
 
 /// A rebuild as it is kept: `{"projection", "version", "key", "state", "events", "of", "rate", "seconds_left", "by", "asked_at", "error",
@@ -115,7 +126,7 @@ impl Rebuilding {
                 .await;
         }
         let mut told = if let Some(key) = key {
-            operator.begin_rebuild_key(&projection, version, key).await?
+            operator.begin_rebuild_key(&projection, version, key, load.wanted()).await?
         } else {
             console.confirm(&format!(
                 "builds the rows of projection `{projection}` (version {version}) anew, and drops those that answer now"
@@ -188,6 +199,20 @@ impl Cancelling {
         }
         let cancelled = operator.cancel_rebuild(&projection, version).await?;
         console.answer(&Told::from(cancelled))?;
+        Ok(Verdict::Fine)
+    }
+}
+
+impl Loading {
+    /// Changes how much a rebuild may ask of the database.
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let CatalogEntry { projection, version, .. } = self.named.find(store).await?;
+        let (operator, load) = (operator(store)?, self.load.wanted());
+        let changed = match &self.key {
+            Some(key) => operator.set_rebuild_key_load(&projection, version, key, load).await?,
+            None => operator.set_rebuild_load(&projection, version, load).await?,
+        };
+        console.answer(&Told::from(changed))?;
         Ok(Verdict::Fine)
     }
 }

@@ -1,13 +1,17 @@
 //! What a worker is asked, and how its owner answers.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use tokio::sync::oneshot;
 
 use super::EngineError;
 use super::parked::Tries;
-use super::rebuild_key::Aside;
+use super::rebuild_key::{Aside, Written};
 use super::worker::{Ended, Owned, Worker};
 use crate::causes::chain;
 use crate::position::Position;
+use crate::projection::message_of;
 use crate::store::StoreError;
 use crate::subscription::lease::Lease;
 
@@ -32,7 +36,7 @@ pub(super) enum Asked {
     /// Writes a row that was folded aside.
     WriteRow {
         aside: Aside,
-        answer: oneshot::Sender<Result<u64, EngineError>>,
+        answer: oneshot::Sender<Result<Written, EngineError>>,
     },
     /// Goes on with rows that were built here, under the lease of who built them.
     TakeOver {
@@ -74,11 +78,18 @@ impl Worker {
                 )))));
             }
             Asked::WriteRow { aside, answer } => {
-                let written = match self.write_row(owned, aside).await {
-                    Ok(events) => Ok(events),
-                    Err(Ended::Stopped(error)) => Err(error),
-                    Err(Ended::Failed(error)) if !error.is_unavailable() => Err(error.into()),
-                    Err(ended) => return self.told(answer, Err(ended), 0),
+                let writing = AssertUnwindSafe(self.write_row(owned, aside)).catch_unwind();
+                let written = match writing.await {
+                    Ok(Ok(written)) => Ok(written),
+                    Ok(Err(Ended::Stopped(error))) => Err(error),
+                    Ok(Err(Ended::Failed(error))) if !error.is_unavailable() => Err(error.into()),
+                    Ok(Err(ended)) => return self.told(answer, Err(ended), Written::Done(0)),
+                    Err(panic) => {
+                        let (projection, text) = (self.name().to_owned(), message_of(&*panic));
+                        let _ = answer.send(Err(EngineError::Panicked { projection, text }));
+                        // What is kept tells how far it came.
+                        return Err(Ended::Again);
+                    }
                 };
                 // Whoever asked may be gone; and what is wrong with the row is not with the projection.
                 let _ = answer.send(written);
@@ -106,12 +117,12 @@ impl Worker {
         Err(Ended::Again)
     }
 
-    /// Answers with a count, or with why there is none.
-    pub(super) fn told(
+    /// Answers with what has become of it, or with why nothing has.
+    pub(super) fn told<T>(
         &self,
-        answer: oneshot::Sender<Result<u64, EngineError>>,
+        answer: oneshot::Sender<Result<T, EngineError>>,
         done: Result<(), Ended>,
-        count: u64,
+        became: T,
     ) -> Result<(), Ended> {
         let projection = || self.name().to_owned();
         let error = match &done {
@@ -124,7 +135,7 @@ impl Worker {
             }
         };
         // Whoever asked may be gone.
-        let _ = answer.send(error.map_or(Ok(count), Err));
+        let _ = answer.send(error.map_or(Ok(became), Err));
         done
     }
 

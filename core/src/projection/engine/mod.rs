@@ -8,6 +8,7 @@ mod divided;
 mod dry_run;
 mod error;
 mod failures;
+mod in_hand;
 mod inline_rows;
 mod live;
 mod named;
@@ -20,6 +21,7 @@ mod pulse;
 mod rebuild;
 mod rebuild_key;
 mod requested;
+mod row_progress;
 mod scratch;
 mod scratch_table;
 mod seen;
@@ -151,7 +153,7 @@ impl ProjectionEngine {
             inline: inline.iter().map(|rows| rows.inline.definition().clone()).collect(),
             places: Semaphore::new(settings.rebuilds),
             row_places: Semaphore::new(settings.rebuilds),
-            at_hand: Mutex::default(),
+            in_hand: Mutex::default(),
         });
         if !workers.is_empty() {
             tasks.spawn(operator.clone().watch());

@@ -132,7 +132,7 @@ impl ProjectionEngineBuilder {
             inline: inline.iter().map(|inline| inline.definition().clone()).collect(),
             places: Semaphore::new(settings.rebuilds),
             row_places: Semaphore::new(settings.rebuilds),
-            at_hand: Mutex::default(),
+            in_hand: Mutex::default(),
             settings,
         };
         Ok(Operator::new(shared))

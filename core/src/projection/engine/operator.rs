@@ -1,8 +1,9 @@
 //! What operators ask for: in a program that runs the projections, or in one of their own.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -11,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::crew::Crew;
+use super::in_hand::Name;
 use super::pulse::Pulse;
 use super::rebuild::Became;
 use super::{EngineError, Settings, Tables};
 use crate::projection::{
-    CatalogEntry, ModelDefinition, Projector, Rebuild, RebuildLoad, RebuildState,
+    CatalogEntry, ModelDefinition, Projector, Rebuild, RebuildLoad, RebuildState, message_of,
 };
 use crate::store::{EventStore, ReadModelStore, StoreError};
 use crate::timestamp::Timestamp;
@@ -57,11 +59,8 @@ pub(super) struct Shared {
     /// How many rows are built anew at once, beside those.
     pub(super) row_places: Semaphore,
     /// Those of which a task of this program takes care.
-    pub(super) at_hand: Mutex<HashSet<AtHand>>,
+    pub(super) in_hand: Mutex<HashSet<Name>>,
 }
-
-/// A rebuild: of a projection and version, of all rows or of one.
-pub(super) type AtHand = (String, u32, Option<String>);
 
 /// A projection that can be worked on.
 #[derive(Clone)]
@@ -74,6 +73,12 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn definition(&self) -> &ModelDefinition {
         self.projector.definition()
+    }
+
+    /// What a panic is told as.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> EngineError {
+        let projection = self.definition().projection.clone();
+        EngineError::Panicked { projection, text: message_of(panic) }
     }
 }
 
@@ -229,8 +234,17 @@ impl Operator {
         version: u32,
         load: RebuildLoad,
     ) -> Result<Rebuild, EngineError> {
+        self.set_load((projection, version), None, load).await
+    }
+
+    pub(super) async fn set_load(
+        &self,
+        (projection, version): (&str, u32),
+        key: Option<&str>,
+        load: RebuildLoad,
+    ) -> Result<Rebuild, EngineError> {
         loop {
-            let found = self.find_rebuild(projection, version, None).await?;
+            let found = self.find_rebuild(projection, version, key).await?;
             let Some(mut rebuild) = found.filter(|found| found.state.is_under_way()) else {
                 return Err(EngineError::NotRebuilding { projection: projection.to_owned() });
             };
@@ -309,19 +323,11 @@ impl Operator {
     pub(super) fn at_once(&self, site: &Site) -> JoinHandle<Result<Became, EngineError>> {
         let (operator, site) = (self.clone(), site.clone());
         let name = (site.definition().projection.clone(), site.definition().version, None);
-        let is_new = operator.at_hand().insert(name.clone());
+        let in_hand = self.take_in_hand(name);
         self.shared.tasks.spawn(async move {
-            if !is_new {
-                return Ok(Became::Elsewhere);
-            }
-            let became = operator.take_up(&site).await;
-            operator.at_hand().remove(&name);
-            became
+            let Some(_in_hand) = in_hand else { return Ok(Became::Elsewhere) };
+            operator.take_up(&site).await
         })
-    }
-
-    pub(super) fn at_hand(&self) -> std::sync::MutexGuard<'_, HashSet<AtHand>> {
-        self.shared.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn wait_until_over(&self, begun: &Rebuild) -> Result<Rebuild, EngineError> {
@@ -365,7 +371,7 @@ impl Operator {
                 }
                 let name = (rebuild.projection.clone(), rebuild.version, None);
                 if settings.tables == Tables::Made
-                    && !self.at_hand().contains(&name)
+                    && !self.is_in_hand(&name)
                     && (rebuild.state.is_under_way() || self.has_left(site, looked_at).await)
                 {
                     drop(self.at_once(site));

@@ -1,6 +1,9 @@
 //! Rows built anew beside those that answer, by whichever engine comes to it, until they take their place.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
+
+use futures::FutureExt;
 
 use super::EngineError;
 use super::asked::Given;
@@ -111,7 +114,10 @@ impl Operator {
             };
             let mut rebuild = found;
             let before = rebuild.position;
-            let built = self.build(site, &mut rebuild).await;
+            let built = AssertUnwindSafe(self.build(site, &mut rebuild)).catch_unwind().await;
+            // Done again, it would panic again: a person has to see it.
+            let built = built
+                .unwrap_or_else(|panic| Err(Left::Ended(Ended::Stopped(site.panicked(&*panic)))));
             if rebuild.position > before {
                 failures = Failures::default();
             }

@@ -1,24 +1,43 @@
 //! One row built anew while its projection runs: folded aside, then written by the owner in one step.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
+
+use futures::FutureExt;
 
 use super::EngineError;
 use super::asked::Asked;
-use super::operator::{Operator, Site, TELL};
+use super::operator::{Operator, Site};
+use super::row_progress::Progress;
 use super::worker::{Ended, Owned, Worker};
 use crate::causes::chain;
 use crate::position::Position;
-use crate::projection::{Batch, ModelDefinition, Rebuild, RebuildState, Refold};
+use crate::projection::{Batch, ModelDefinition, Rebuild, RebuildLoad, RebuildState, Refold};
 use crate::store::{
     CheckpointChange, CheckpointId, EventFilter, Fence, ReadAll, RowChange, StoreError,
 };
+
+/// For how long an owner reads at most what came since a row was folded aside: its own events wait meanwhile.
+const LAST: Duration = Duration::from_millis(500);
+
+/// How often what came meanwhile is read beside the owner before that is asked, if something comes all the time.
+const STRETCHES: usize = 5;
 
 /// A row that was folded aside, and up to where.
 pub(super) struct Aside {
     key: String,
     refold: Box<dyn Refold>,
     position: Position,
+    load: RebuildLoad,
+}
+
+/// What has become of a row that an owner was to write.
+pub(super) enum Written {
+    /// It is there, of so many events.
+    Done(u64),
+    /// So much had come since it was folded aside that the owner has not read all of it: it is to be brought nearer.
+    Behind(Box<Aside>),
 }
 
 impl Operator {
@@ -36,6 +55,7 @@ impl Operator {
         projection: &str,
         version: u32,
         key: impl Into<String>,
+        load: RebuildLoad,
     ) -> Result<Rebuild, EngineError> {
         let (site, key) = (self.site(projection, version)?, key.into());
         let definition = site.definition();
@@ -48,6 +68,7 @@ impl Operator {
             return Err(rebuilding());
         }
         let mut rebuild = Rebuild::new(projection, version, Some(key));
+        rebuild.load = load;
         rebuild.revision = before.map_or(0, |before| before.revision);
         if self.keep(&mut rebuild).await? { Ok(rebuild) } else { Err(rebuilding()) }
     }
@@ -66,19 +87,35 @@ impl Operator {
         self.cancel(projection, version, Some(key)).await
     }
 
+    /// Changes how much the rebuild of one row that is under way may ask of the store: whichever engine does it goes on so.
+    ///
+    /// # Errors
+    ///
+    /// When there is none under way, or the store cannot be written.
+    pub async fn set_rebuild_key_load(
+        &self,
+        projection: &str,
+        version: u32,
+        key: &str,
+        load: RebuildLoad,
+    ) -> Result<Rebuild, EngineError> {
+        self.set_load((projection, version), Some(key), load).await
+    }
+
     /// Builds a row anew that is asked for, if the projection's owner is here, and keeps what has become of it. In a task of its own:
     /// other rebuilds do not wait for it.
     pub(super) fn take_up_key(&self, site: &Site, rebuild: Rebuild) {
         let Some(key) = rebuild.key.clone() else { return };
         let is_owner = site.crew.as_ref().is_some_and(|crew| crew.position_of(&key).is_some());
         let name = (rebuild.projection.clone(), rebuild.version, Some(key.clone()));
-        if !is_owner || !self.at_hand().insert(name.clone()) {
+        if !is_owner {
             return;
         }
+        let Some(in_hand) = self.take_in_hand(name) else { return };
         let (operator, site) = (self.clone(), site.clone());
         self.shared.tasks.spawn(async move {
             operator.build_key(&site, rebuild, key).await;
-            operator.at_hand().remove(&name);
+            drop(in_hand);
         });
     }
 
@@ -89,8 +126,10 @@ impl Operator {
             place = shared.row_places.acquire() => place,
         };
         rebuild.by = Some(shared.settings.name.clone());
-        let mut progress = Progress { operator: self, rebuild, told: None };
-        let built = self.rebuild_key(site, key, Some(&mut progress)).await;
+        let mut progress = Progress::new(self, rebuild);
+        let building = AssertUnwindSafe(self.rebuild_key(site, key, Some(&mut progress)));
+        let built = building.catch_unwind().await;
+        let built = built.unwrap_or_else(|panic| Err(site.panicked(&*panic)));
         let mut rebuild = progress.rebuild;
         match built {
             Ok(events) => {
@@ -124,28 +163,49 @@ impl Operator {
         let name = &definition.projection;
         let not_owner = || EngineError::NotOwner { projection: name.clone() };
         let Some(crew) = &site.crew else { return Err(not_owner()) };
-        let Some(reached) = crew.position_of(&key) else { return Err(not_owner()) };
+        let reached = || crew.position_of(&key).ok_or_else(not_owner);
         let Some(refold) = site.projector.refold(&key) else {
             return Err(definition.not_folded_aside().into());
         };
-        let mut aside = Aside { key, refold, position: Position::START };
+        let load =
+            progress.as_deref().map_or_else(RebuildLoad::unlimited, |told| told.rebuild.load);
+        let mut aside = Aside { key: key.clone(), refold, position: Position::START, load };
         let skips = CheckpointId::of_skips(name, definition.version);
         let skipped = self.shared.rows.parked(&skips, None).await?;
         let skipped = skipped.iter().map(|event| event.position).collect();
         let bench = self.bench(site);
         if let Some(progress) = progress.as_deref_mut() {
-            let of = self.shared.events.count_events(&bench.filter_of(&aside), reached).await?;
+            let filter = bench.filter_of(&aside);
+            let of = self.shared.events.count_events(&filter, reached()?).await?;
             progress.begin(of).await.map_err(|ended| ended.into_error(name))?;
         }
-        let taken = bench.take_in(&mut aside, reached, &skipped, progress.as_deref_mut()).await;
-        taken.map_err(|ended| ended.into_error(name))?;
-        if let Some(progress) = progress {
-            // From here on it is not cancelled any more.
-            progress.rebuild.state = RebuildState::Switching;
-            progress.tell().await.map_err(|ended| ended.into_error(name))?;
+        loop {
+            for _ in 0..STRETCHES {
+                let to = reached()?;
+                if aside.position >= to {
+                    break;
+                }
+                let taken = bench.take_in(&mut aside, to, &skipped, progress.as_deref_mut());
+                taken.await.map_err(|ended| ended.into_error(name))?;
+            }
+            if let Some(progress) = progress.as_deref_mut() {
+                // As long as its owner has it, it is not cancelled.
+                progress
+                    .is(RebuildState::Switching)
+                    .await
+                    .map_err(|ended| ended.into_error(name))?;
+            }
+            match crew.ask_of(&key, |answer| Asked::WriteRow { aside, answer }).await?? {
+                Written::Done(events) => return Ok(events),
+                Written::Behind(nearer) => aside = *nearer,
+            }
+            if let Some(progress) = progress.as_deref_mut() {
+                progress
+                    .is(RebuildState::Building)
+                    .await
+                    .map_err(|ended| ended.into_error(name))?;
+            }
         }
-        let key = aside.key.clone();
-        crew.ask_of(&key, |answer| Asked::WriteRow { aside, answer }).await?
     }
 
     /// A worker that reads, and owns nothing.
@@ -156,42 +216,6 @@ impl Operator {
         let stores = (shared.events.clone(), shared.rows.clone());
         let set = (shared.settings.clone(), shared.pulse.clone());
         Worker::new(site.projector.clone(), entry, stores, set, shared.stop.clone()).0
-    }
-}
-
-/// How far the rebuild of a row has come, as it is kept.
-pub(super) struct Progress<'a> {
-    operator: &'a Operator,
-    rebuild: Rebuild,
-    told: Option<Instant>,
-}
-
-impl Progress<'_> {
-    /// Begins, with so many events to read, or begins anew where another has left it.
-    async fn begin(&mut self, of: u64) -> Result<(), Ended> {
-        self.rebuild.state = RebuildState::Building;
-        (self.rebuild.events, self.rebuild.of, self.rebuild.worked) = (0, of, 0);
-        self.rebuild.position = Position::START;
-        self.tell().await
-    }
-
-    /// Takes in that so many more events were read, up to a position.
-    async fn read(&mut self, events: usize, position: Position) -> Result<(), Ended> {
-        self.rebuild.events += events as u64;
-        self.rebuild.position = position;
-        match self.told {
-            Some(told) if told.elapsed() < TELL => Ok(()),
-            _ => self.tell().await,
-        }
-    }
-
-    /// Keeps it; somebody else who has changed what is kept, as who cancels it does, ends it.
-    async fn tell(&mut self) -> Result<(), Ended> {
-        let worked =
-            self.told.replace(Instant::now()).map_or(Duration::ZERO, |told| told.elapsed());
-        self.rebuild.worked += u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
-        self.rebuild.of = self.rebuild.of.max(self.rebuild.events);
-        if self.operator.keep(&mut self.rebuild).await? { Ok(()) } else { Err(Ended::Again) }
     }
 }
 
@@ -210,28 +234,45 @@ impl Worker {
         skipped: &HashSet<Position>,
         mut progress: Option<&mut Progress<'_>>,
     ) -> Result<(), Ended> {
-        let reader = self.projector.definition().reader(self.generation);
-        let limit = self.projector.batch().unwrap_or(self.settings.batch);
-        let filter = self.filter_of(aside);
         while aside.position < to {
             if self.stop.is_cancelled() {
                 return Err(Ended::Shutdown);
             }
-            let read = ReadAll::after(aside.position).filter(filter.clone()).limit(limit);
-            let mut page = self.events.log_page(&read).await?;
-            read.following(&page)?;
-            page.events.retain(|event| event.position <= to);
-            let count = page.events.len();
-            page.events.retain(|event| !skipped.contains(&event.position));
-            let batch = self.aside(&reader, &page.events);
-            let taken = aside.refold.take(&batch);
-            taken.map_err(|error| Self::ended(error, &page.events))?;
-            aside.position = if page.more { page.reached.min(to) } else { to };
+            let began = Instant::now();
+            let count = self.take_page(aside, to, skipped).await?;
             if let Some(progress) = progress.as_deref_mut() {
                 progress.read(count, aside.position).await?;
+                aside.load = progress.rebuild.load;
+                // Nobody rests after the last.
+                if aside.position < to {
+                    progress.rest(aside.load.rest(count, began.elapsed())).await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes in the next events up to a position, as many as are read at once; tells how many.
+    async fn take_page(
+        &self,
+        aside: &mut Aside,
+        to: Position,
+        skipped: &HashSet<Position>,
+    ) -> Result<usize, Ended> {
+        let reader = self.projector.definition().reader(self.generation);
+        let most = self.projector.batch().unwrap_or(self.settings.batch);
+        let limit = aside.load.batch.map_or(most, |batch| batch.clamp(1, most));
+        let read = ReadAll::after(aside.position).filter(self.filter_of(aside)).limit(limit);
+        let mut page = self.events.log_page(&read).await?;
+        read.following(&page)?;
+        page.events.retain(|event| event.position <= to);
+        let count = page.events.len();
+        page.events.retain(|event| !skipped.contains(&event.position));
+        let batch = self.aside(&reader, &page.events);
+        let taken = aside.refold.take(&batch);
+        taken.map_err(|error| Self::ended(error, &page.events))?;
+        aside.position = if page.more { page.reached.min(to) } else { to };
+        Ok(count)
     }
 
     /// Events that are folded and not written.
@@ -250,12 +291,12 @@ impl Worker {
     }
 
     /// Writes a row that was folded aside, once what has come since is in it, with the events that wait for it and without those
-    /// that did. Tells how many events went to it.
+    /// that did, unless that takes long. No pause is made in between: the projection's own events wait.
     pub(super) async fn write_row(
         &self,
         owned: &mut Owned,
         mut aside: Aside,
-    ) -> Result<u64, Ended> {
+    ) -> Result<Written, Ended> {
         // A row may be further on than its shard, as when the number of shards has changed.
         let done = owned.part.done(&aside.key, owned.position);
         if aside.position > done {
@@ -263,7 +304,13 @@ impl Worker {
             let projection = self.name().to_owned();
             return Err(Ended::Stopped(EngineError::NotOwner { projection }));
         }
-        self.take_in(&mut aside, done, &owned.skipped, None).await?;
+        let began = Instant::now();
+        while aside.position < done {
+            if began.elapsed() >= LAST {
+                return Ok(Written::Behind(Box::new(aside)));
+            }
+            self.take_page(&mut aside, done, &owned.skipped).await?;
+        }
         let Aside { key, refold, .. } = aside;
         let name = self.name().to_owned();
         let refolded = refold.changes(&self.aside(&owned.reader, &[]));
@@ -299,6 +346,6 @@ impl Worker {
         owned.parked.extend(parked);
         owned.parked.sort_by_key(|event| event.position);
         owned.waiting = super::parked::waiting(&owned.parked);
-        Ok(refolded.events)
+        Ok(Written::Done(refolded.events))
     }
 }

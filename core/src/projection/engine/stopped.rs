@@ -14,7 +14,7 @@ use crate::metrics;
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ParkedEvent};
 use crate::request::{Request, Wish};
-use crate::store::{CheckpointChange, CheckpointId, RowChange, StoreError};
+use crate::store::{CheckpointChange, CheckpointId, LeaseHolder, RowChange, StoreError};
 use crate::stream::StreamId;
 
 /// The engine ends.
@@ -87,11 +87,10 @@ impl Worker {
                     }
                 }
                 Asked::Skip { answer, .. } => drop(answer.send(Err(refusal()))),
-                Asked::RetryParked { answer, .. }
-                | Asked::DropParked { answer, .. }
-                | Asked::WriteRow { answer, .. } => {
+                Asked::RetryParked { answer, .. } | Asked::DropParked { answer, .. } => {
                     let _ = answer.send(Err(refusal()));
                 }
+                Asked::WriteRow { answer, .. } => drop(answer.send(Err(refusal()))),
                 Asked::TakeOver { given } => {
                     self.given = Some(given);
                     self.goes_on();
@@ -197,8 +196,9 @@ impl Worker {
         let definition = self.projector.definition();
         let generation = self.find_entry().await?.generation;
         let reader = self.reader_of(generation);
-        let (owner, lifetime) = (&self.settings.name, self.settings.lease);
-        let Some(fence) = self.rows.claim_lease(&reader, owner, lifetime).await? else {
+        // Of this call alone: another engine of the same name, or a worker of this one, is another owner.
+        let (owner, lifetime) = (LeaseHolder::owner_of(&self.settings.name), self.settings.lease);
+        let Some(fence) = self.rows.claim_lease(&reader, &owner, lifetime).await? else {
             return Err(EngineError::NotOwner { projection: self.name().to_owned() });
         };
         let skipped = ParkedEvent {
