@@ -1,5 +1,6 @@
 //! The shards of projections, process managers and reactors, a line for each.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,10 +10,11 @@ use super::span;
 use super::table::Table;
 use crate::position::Position;
 use crate::projection::Level;
-use crate::store::ReaderSeen;
+use crate::shards::marked;
+use crate::store::{CheckpointId, ReaderSeen};
 
-/// `{"shard", "state", "level", "position", "behind", "seconds_behind", "owner"}`: `state` is `running`, `paused`, or `idle` if nobody
-/// runs it; `position` is null of one that never began; `level` and `seconds_behind` are told of projections only, and
+/// `{"shard", "state", "level", "position", "behind", "seconds_behind", "owner"}`: `state` is `running`, `paused`, `stopped` of a
+/// projection's that nobody runs since an engine has stopped at it, or `idle` if nobody runs it; `position` is null of one that never began; `level` and `seconds_behind` are told of projections only, and
 /// `seconds_behind` of those that this program links.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ShardSeen {
@@ -42,6 +44,13 @@ impl ShardSeen {
             owner: owned.map(owner),
         }
     }
+}
+
+/// The shards of a reader at which an engine that is there has stopped, by its seats.
+pub(super) fn stopped(readers: &[ReaderSeen], seats: &CheckpointId, shards: u32) -> BTreeSet<u32> {
+    let is_seat = |id: &CheckpointId| id.name == seats.name && id.version == seats.version;
+    let held = readers.iter().filter(|reader| reader.is_held() && is_seat(&reader.id));
+    held.filter_map(|reader| marked(reader.id.shard)).filter(|shard| *shard < shards).collect()
 }
 
 /// The shards of projections, by their names and versions.

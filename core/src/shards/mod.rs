@@ -23,6 +23,8 @@ mod standing;
 pub(crate) use self::hanging::Hanging;
 pub use self::layout::{Division, Floor, Layout};
 pub(crate) use self::places::{Place, Places};
+#[cfg(feature = "cli")]
+pub(crate) use self::seats::marked;
 pub(crate) use self::seats::{Seats, Share};
 pub use self::shard::Shard;
 pub use self::slice::{SLICES, slice_of};

@@ -12,6 +12,12 @@ use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 /// From this number on, a seat is a mark: of an engine that has stopped at the shard whose number is so much less.
 const MARKS: u32 = SLICES;
 
+/// The shard at which an engine has stopped, by the number of a seat that is a mark.
+#[cfg(feature = "cli")]
+pub(crate) const fn marked(number: u32) -> Option<u32> {
+    number.checked_sub(MARKS)
+}
+
 /// The seat of an engine: a lease that says that it is there. Marks beside it say at which shards it has stopped.
 pub(crate) struct Seats {
     id: CheckpointId,

@@ -40,8 +40,9 @@ pub(in crate::cli) struct StatusOf {
 }
 
 /// `{"level", "head", "projections": [{"name", "version", "generation", "state", "shards", "owners", "position", "behind",
-/// "seconds_behind", "level", "parked", "rebuilds_asked"}]}`: `state` is `running`, `paused`, `idle` if nobody runs it, or `inline`; of
-/// one that runs, a shard that nobody runs and that is behind makes the level `warning` at least;
+/// "seconds_behind", "level", "parked", "rebuilds_asked"}]}`: `state` is `running`, `paused`, `stopped` if nobody runs it since an
+/// engine has stopped at something that a person has to mend, `idle` if nobody runs it, or `inline`; of one that runs, a shard that has
+/// stopped makes the level `critical`, and one that nobody runs and that is behind `warning` at least;
 /// `seconds_behind` is null of one that this program does not link; `parked` counts keys, and
 /// `rebuilds_asked` the rebuilds that nobody has begun yet. With `--shards` each has its `each_shard`, a list of
 /// [shards](ShardSeen), which is empty of one that is inline.
@@ -138,10 +139,14 @@ impl Read {
         let behind = self.head.get().saturating_sub(position.get());
         let time = self.time_behind(store, linked, position).await?;
         let held: Vec<&&ReaderSeen> = readers.iter().filter(|reader| reader.is_held()).collect();
+        let seats = CheckpointId::of_seats(&entry.projection, entry.version);
+        let stopped = each_shard::stopped(&self.readers, &seats, entry.shards);
         let (state, level) = match (is_inline, entry.paused, held.is_empty()) {
             (true, ..) => ("inline", Level::Normal),
             (_, true, _) => ("paused", self.level(time)),
             (_, _, false) => ("running", self.level(time)),
+            // Nobody reads on until a person has mended it.
+            _ if !stopped.is_empty() => ("stopped", Level::Critical),
             // One that has everything done needs nobody.
             (..) if time == Some(Duration::ZERO) => ("idle", Level::Normal),
             (..) => ("idle", self.level(time).max(Level::Warning)),
@@ -154,12 +159,12 @@ impl Read {
         };
         let rebuilds_asked = self.rebuilds.iter().filter(is_asked).count();
         // What is asked of nobody stays asked.
-        let is_asked_of_nobody = rebuilds_asked > 0 && state == "idle";
+        let is_asked_of_nobody = rebuilds_asked > 0 && matches!(state, "idle" | "stopped");
         let level = if is_asked_of_nobody { level.max(Level::Warning) } else { level };
         // Those that run tell nothing of one beside them that nobody runs.
         let is_without_some = state == "running" && held.len() < entry.shards as usize;
         let each_shard = if !is_inline && (self.tells_shards || is_without_some) {
-            self.each_shard(store, entry, linked, &readers).await?
+            self.each_shard(store, entry, linked, (&readers, &stopped)).await?
         } else {
             Vec::new()
         };
@@ -202,7 +207,7 @@ impl Read {
         store: &Store,
         entry: &CatalogEntry,
         linked: Option<&&'static ProjectionRegistration>,
-        readers: &[&ReaderSeen],
+        (readers, stopped): (&[&ReaderSeen], &BTreeSet<u32>),
     ) -> Result<Vec<ShardSeen>, Fault> {
         let mut each = Vec::new();
         // Many shards stand at one position.
@@ -219,6 +224,8 @@ impl Read {
             let mut level = self.level(time);
             if entry.paused {
                 seen.state = "paused";
+            } else if seen.owner.is_none() && stopped.contains(&shard) {
+                (seen.state, level) = ("stopped", Level::Critical);
             } else if seen.owner.is_none() && time != Some(Duration::ZERO) {
                 level = level.max(Level::Warning);
             }
@@ -265,8 +272,11 @@ impl Answer for Statuses {
         for Status { name, version, state, rebuilds_asked, .. } in &self.projections {
             if *rebuilds_asked > 0 {
                 let plural = if *rebuilds_asked == 1 { "rebuild is" } else { "rebuilds are" };
-                let nobody =
-                    if *state == "idle" { ", and nobody runs it, or it has stopped" } else { "" };
+                let nobody = match *state {
+                    "idle" => ", and nobody runs it",
+                    "stopped" => ", and it has stopped",
+                    _ => "",
+                };
                 // Writing to a text does not fail.
                 let _ = writeln!(
                     text,

@@ -148,6 +148,90 @@ async fn a_process_is_divided_by_who_runs_it() {
 }
 
 #[tokio::test]
+async fn all_that_is_parked_is_tried_again() {
+    let shelf = Shelf::new().await;
+    assert_eq!(shelf.operate("parked retry recalls --all").with(0), "nothing is parked\n");
+    for book in ["b-1", "b-2", "b-3"] {
+        shelf.add(book, "Emma").await;
+        shelf.lend(book, "Nobody").await;
+    }
+    let serving = shelf.serve(&[]);
+    shelf.until("parked list", |found| count(found) == 4).await;
+    // Each is tried, and fails again; what is parked of others is not.
+    let again = shelf.json("parked retry recalls --all", 3);
+    assert_eq!(again, json!({ "did": "retried", "keys": 3, "done": true, "left": 3 }));
+    let others = shelf.json("parked list readers", 3);
+    assert_eq!(others["parked"][0]["attempts"], 1, "{others}");
+    shelf.operate("parked retry recalls b-1 --all").failed(2);
+    serving.stop();
+    let alone = shelf.operate("parked retry recalls --all --wait 0s").with(3);
+    assert_eq!(alone, "nobody runs it now: nothing was done\n");
+    let serving = shelf.serve(&["--mended"]);
+    let done = shelf.operate("parked retry recalls --all").with(0);
+    assert_eq!(done, "retried: nothing is parked any more for 3 keys\n");
+    let done = shelf.json("parked retry readers --all", 0);
+    assert_eq!(done, json!({ "did": "retried", "keys": 1, "done": true, "left": 0 }));
+    assert_eq!(count(&shelf.json("parked list", 0)), 0);
+    serving.stop();
+}
+
+/// How many events are parked of a generation of the readers' rows.
+async fn parked_of(shelf: &Shelf, generation: u32) -> i64 {
+    let parked = "SELECT count(*) FROM annals.parked WHERE name = $1";
+    let parked = sqlx::query_scalar::<_, i64>(parked);
+    let parked = parked.bind(format!("annals/projection/readers/{generation}"));
+    parked.fetch_one(shelf.store.pool()).await.expect("the statement is right")
+}
+
+/// Waits until a rebuild that rests after each event has done one.
+async fn half_rebuilt(shelf: &Shelf) {
+    let slowly = "projections rebuild readers --yes --detach --batch 1 --pause 10m";
+    shelf.operate(slowly).with(0);
+    shelf.until("projections rebuilds", |all| all["rebuilds"][0]["events"] == 1).await;
+}
+
+#[tokio::test]
+async fn what_is_parked_of_rows_that_are_built_is_not_of_those_that_answer() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Nobody").await;
+    shelf.lend("b-1", "Ada").await;
+    let serving = shelf.serve(&["--mended"]);
+    let is_there = |all: &Value| all["projections"][0]["behind"] == 0;
+    shelf.until("projections status readers", is_there).await;
+    serving.stop();
+    // An older release parks in the new rows what is in the old ones.
+    let serving = shelf.serve(&[]);
+    half_rebuilt(&shelf).await;
+    assert_eq!((parked_of(&shelf, 1).await, parked_of(&shelf, 2).await), (0, 1));
+    assert_eq!(count(&shelf.json("parked list readers", 0)), 0);
+    assert_eq!(shelf.json("projections status readers", 0)["projections"][0]["parked"], 0);
+    assert_eq!(shelf.operate("parked retry readers --all").with(0), "nothing is parked\n");
+    let absent = shelf.operate("parked drop readers Nobody --yes").failed(1);
+    assert!(absent.contains("Nobody"), "{absent}");
+    assert_eq!(parked_of(&shelf, 2).await, 1, "it is left to the rebuild");
+    // Once those answer, it is theirs.
+    shelf.operate("projections set-load readers").with(0);
+    shelf.until("projections rebuilds", |all| all["rebuilds"][0]["state"] == "done").await;
+    let found = shelf.until("parked list readers", |found| count(found) == 1).await;
+    assert_eq!(
+        (&found["parked"][0]["key"], &found["parked"][0]["generation"]),
+        (&json!("Nobody"), &json!(2))
+    );
+    serving.stop();
+    // And the other way round: what is parked of the old ones is, while the new ones are built without it.
+    let serving = shelf.serve(&["--mended"]);
+    half_rebuilt(&shelf).await;
+    assert_eq!((parked_of(&shelf, 2).await, parked_of(&shelf, 3).await), (1, 0));
+    let found = shelf.json("parked list readers", 3);
+    assert_eq!((count(&found), &found["parked"][0]["generation"]), (1, &json!(2)));
+    shelf.operate("projections set-load readers").with(0);
+    shelf.until("projections rebuilds", |all| all["rebuilds"][0]["state"] == "done").await;
+    shelf.until("parked list readers", |found| count(found) == 0).await;
+    serving.stop();
+}
+
+#[tokio::test]
 async fn what_an_interrupted_command_has_asked_is_not_done_later() {
     let shelf = Shelf::new().await;
     shelf.add("b-1", "Untitled").await;
@@ -155,7 +239,7 @@ async fn what_an_interrupted_command_has_asked_is_not_done_later() {
     shelf.borrow("l-1", "Nobody").await;
     let serving = shelf.serve(&[]);
     shelf.until("parked list", |found| count(found) == 2).await;
-    let is_stopped = |all: &Value| named(&all["projections"], "titles")["state"] == "idle";
+    let is_stopped = |all: &Value| named(&all["projections"], "titles")["state"] == "stopped";
     shelf.until("projections status", is_stopped).await;
     serving.stop();
     let open = async || {

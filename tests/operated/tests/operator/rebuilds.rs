@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals::{CheckpointId, ReadModelStore as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::{Shelf, named};
 
@@ -106,7 +106,7 @@ async fn one_row_is_built_anew() {
     let readers = &asked["projections"][0];
     assert_eq!((&readers["rebuilds_asked"], &readers["level"]), (&json!(1), &json!("warning")));
     let told = shelf.operate("projections status readers").with(3);
-    let nobody = "1 rebuild is asked for of `readers` (version 1), and nobody runs it, or it has stopped: see `projections rebuilds`\n";
+    let nobody = "1 rebuild is asked for of `readers` (version 1), and nobody runs it: see `projections rebuilds`\n";
     assert!(told.contains(nobody), "{told}");
     let cancelled = shelf.json("projections cancel readers --key Bob", 0);
     assert_eq!((&cancelled["state"], &cancelled["key"]), (&json!("cancelled"), &json!("Bob")));
@@ -209,9 +209,52 @@ async fn a_rebuild_takes_no_more_than_it_may() {
     let asked = shelf.json(&format!("projections rebuild readers --yes --detach {load}"), 0);
     let wanted = json!({ "events_per_second": 5000, "batch": 100, "pause": 20, "connections": 1 });
     assert_eq!(asked["load"], wanted);
-    for wrong in ["--connections 0", "--batch 0", "--pause soon", "--key Ada --batch 5"] {
+    for wrong in ["--connections 0", "--batch 0", "--pause soon"] {
         shelf.operate(&format!("projections rebuild readers --yes --detach {wrong}")).failed(2);
+        shelf.operate(&format!("projections set-load readers {wrong}")).failed(2);
     }
+    // What was asked for is kept at once, whoever comes to do it.
+    let changed = shelf.json("projections set-load readers --batch 7", 0);
+    let capped = |batch: u32| json!({ "events_per_second": null, "batch": batch, "pause": 0, "connections": null });
+    assert_eq!((&changed["state"], &changed["load"]), (&json!("asked"), &capped(7)));
+    let row = shelf.json("projections rebuild readers --key Ada --batch 5 --detach", 0);
+    assert_eq!((&row["key"], &row["load"]), (&json!("Ada"), &capped(5)));
+    let changed = shelf.json("projections set-load readers --key Ada --batch 6", 0);
+    assert_eq!((&changed["key"], &changed["load"]), (&json!("Ada"), &capped(6)));
+    let absent = shelf.operate("projections set-load readers --key Bob --batch 6").failed(1);
+    assert!(absent.contains("is not being rebuilt"), "{absent}");
+    let absent = shelf.operate("projections set-load titles --batch 6").failed(1);
+    assert!(absent.contains("projection `titles` is not being rebuilt"), "{absent}");
+}
+
+#[tokio::test]
+async fn a_rebuild_that_is_too_slow_is_hastened() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    for reader in ["Ada", "Bob", "Cyd"] {
+        shelf.lend("b-1", reader).await;
+    }
+    let serving = shelf.serve(&["--mended"]);
+    shelf.until("projections status readers", |all| all["projections"][0]["behind"] == 0).await;
+    // Each would rest for hours.
+    for of in ["", "--key Ada"] {
+        let slowly = "--yes --detach --batch 1 --pause 1h";
+        shelf.operate(&format!("projections rebuild readers {of} {slowly}")).with(0);
+        let begun = |all: &Value| {
+            let is_it = |one: &&Value| one["key"].is_null() == of.is_empty();
+            all["rebuilds"].as_array().expect("a list").iter().find(is_it).cloned()
+        };
+        let is_resting = |all: &Value| begun(all).is_some_and(|one| one["events"] == 1);
+        shelf.until("projections rebuilds", is_resting).await;
+        let told = shelf.operate(&format!("projections set-load readers {of}")).with(0);
+        assert!(told.contains("is being rebuilt: 1 of 3 events"), "{told}");
+        let is_done = |all: &Value| begun(all).is_some_and(|one| one["state"] == "done");
+        shelf.until("projections rebuilds", is_done).await;
+        let over = shelf.operate(&format!("projections set-load readers {of}")).failed(1);
+        assert!(over.contains("is not being rebuilt"), "{over}");
+    }
+    shelf.operate("verify").with(0);
+    serving.stop();
 }
 
 #[tokio::test]

@@ -53,10 +53,20 @@ async fn a_projection_that_has_stopped_is_resumed_or_led_past_its_event() {
     shelf.add("b-1", "Untitled").await;
     shelf.add("b-2", "Emma").await;
     let serving = shelf.serve(&[]);
-    let is_idle =
-        |all: &Value| state(all, "titles") == "idle" && state(all, "readers") == "running";
-    let all = shelf.until("projections status --warning 0s", is_idle).await;
-    assert_eq!(named(&all["projections"], "titles")["level"], "warning");
+    let has_stopped =
+        |all: &Value| state(all, "titles") == "stopped" && state(all, "readers") == "running";
+    let all = shelf.until("projections status --shards", has_stopped).await;
+    let titles = named(&all["projections"], "titles");
+    assert_eq!((&titles["level"], &titles["owners"]), (&json!("critical"), &json!([])));
+    let shard = &titles["each_shard"][0];
+    assert_eq!((&shard["state"], &shard["level"]), (&json!("stopped"), &json!("critical")));
+    assert_eq!(all["level"], "critical");
+    shelf.operate("projections status titles").with(3);
+    // Who has asked for rows is told why they do not come.
+    shelf.operate("projections rebuild titles --key Emma --detach").with(0);
+    let told = shelf.operate("projections status titles").with(3);
+    assert!(told.contains("asked for of `titles` (version 1), and it has stopped: see"), "{told}");
+    shelf.operate("projections cancel titles --key Emma").with(0);
     // It goes on, and stops there again.
     shelf
         .until("projections resume titles", |resumed| {
@@ -75,5 +85,8 @@ async fn a_projection_that_has_stopped_is_resumed_or_led_past_its_event() {
     shelf.until("projections status titles", |all| all["projections"][0]["behind"] == 0).await;
     let verified = shelf.operate("verify").with(0);
     assert!(verified.contains("ok     read model `titles`: 2 rows"), "{verified}");
+    // It stops at nothing any more.
+    assert_eq!(state(&shelf.json("projections status", 0), "titles"), "running");
     serving.stop();
+    assert_eq!(state(&shelf.json("projections status", 0), "titles"), "idle");
 }
