@@ -1,10 +1,11 @@
-//! Shards that two processes share, while one is killed, the other stands still and is woken, and the number of shards changes:
-//! each event has its effect on each row once.
+//! Shards that two processes share, while one is killed, the other stands still and is woken, the server crashes, and the number of
+//! shards changes: each event has its effect on each row once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use annals::prelude::*;
-use annals::projection::Operator;
+use annals::projection::{Operator, projector};
 use annals::{EventStore, ShardedStore};
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
@@ -14,10 +15,10 @@ use fastrand::Rng;
 use crate::flaws::Flaw;
 use crate::models::ItemRow;
 use crate::process::{EngineProcess, LEASE};
-use crate::sabotage::{calm, kill_backends};
+use crate::sabotage::{calm, kill_backends, restart};
 use crate::stores::PATIENCE;
 use crate::writers::{Fates, beside_writers};
-use crate::{TRIES, builder, engine, generation, judged, prepared, weather};
+use crate::{TRIES, builder, connect, engine, generation, judged, prepared, weather};
 
 const WRITERS: usize = 2;
 
@@ -183,6 +184,57 @@ async fn storm_of_shards_and_killed_backends(
         engine.shutdown().await.map_err(|error| error.to_string())?;
     }
     judged
+}
+
+/// Crashes the server beside two engines that share four shards, and has it come back.
+async fn storm_of_shards_and_restarts((storm, flaw): (&str, Flaw)) -> Result<(), String> {
+    let database = Arc::new(TestDatabase::on_own_server().await.expect("a database"));
+    let url = database.url();
+    let end = prepared(url).await;
+    let weather = weather(storm);
+    let mut rng = Rng::with_seed(weather.seed);
+    let mut engines = Vec::new();
+    for name in ["one", "two"] {
+        let store = Faulty::new(connect(url).await, flaw);
+        let engine = engine(store, LEASE).name(name).shards::<ItemRow>(4);
+        engines.push(engine.start().await.expect("the tables are there"));
+    }
+    let restarting = rng.fork();
+    beside_writers(url, (WRITERS, Fates::All), &mut rng, async || {
+        tokio::select! {
+            () = restart(&database, restarting) => {}
+            () = tokio::time::sleep(weather.length) => {}
+        }
+        // A restart that was under way goes on; the next waits for it.
+        database.restart_immediately().await.expect("the server comes back");
+    })
+    .await;
+    calm(url).await;
+    let judged = judged(storm, &end).await;
+    let reader = projector::<ItemRow>().definition().reader(generation(&end).await);
+    let standing = end.standing(&reader).await.expect("the store is there");
+    for engine in engines {
+        engine.shutdown().await.map_err(|error| error.to_string())?;
+    }
+    assert_eq!(standing.layout.shards, 4, "{standing:?}");
+    judged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_shards_and_restarts() {
+    let judged = storm_of_shards_and_restarts(("shards, restarts", Flaw::None)).await;
+    judged.unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_shards_and_restarts_finds_a_checkpoint_that_is_written_apart() {
+    for _ in 0..TRIES {
+        let storm = ("shards, restarts, apart", Flaw::Apart);
+        if storm_of_shards_and_restarts(storm).await.is_err() {
+            return;
+        }
+    }
+    panic!("no event was applied twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
