@@ -24,7 +24,7 @@ on_each_store!(
 pub struct OwnPrice {
     #[read_model(key)]
     item: ItemId,
-    price: i64,
+    pub price: i64,
 }
 
 #[projection]

@@ -1,7 +1,7 @@
 //! Rows that are built anew for whoever has asked: how far that is, that it is cancelled, and that others do not wait for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use annals::prelude::*;
@@ -20,6 +20,7 @@ on_each_store!(
     a_row_that_is_left_is_built_by_the_next,
     a_row_that_nobody_builds_is_cancelled,
     a_row_is_built_no_quicker_than_it_may_be,
+    an_owner_that_has_gone_far_ahead_does_not_read_all_of_it,
     a_rebuild_that_panics_has_failed_and_can_be_asked_for_again,
 );
 
@@ -223,6 +224,72 @@ async fn a_row_is_built_no_quicker_than_it_may_be(store: impl Store) {
     let over = scene.operator.set_rebuild_key_load(ItemRow::NAME, 1, "i-3", load).await;
     assert!(matches!(over, Err(EngineError::NotRebuilding { .. })), "{over:?}");
     scene.engine.shutdown().await.expect("nothing went wrong");
+}
+
+/// A store by which the row's stream grows each time that it is read beside its owner, and is read slowly by that.
+#[derive(Clone, Default)]
+struct Growing {
+    scene: Arc<OnceLock<(CommandBus, ProjectionEngine)>>,
+    grown: Arc<AtomicUsize>,
+    by_owner: Arc<AtomicUsize>,
+}
+
+impl Growing {
+    async fn grow(&self, (bus, engine): &(CommandBus, ProjectionEngine)) {
+        let mut last = None;
+        for _ in 0..3 {
+            let price = self.grown.fetch_add(1, Ordering::SeqCst) + 1;
+            let price = i64::try_from(price).expect("it is small");
+            last = Some(record(bus, "i-3", priced(price)).await);
+        }
+        let last = last.expect("there is one");
+        engine.wait_for::<OwnPrice>(&last, PATIENCE).await.expect("it is not held up");
+    }
+}
+
+#[async_trait]
+impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Growing {
+    async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError> {
+        let page = store.log_page(read).await?;
+        if let (Some(scene), Some(_)) = (self.scene.get(), &read.filter.streams) {
+            let rebuilds = store.rebuilds().await?;
+            if rebuilds.iter().any(|row| row.state == RebuildState::Switching) {
+                self.by_owner.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(PAGE * 10).await;
+            } else if self.by_owner.load(Ordering::SeqCst) == 0 {
+                self.grow(scene).await;
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// What it has not read after a while it leaves to whoever builds the row, and goes on with its own events.
+async fn an_owner_that_has_gone_far_ahead_does_not_read_all_of_it(store: impl Store) {
+    let (bus, growing) = (bus(&store), Growing::default());
+    let first = record(&bus, "i-3", listed("Ada", 0)).await;
+    let store = Faulty::new(store, growing.clone());
+    let engine = builder(&store).batch(1).start().await.expect("the engine starts");
+    engine.wait_for::<OwnPrice>(&first, PATIENCE).await.expect("it comes there");
+    growing.scene.set((bus, engine.clone())).expect("it is set once");
+    let operator = builder(&store).operator().expect("nothing clashes");
+    let (name, version, load) = (OwnPrice::NAME, OwnPrice::VERSION, RebuildLoad::unlimited());
+    operator.begin_rebuild_key(name, version, "i-3", load).await.expect("none is under way");
+    let until = Instant::now() + PATIENCE;
+    let done = loop {
+        let all = operator.rebuilds().await.expect("the store is there");
+        match all.into_iter().find(|row| !row.state.is_under_way()) {
+            Some(done) => break done,
+            None => assert!(Instant::now() < until, "it does not come to its end"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let grown = growing.grown.load(Ordering::SeqCst);
+    assert_eq!((done.state, done.events), (RebuildState::Done, grown as u64 + 1), "{done:?}");
+    assert_eq!(growing.by_owner.load(Ordering::SeqCst), 1, "it reads once, and gives it back");
+    let row = engine.read_models().get::<OwnPrice>("i-3").await.expect("the row is read");
+    assert_eq!(row.map(|row| row.price), i64::try_from(grown).ok());
+    engine.shutdown().await.expect("nothing went wrong");
 }
 
 /// A store that panics: as the log is read, or as rows are written.
