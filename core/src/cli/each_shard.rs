@@ -13,8 +13,8 @@ use crate::projection::Level;
 use crate::shards::marked;
 use crate::store::{CheckpointId, ReaderSeen};
 
-/// `{"shard", "state", "level", "position", "behind", "seconds_behind", "owner"}`: `state` is `running`, `paused`, `stopped` of a
-/// projection's that nobody runs since an engine has stopped at it, or `idle` if nobody runs it; `position` is null of one that never began; `level` and `seconds_behind` are told of projections only, and
+/// `{"shard", "state", "level", "position", "behind", "seconds_behind", "owner"}`: `state` is `running`, `paused`, `stopped` of one
+/// that nobody runs since an engine has stopped at it, or `idle` if nobody runs it; `position` is null of one that never began; `level` and `seconds_behind` are told of projections only, and
 /// `seconds_behind` of those that this program links.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ShardSeen {
@@ -43,6 +43,11 @@ impl ShardSeen {
             seconds_behind: None,
             owner: owned.map(owner),
         }
+    }
+
+    /// One at which an engine has stopped.
+    pub(super) fn stopped(self) -> Self {
+        Self { state: "stopped", ..self }
     }
 }
 

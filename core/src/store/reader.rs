@@ -53,6 +53,11 @@ impl CheckpointId {
         Self { name: format!("{}{projection}/seats", Self::PROJECTIONS), version, shard: 0 }
     }
 
+    /// By whose leases engines know of each other that share the shards of a process manager or reactor, by its category.
+    pub(crate) fn of_process_seats(category: &str) -> Self {
+        Self { name: format!("{category}/seats"), version: 1, shard: 0 }
+    }
+
     /// Whether it is of some generation of a projection's version, of what is skipped of it, or of who rebuilds or shares it.
     pub(crate) fn is_of(&self, projection: &str, version: u32) -> bool {
         let rest = self.name.strip_prefix(Self::PROJECTIONS);

@@ -58,7 +58,7 @@ pub(super) enum Processes {
 }
 
 /// `{"head", "processes": [{"kind", "name", "linked", "state", "shards", "owner", "position", "behind", "unsent", "parked"}]}`:
-/// `state` is `running`, `idle` if nobody runs it, or `new` if nobody ever did; `position` is that of the shard which is furthest
+/// `state` is `running`, `stopped` if nobody runs it since an engine has stopped at it, `idle` if nobody runs it, or `new` if nobody ever did; `position` is that of the shard which is furthest
 /// behind; `unsent` counts the commands that have not been answered, up to 1000; `parked` counts processes. With `--shards` each has
 /// its `each_shard`, a list of [shards](ShardSeen).
 #[derive(Serialize)]
@@ -144,9 +144,9 @@ fn category(kind: Kind, name: &str) -> String {
 async fn list(store: &Store, console: &mut Console, tells_shards: bool) -> Result<Verdict, Fault> {
     let head = store.head().await?;
     let linked = linked::processes();
-    let readers = store.readers().await?;
+    let all = store.readers().await?;
     let is_process = |of: &Of| matches!(of.kind, Kind::Process | Kind::Reactor);
-    let kept: Vec<(Of, &ReaderSeen)> = readers
+    let kept: Vec<(Of, &ReaderSeen)> = all
         .iter()
         .filter_map(|reader| Some((Of::reader(&reader.id)?, reader)))
         .filter(|(of, _)| is_process(of))
@@ -173,14 +173,19 @@ async fn list(store: &Store, console: &mut Console, tells_shards: bool) -> Resul
         owners.dedup();
         let unsent = store.outgoing(&category(kind, &name), 0, COUNTED).await?.len();
         let of_shard = |shard| readers.iter().find(|reader| reader.id.shard == shard).copied();
-        let each_shard = tells_shards.then(|| {
-            (0..shards).map(|shard| ShardSeen::of(shard, of_shard(shard), head)).collect()
-        });
+        let seats = CheckpointId::of_process_seats(&category(kind, &name));
+        let stopped = each_shard::stopped(&all, &seats, shards);
+        let seen = |shard| {
+            let seen = ShardSeen::of(shard, of_shard(shard), head);
+            if seen.owner.is_none() && stopped.contains(&shard) { seen.stopped() } else { seen }
+        };
+        let each_shard = tells_shards.then(|| (0..shards).map(seen).collect());
         processes.push(Item {
             kind,
             linked: linked.iter().any(|linked| *linked == (kind, &*name)),
             state: match (position, owners.is_empty()) {
                 (_, false) => "running",
+                _ if !stopped.is_empty() => "stopped",
                 (Some(_), true) => "idle",
                 (None, true) => "new",
             },

@@ -225,7 +225,7 @@ impl Read {
             if entry.paused {
                 seen.state = "paused";
             } else if seen.owner.is_none() && stopped.contains(&shard) {
-                (seen.state, level) = ("stopped", Level::Critical);
+                (seen, level) = (seen.stopped(), Level::Critical);
             } else if seen.owner.is_none() && time != Some(Duration::ZERO) {
                 level = level.max(Level::Warning);
             }

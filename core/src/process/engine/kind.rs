@@ -52,7 +52,7 @@ impl Kind {
 
     /// By whose leases engines know of one another.
     pub(super) fn seats(&self) -> CheckpointId {
-        CheckpointId { name: format!("{}/seats", self.category()), version: 1, shard: 0 }
+        CheckpointId::of_process_seats(&self.category())
     }
 
     /// Under which the events are kept that a person has had it pass over, whatever the shard.

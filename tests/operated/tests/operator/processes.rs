@@ -78,6 +78,11 @@ async fn a_process_manager_that_has_stopped_is_resumed() {
     let serving = shelf.serve(&[]);
     let stands = |all: &serde_json::Value| named(&all["processes"], "recalls")["position"] == 1;
     shelf.until("processes list", stands).await;
+    let is = |all: &serde_json::Value, state: &str| {
+        let recalls = named(&all["processes"], "recalls");
+        recalls["state"] == state && recalls["each_shard"][0]["state"] == state
+    };
+    shelf.until("processes list --shards", |all| is(all, "stopped")).await;
     let mended =
         sqlx::raw_sql("UPDATE annals.events SET data = '{\"to\": \"Ada\"}' WHERE position = 2");
     mended.execute(shelf.store.pool()).await.expect("the statement is right");
@@ -86,7 +91,9 @@ async fn a_process_manager_that_has_stopped_is_resumed() {
     assert_eq!(resumed, whole);
     let recalled = |book: &serde_json::Value| book["state"]["recalls"] == 1;
     shelf.until("aggregate show book-b-1", recalled).await;
+    shelf.until("processes list --shards", |all| is(all, "running")).await;
     serving.stop();
+    assert!(is(&shelf.json("processes list --shards", 0), "idle"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use annals::CheckpointId;
 use annals::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::{Shelf, named};
 
@@ -96,7 +96,8 @@ async fn a_projection_in_shards_is_led_past_an_event() {
     let shelf = Shelf::new().await;
     shelf.add("b-1", "Untitled").await;
     let serving = shelf.serve(&[]);
-    shelf.until("projections status --warning 0s", |all| all["level"] == "warning").await;
+    let has_stopped = |all: &Value| all["projections"][0]["state"] == "stopped";
+    shelf.until("projections status titles", has_stopped).await;
     shelf.json("projections shards titles 3", 0);
     for book in 2..10 {
         shelf.add(&format!("b-{book}"), "Emma").await;
