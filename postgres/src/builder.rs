@@ -61,6 +61,7 @@ pub struct PostgresStoreBuilder {
     after_connect: Option<AfterConnect>,
     patience: Duration,
     silence: Duration,
+    standstill: Option<Duration>,
     codec: Arc<dyn PayloadCodec>,
 }
 
@@ -81,6 +82,7 @@ impl Default for PostgresStoreBuilder {
             after_connect: None,
             patience: Duration::from_secs(5),
             silence: Duration::from_secs(30),
+            standstill: None,
             codec: Arc::new(PlainJson),
         }
     }
@@ -226,6 +228,14 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// Sets how long a transaction of the store may stand still before the server ends it, as when its node is frozen or gone;
+    /// by default a third of [`silence`](Self::silence), 10 seconds, as long as engines hold their leases. Others then go on, and
+    /// the node finds that its transaction was undone. Transactions of the program's own are not concerned.
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.standstill = Some(timeout);
+        self
+    }
+
     /// Sets the codec that all payloads go through.
     pub fn codec(mut self, codec: impl PayloadCodec) -> Self {
         self.codec = Arc::new(codec);
@@ -279,6 +289,7 @@ impl PostgresStoreBuilder {
             codec: self.codec,
             patience: self.patience,
             silence: self.silence,
+            standstill: self.standstill.unwrap_or(self.silence / 3),
             page_bytes: self.page_bytes,
             heavy: AtomicUsize::default(),
             tells: self.wake_up,

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
-use sqlx::{ConnectOptions, PgPool, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Transaction};
 use tokio::time::timeout;
 
 use crate::error::{Failure, is_lost, store_error};
@@ -29,6 +29,8 @@ pub(crate) struct Database {
     pub(crate) patience: Duration,
     /// How long a server may say nothing before its connection counts as lost.
     pub(crate) silence: Duration,
+    /// How long a transaction may stand still before the server ends it.
+    pub(crate) standstill: Duration,
     /// How many bytes of events a page has at most, if it has more than one event.
     pub(crate) page_bytes: usize,
     /// How many bytes an event had on average in the pages that were read last.
@@ -76,9 +78,23 @@ impl Database {
     /// In a task of its own: sqlx counts a transaction only once its beginning is answered, so that a call that is dropped
     /// before would put the connection back into the pool with the transaction open.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let pool = self.pool.clone();
-        let beginning = tokio::spawn(async move { pool.begin().await });
+        let (pool, begin) = (self.pool.clone(), self.beginning());
+        let beginning = tokio::spawn(async move { pool.begin_with(begin).await });
         beginning.await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
+    }
+
+    /// What begins a transaction that the server ends if it stands still, as when its node does: whoever waits for its locks goes on.
+    ///
+    /// Said in the transaction, it holds behind a pooler and in a pool of the program's own, and not for the program's transactions.
+    pub(crate) fn beginning(&self) -> AssertSqlSafe<String> {
+        let millis = self.standstill.as_millis().max(1);
+        AssertSqlSafe(format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {millis}"))
+    }
+
+    /// The same of one that waits for each lock so long at most, whatever its session does.
+    pub(crate) fn beginning_to_wait(&self, wait: Duration) -> AssertSqlSafe<String> {
+        let (begin, millis) = (self.beginning().0, wait.as_millis().max(1));
+        AssertSqlSafe(format!("{begin}; SET LOCAL lock_timeout = {millis}"))
     }
 
     /// A connection beside the pool.

@@ -61,7 +61,7 @@ pub(crate) fn in_database(error: &sqlx::Error) -> Option<&PgDatabaseError> {
 
 /// Whether the server ends the session: what it had under way may have been done or not.
 fn is_shutdown(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P")
+    matches!(code, "25P03" | "25P04") || code.starts_with("08") || code.starts_with("57P")
 }
 
 /// Whether an error tells that a connection is of no more use.
@@ -94,6 +94,12 @@ fn is_passing(code: &str) -> bool {
 pub(crate) fn is_missing(error: &StoreError) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
     cause.and_then(in_database).is_some_and(|found| matches!(found.code(), "42P01" | "3F000"))
+}
+
+/// Whether a store's error tells that another transaction holds a lock.
+pub(crate) fn is_blocked(error: &StoreError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    cause.and_then(in_database).is_some_and(|found| found.code() == "55P03")
 }
 
 /// Says what failed, and what can be done about it.
@@ -139,6 +145,9 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         ),
         "55P03" => format!("{doing}: another transaction holds a lock on what is written"),
         "57014" => format!("{doing}: it took longer than the statement time-out"),
+        "25P03" => format!(
+            "{doing}: the transaction stood still for too long, and the server has ended it"
+        ),
         "25006" => format!("{doing}: the server takes no writes: it is a stand-by"),
         "53300" => format!("{doing}: the server has no connection left"),
         "22P02" | "22P05" | "22021" => {

@@ -19,6 +19,7 @@ mod database;
 mod error;
 mod inspected;
 mod instant;
+mod lease;
 mod migrate;
 mod models;
 mod operated;

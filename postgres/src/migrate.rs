@@ -19,15 +19,15 @@ const DOING: &str = "migrate";
 /// Brings the schema to this release's state; does nothing if it is.
 pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut connection = database.connect(DOING).await?;
-    let migrated = migrate_on(&mut connection, &database.schema).await;
+    let migrated = migrate_on(&mut connection, database).await;
     // It is closed for good either way.
     let _ = connection.close().await;
     migrated
 }
 
-async fn migrate_on(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
-    let failed = |error| store_error(DOING, error);
-    let mut transaction = connection.begin().await.map_err(failed)?;
+async fn migrate_on(connection: &mut PgConnection, database: &Database) -> Result<(), StoreError> {
+    let (schema, failed) = (&database.schema, |error| store_error(DOING, error));
+    let mut transaction = connection.begin_with(database.beginning()).await.map_err(failed)?;
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
     lock.execute(&mut *transaction).await.map_err(failed)?;
     let exists: bool = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL")

@@ -15,11 +15,11 @@ use annals::{
 use async_trait::async_trait;
 use sqlx::Row;
 
-use crate::append::{bounded, key_entry, micros, unsigned};
+use crate::append::{bounded, key_entry, unsigned};
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::store::PostgresStore;
-use crate::{models, read, snapshots, unit};
+use crate::{lease, models, read, snapshots, unit};
 
 /// How many expired keys one statement removes.
 const PURGED_AT_ONCE: i64 = 1_000;
@@ -249,39 +249,11 @@ impl ReadModelStore for PostgresStore {
         owner: &str,
         lifetime: Duration,
     ) -> Result<Option<Fence>, StoreError> {
-        let doing = "claim a lease";
-        let row = self
-            .database()
-            .fetch_optional(doing, || {
-                self.database()
-                    .statements
-                    .lease_claim()
-                    .bind(&id.name)
-                    .bind(i64::from(id.version))
-                    .bind(i64::from(id.shard))
-                    .bind(owner)
-                    .bind(micros(lifetime))
-            })
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let epoch: i64 = row.try_get(0).map_err(|error| store_error(doing, error))?;
-        Ok(Some(Fence { id: id.clone(), epoch: unsigned(epoch) }))
+        lease::claim(self.database(), id, owner, lifetime).await
     }
 
     async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
-        let Fence { id, epoch } = fence;
-        self.database()
-            .execute("release a lease", || {
-                self.database()
-                    .statements
-                    .lease_release()
-                    .bind(&id.name)
-                    .bind(i64::from(id.version))
-                    .bind(i64::from(id.shard))
-                    .bind(bounded(*epoch))
-            })
-            .await
-            .map(drop)
+        lease::release(self.database(), fence).await
     }
 
     async fn leases(&self, prefix: &str) -> Result<Vec<LeaseHolder>, StoreError> {

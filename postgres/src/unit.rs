@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::append::{Batch, DOING, Given, Known, Met, Outage, Verdict, begin_waiting, unknown_or};
+use crate::append::{Batch, DOING, Given, Known, Met, Outage, Verdict, unknown_or};
 use crate::checkpoint::{Move, Moved};
 use crate::database::Database;
 use crate::error::Failure;
@@ -111,7 +111,7 @@ impl Unit {
         }
         let failed = |error| Failure::of(DOING, error);
         // Longer than an append of many callers, which would hold up others.
-        let begin = begin_waiting(database.longest_lock());
+        let begin = database.beginning_to_wait(database.longest_lock());
         let mut transaction = connection.begin_with(begin).await.map_err(failed)?;
         let tried = self.tried_in(database, &mut transaction).await?;
         match tried {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use annals::prelude::*;
 use annals::{
-    Append, Expected, NewEvent, Payload, Receipt, UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, CheckpointId, Expected, NewEvent, Payload, ReadModelStore, Receipt, UnitOfWork,
+    UnitOfWorkStore, WriteError,
 };
 use annals_postgres::PostgresStore;
 use futures::future::join_all;
@@ -215,5 +216,28 @@ async fn a_unit_and_who_is_set_aside_wait_longer_than_a_role_does() -> Result<()
     for receipts in timeout(SOON, both).await? {
         assert!(receipts??[0].stream_version > 1);
     }
+    Ok(())
+}
+
+/// Whoever writes under a lease, and may stand still with it, is not waited for by who claims it.
+#[tokio::test]
+async fn a_lease_that_is_locked_is_asked_for_again() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let id = CheckpointId { name: "mailer".to_owned(), version: 1, shard: 0 };
+    let claim =
+        async |owner: &str| timeout(SOON, store.claim_lease(&id, owner, Duration::ZERO)).await;
+    assert_eq!(claim("one").await??.map(|fence| fence.epoch), Some(1));
+    let mut long = store.pool().begin().await?;
+    sqlx::raw_sql("UPDATE annals.checkpoints SET position = 1").execute(&mut *long).await?;
+    assert_eq!(claim("two").await??, None);
+    // Who has it has not lost it.
+    let error = claim("one").await?.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "claim a lease: another transaction holds a lock on what is written"
+    );
+    long.rollback().await?;
+    assert_eq!(claim("two").await??.map(|fence| fence.epoch), Some(2));
     Ok(())
 }

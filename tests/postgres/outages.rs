@@ -47,7 +47,15 @@ impl Behind {
     /// A lease that has run out already, and is its owner's until another claims it.
     async fn claim(&self, owner: &str) -> Result<Fence, Error> {
         let id = CheckpointId { name: "mailer".to_owned(), version: 1, shard: 0 };
-        Ok(self.direct.claim_lease(&id, owner, Duration::ZERO).await?.expect("nobody has it"))
+        timeout(SOON, async {
+            loop {
+                // Whose connection was lost may be at work for a moment.
+                if let Some(fence) = self.direct.claim_lease(&id, owner, Duration::ZERO).await? {
+                    return Ok(fence);
+                }
+            }
+        })
+        .await?
     }
 
     /// Commits a unit whose connection is lost at what is said; meanwhile something else is done.

@@ -28,6 +28,10 @@ pub enum Cuts {
     At(Way, &'static str),
     /// What connects, and what the server is told by whoever is connected, waits for another setting.
     Shut,
+    /// Once, before what says this is passed on, all [stands still](Self::Still).
+    StillAt(Way, &'static str),
+    /// Nothing is passed on until another setting, as if the client stood still: its connections stay.
+    Still,
     /// What the server says is held back until another setting; what it is told, it hears.
     Silent,
 }
@@ -72,6 +76,14 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Waits until all stands still.
+    pub async fn stands_still(&self) {
+        let mut cuts = self.cuts.subscribe();
+        cuts.wait_for(|cuts| matches!(cuts, Cuts::Still)).await.expect("the proxy is there");
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
@@ -91,7 +103,7 @@ async fn relay(
     socket: String,
     cuts: Arc<watch::Sender<Cuts>>,
 ) -> io::Result<()> {
-    passes(&cuts, |cuts| !matches!(cuts, Cuts::Shut)).await;
+    passes(&cuts, |cuts| !matches!(cuts, Cuts::Shut | Cuts::Still)).await;
     let server = UnixStream::connect(socket).await?;
     client.set_nodelay(true)?;
     let mut own = (Way::ToServer, usize::MAX);
@@ -131,9 +143,10 @@ async fn copy(
     let mut buffer = [0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).await?;
+        stand_still(way, &buffer[..read], cuts);
         passes(cuts, |cuts| match way {
-            Way::ToServer => !matches!(cuts, Cuts::Shut),
-            Way::ToClient => !matches!(cuts, Cuts::Silent),
+            Way::ToServer => !matches!(cuts, Cuts::Shut | Cuts::Still),
+            Way::ToClient => !matches!(cuts, Cuts::Silent | Cuts::Still),
         })
         .await;
         let passed = own.min(read).min(shared_budget(way, &buffer[..read], cuts));
@@ -144,6 +157,20 @@ async fn copy(
         // Not while the connection has a budget without a bound: it would never run out.
         own -= if own == usize::MAX { 0 } else { passed };
     }
+}
+
+/// Has all stand still, if these bytes say that at which it is to be.
+fn stand_still(way: Way, bytes: &[u8], cuts: &watch::Sender<Cuts>) {
+    cuts.send_if_modified(|cuts| match cuts {
+        Cuts::StillAt(of, said) if *of == way => {
+            let found = bytes.windows(said.len()).any(|part| part == said.as_bytes());
+            if found {
+                *cuts = Cuts::Still;
+            }
+            found
+        }
+        _ => false,
+    });
 }
 
 /// How many of these bytes may pass; the cut is done with the first that may not.

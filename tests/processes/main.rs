@@ -14,6 +14,9 @@ mod fulfilment;
 mod limits;
 mod measured;
 mod parking;
+#[path = "../postgres_storms/proxy.rs"]
+#[expect(dead_code, reason = "storms and the tests of outages cut connections")]
+mod proxy;
 mod refusals;
 mod scene;
 mod script;
@@ -24,6 +27,7 @@ mod shards_releases;
 mod shards_storm;
 #[path = "../contract/shop.rs"]
 mod shop;
+mod still;
 mod storm;
 mod unwritable;
 mod versions;

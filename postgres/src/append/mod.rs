@@ -21,7 +21,6 @@ use self::aside::{Aside, Streams};
 pub(crate) use self::batch::{Batch, Given, bounded, micros, unsigned};
 pub(crate) use self::known::{Known, Verdict, key_entry};
 pub(crate) use self::outage::{DOING, Met, Outage, unknown_or};
-pub(crate) use self::settle::begin_waiting;
 use crate::database::Database;
 use crate::wake::Wake;
 

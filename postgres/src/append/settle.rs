@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use annals::metrics::{BATCH_CALLS, BATCH_EVENTS};
 use annals::{Append, Receipt, StoreError};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection};
 
 use super::aside::{self, Streams};
 use super::batch::{Batch, Given};
@@ -200,7 +200,7 @@ impl Group {
         let mut connection = connection(database, writer).await?;
         self.measure();
         let query = batch.query_alone(&database.statements);
-        let sending = self.waiting.fetch(&mut connection, query);
+        let sending = self.waiting.fetch(database, &mut connection, query);
         let rows = database.answered(DOING, sending).await;
         keep(writer, connection, rows.as_ref().err());
         // It is stored: sent again, it is found.
@@ -266,22 +266,17 @@ impl Waiting {
     /// Sends an append that waits for so long.
     async fn fetch(
         self,
+        database: &Database,
         connection: &mut PgConnection,
         query: Query<'_>,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let Self::For(wait) = self else { return query.fetch_all(connection).await };
-        let mut transaction = connection.begin_with(begin_waiting(wait)).await?;
+        let mut transaction = connection.begin_with(database.beginning_to_wait(wait)).await?;
         match query.fetch_all(&mut *transaction).await {
             Ok(rows) => transaction.commit().await.map(|()| rows),
             Err(error) => transaction.rollback().await.and(Err(error)),
         }
     }
-}
-
-/// Begins a transaction that waits for each lock so long at most, whatever its session does.
-pub(crate) fn begin_waiting(wait: Duration) -> AssertSqlSafe<String> {
-    let millis = wait.as_millis().max(1);
-    AssertSqlSafe(format!("BEGIN; SET LOCAL lock_timeout = {millis}"))
 }
 
 /// Puts groups before all others, in their order.
