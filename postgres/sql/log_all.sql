@@ -1,5 +1,5 @@
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data::text AS data, e.metadata::text AS metadata, e.stream_id
+       e.data, e.metadata, e.stream_id
   FROM {schema}.events AS e
  WHERE e.position > $1 AND e.position <= $2
  ORDER BY e.position

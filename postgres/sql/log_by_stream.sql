@@ -2,7 +2,7 @@
 -- a stream versions have no gaps and positions rise with them, so that the page is a range of versions. Where it begins is
 -- found by halving; at the stream's end, by one look.
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data::text AS data, e.metadata::text AS metadata, e.stream_id
+       e.data, e.metadata, e.stream_id
   FROM unnest($4::text[]) AS asked (stream_id)
  CROSS JOIN LATERAL (
       WITH RECURSIVE halved (low, high) AS (

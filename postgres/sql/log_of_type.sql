@@ -1,7 +1,7 @@
 -- As the index has them, so that nothing is sorted. In rows: with the name by itself, the log is walked in its order, since nothing
 -- tells how rare a name is that is yet to come.
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data::text AS data, e.metadata::text AS metadata, e.stream_id
+       e.data, e.metadata, e.stream_id
   FROM {schema}.events AS e
  WHERE (e.event_type, e.position) > ($4::text, $1)
    AND (e.event_type, e.position) <= ($4::text, $2)

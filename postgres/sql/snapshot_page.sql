@@ -1,21 +1,17 @@
--- A snapshot beside the first event of what is read: the one that it contains last, or if the stream has no such event, the
--- first of all.
-WITH kept AS (
-    SELECT s.stream_version, s.event_id, s.fingerprint, s.data
-      FROM {schema}.snapshots AS s
-     WHERE s.stream_id = $1 AND s.snapshot_version = $2
-), first AS (
-    SELECT coalesce(
-        (SELECT e.stream_version
-           FROM kept AS k
-           JOIN {schema}.events AS e ON e.stream_id = $1 AND e.stream_version = k.stream_version
-          WHERE e.stream_version >= $3), $3) AS stream_version
-)
+-- A snapshot beside the first event of what is read: the one that it contains last. Of a stream that has no such event, the snapshot's
+-- version comes without its data, and the stream has to be read from its beginning. At least one row comes, without an event if
+-- there is none.
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data::text AS data, e.metadata::text AS metadata,
-       k.stream_version AS kept_version, k.event_id AS kept_event, k.fingerprint, k.data::text AS kept
-  FROM {schema}.events AS e
-  LEFT JOIN kept AS k ON e.stream_version = (SELECT f.stream_version FROM first AS f)
- WHERE e.stream_id = $1 AND e.stream_version >= (SELECT f.stream_version FROM first AS f)
+       e.data, e.metadata,
+       k.stream_version AS kept_version, k.event_id AS kept_event, k.fingerprint,
+       CASE WHEN e.stream_version = greatest(k.stream_version, $3) THEN k.data END AS kept
+  FROM (VALUES (1)) AS asked
+  LEFT JOIN {schema}.snapshots AS k ON k.stream_id = $1 AND k.snapshot_version = $2
+  LEFT JOIN LATERAL (
+      SELECT *
+        FROM {schema}.events AS of_stream
+       WHERE of_stream.stream_id = $1 AND of_stream.stream_version >= greatest(k.stream_version, $3)
+       ORDER BY of_stream.stream_version
+       LIMIT $4
+  ) AS e ON true
  ORDER BY e.stream_version
- LIMIT $4

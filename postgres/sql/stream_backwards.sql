@@ -1,5 +1,5 @@
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data::text AS data, e.metadata::text AS metadata
+       e.data, e.metadata
   FROM {schema}.events AS e
  WHERE e.stream_id = $1 AND e.stream_version >= $2 AND e.stream_version <= $3
  ORDER BY e.stream_version DESC

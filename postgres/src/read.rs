@@ -1,20 +1,24 @@
 //! Reads: pages of streams and of the log.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use annals::registry::EventRegistration;
 use annals::{
     Direction, EventFilter, LogPage, Metadata, NewEvent, Page, Payload, Position, ReadAll,
     ReadStream, RecordedEvent, SnapshotPage, StoreError, StreamHead, StreamId,
 };
 use sqlx::postgres::PgRow;
-use sqlx::{Decode, Postgres, Row};
+use sqlx::{Decode, Postgres, Row, ValueRef};
 
 use crate::append::{bounded, unsigned};
 use crate::database::{Database, PageRows};
 use crate::error::store_error;
 use crate::instant::Instant;
-use crate::snapshots::{self, Columns};
+use crate::snapshots;
 use crate::wake::Wake;
+
+const POSITION: usize = 0;
 
 /// The columns of an event's texts, which make its size.
 const DATA: usize = 7;
@@ -66,22 +70,35 @@ pub(crate) async fn snapshot_page(
     if page.is_full {
         page.rows.pop();
     }
+    let first = page.rows.first();
+    let first = first.ok_or_else(|| store_error(doing, sqlx::Error::RowNotFound))?;
+    let failed = |error| store_error(doing, error);
+    let is_kept = !is_null(first, KEPT).map_err(failed)?;
+    if is_kept && is_null(first, KEPT_DATA).map_err(failed)? {
+        // The stream has no event at the snapshot's version: it is read from where it was to be.
+        let snapshot = snapshots::load(database, &read.stream_id, snapshot_version).await?;
+        return Ok(SnapshotPage::new(snapshot, stream_page(database, read).await?));
+    }
     let made = || -> Result<SnapshotPage, sqlx::Error> {
-        let snapshot = match page.rows.first() {
-            Some(row) => snapshots::read(row, &KEPT, &read.stream_id, snapshot_version)?,
-            None => None,
-        };
+        if is_null(first, POSITION)? {
+            return Ok(SnapshotPage::new(None, Page::new(Vec::new(), false)));
+        }
+        let snapshot = snapshots::read(first, KEPT, &read.stream_id, snapshot_version)?;
         let mut made = Rows::default();
         let events: Result<Vec<_>, _> =
             page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
         Ok(SnapshotPage::new(snapshot, Page::new(events?, page.is_full)))
     };
-    made().map_err(|error| store_error(doing, error))
+    made().map_err(failed)
 }
 
-/// The columns of the snapshot beside a stream's events.
-const KEPT: Columns =
-    Columns { stream_version: "kept_version", event_id: "kept_event", data: "kept" };
+/// The first column of the snapshot beside a stream's events.
+const KEPT: usize = 9;
+const KEPT_DATA: usize = KEPT + 3;
+
+fn is_null(row: &PgRow, column: usize) -> Result<bool, sqlx::Error> {
+    Ok(row.try_get_raw(column)?.is_null())
+}
 
 /// How many bytes the texts of an event have.
 fn size(row: &PgRow) -> usize {
@@ -273,6 +290,7 @@ pub(crate) async fn stream_head(
 /// Events of one command, and often of a whole stream, have the same metadata: it is read once, and shared.
 #[derive(Default)]
 struct Rows {
+    event_type: Option<Cow<'static, str>>,
     metadata: Option<(String, Arc<Metadata>)>,
 }
 
@@ -286,7 +304,7 @@ impl Rows {
         let data: &str = get(row, DATA)?;
         let event = NewEvent::new(
             get(row, 5)?,
-            get::<String>(row, 6)?,
+            self.event_type(get(row, 6)?),
             version(get(row, 2)?)?,
             Payload::new(data),
         )
@@ -303,6 +321,13 @@ impl Rows {
             recorded_at.0,
         );
         Ok(RecordedEvent::new(event, stream_id, head))
+    }
+
+    fn event_type(&mut self, name: &str) -> Cow<'static, str> {
+        match &self.event_type {
+            Some(last) if last == name => last.clone(),
+            _ => self.event_type.insert(EventRegistration::name_of(name)).clone(),
+        }
     }
 
     fn metadata(&mut self, text: &str) -> Result<Arc<Metadata>, sqlx::Error> {

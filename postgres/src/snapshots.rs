@@ -11,13 +11,6 @@ use crate::append::{bounded, micros, unsigned};
 use crate::database::{Database, Query};
 use crate::error::store_error;
 
-/// The names of the columns that make a snapshot.
-pub(crate) struct Columns {
-    pub(crate) stream_version: &'static str,
-    pub(crate) event_id: &'static str,
-    pub(crate) data: &'static str,
-}
-
 /// Loads the snapshot of a stream.
 pub(crate) async fn load(
     database: &Database,
@@ -30,23 +23,22 @@ pub(crate) async fn load(
         load.bind(stream_id.as_str()).bind(i64::from(version))
     };
     let Some(row) = database.fetch_optional(doing, load).await? else { return Ok(None) };
-    let columns = Columns { stream_version: "stream_version", event_id: "event_id", data: "data" };
-    read(&row, &columns, stream_id, version).map_err(|error| store_error(doing, error))
+    read(&row, 0, stream_id, version).map_err(|error| store_error(doing, error))
 }
 
-/// Makes a snapshot of a row; `None` if there is none in it.
+/// Makes a snapshot of the four columns of a row that begin with `first`; `None` if there is none in them.
 pub(crate) fn read(
     row: &PgRow,
-    columns: &Columns,
+    first: usize,
     stream_id: &StreamId,
     version: u32,
 ) -> Result<Option<StoredSnapshot>, sqlx::Error> {
-    let Some(stream_version) = row.try_get::<Option<i64>, _>(columns.stream_version)? else {
-        return Ok(None);
-    };
-    let data = Payload::new(row.try_get::<&str, _>(columns.data)?);
-    let fingerprint: Option<String> = row.try_get("fingerprint")?;
-    let event_id = row.try_get(columns.event_id)?;
+    // The statements say of which types they are, as they do of an event's.
+    let stream_version: Option<i64> = row.try_get_unchecked(first)?;
+    let Some(stream_version) = stream_version else { return Ok(None) };
+    let event_id = row.try_get_unchecked(first + 1)?;
+    let fingerprint: Option<String> = row.try_get_unchecked(first + 2)?;
+    let data = Payload::new(row.try_get_unchecked::<&str, _>(first + 3)?);
     let snapshot = StoredSnapshot::new(stream_id.clone(), unsigned(stream_version), event_id, data);
     Ok(Some(snapshot.with_shape(version, fingerprint.map(Fingerprint::new))))
 }

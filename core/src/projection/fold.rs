@@ -38,7 +38,7 @@ impl<P: On<E>, E: Event> DecodedEvent<P> for Pending<E> {
 }
 
 /// An event that was read and knows its rows.
-pub struct Routed<P: Projection> {
+pub(crate) struct Routed<P: Projection> {
     recorded: RecordedEvent,
     event: Box<dyn DecodedEvent<P>>,
     goes: Goes<P>,
@@ -73,12 +73,12 @@ impl<P: Projection> Goes<P> {
 
 impl<P: Projection> Routed<P> {
     /// The event as it was recorded.
-    pub const fn recorded(&self) -> &RecordedEvent {
+    pub(crate) const fn recorded(&self) -> &RecordedEvent {
         &self.recorded
     }
 
     /// The keys of the rows that it goes to, if it names them.
-    pub fn keys(&self) -> impl Iterator<Item = &RowKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &RowKey> {
         let keys = match &self.goes {
             Goes::To(keys) => &keys[..],
             Goes::Each(_) => &[],
@@ -87,7 +87,7 @@ impl<P: Projection> Routed<P> {
     }
 
     /// The test that its rows pass, if it names that.
-    pub const fn test(&self) -> Option<&Test> {
+    pub(crate) const fn test(&self) -> Option<&Test> {
         match &self.goes {
             Goes::To(_) => None,
             Goes::Each(test) => Some(test),
@@ -95,24 +95,15 @@ impl<P: Projection> Routed<P> {
     }
 }
 
-impl<P: Projection> fmt::Debug for Routed<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routed").field("recorded", &self.recorded).finish_non_exhaustive()
-    }
-}
-
-/// What an event did to one row.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Outcome {
+/// An event failed for a row, which is as it was.
+pub(crate) struct Failed {
     /// The key of the row.
-    pub key: RowKey,
-    /// Why the row is as it was, if it is.
-    pub result: Result<(), RowError>,
+    pub(crate) key: RowKey,
+    pub(crate) error: RowError,
 }
 
 /// Rows of `P` in memory, by their keys.
-pub struct Fold<P> {
+pub(crate) struct Fold<P> {
     rows: HashMap<RowKey, Slot<P>>,
     /// Rows as they are kept that do not read as their type, and why.
     unreadable: HashMap<RowKey, (Row, RowError)>,
@@ -135,7 +126,7 @@ pub(crate) enum Changed {
 
 impl<P: Projection> Fold<P> {
     /// Begins without rows.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { rows: HashMap::new(), unreadable: HashMap::new(), guesses: false }
     }
 
@@ -144,7 +135,7 @@ impl<P: Projection> Fold<P> {
     /// # Errors
     ///
     /// When its key does not go into its columns.
-    pub fn insert(&mut self, row: P) -> Result<(), ColumnError> {
+    pub(crate) fn insert(&mut self, row: P) -> Result<(), ColumnError> {
         let key = row.key().to_row_key()?;
         self.rows.insert(key, Slot { row: Some(row), change: None });
         Ok(())
@@ -173,24 +164,19 @@ impl<P: Projection> Fold<P> {
     }
 
     /// Finds a row.
-    pub fn row(&self, key: &RowKey) -> Option<&P> {
+    pub(crate) fn row(&self, key: &RowKey) -> Option<&P> {
         self.rows.get(key)?.row.as_ref()
     }
 
-    /// All rows, in any order.
-    pub fn rows(&self) -> impl Iterator<Item = &P> {
-        self.rows.values().filter_map(|slot| slot.row.as_ref())
-    }
-
-    /// Applies an event to all its rows but those that `is_left_out` names, and tells what it did to each.
+    /// Applies an event to all its rows but those that `is_left_out` names; tells to how many it was applied, and for which it failed.
     ///
     /// A row for which the event fails is as it was before: its step refuses it or panics, or what the step wrote does not go
     /// into the columns, or does not read back from them.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         event: &Routed<P>,
         is_left_out: &mut dyn FnMut(&RowKey) -> bool,
-    ) -> Vec<Outcome> {
+    ) -> (u64, Vec<Failed>) {
         let found;
         let keys = match &event.goes {
             Goes::To(keys) => keys,
@@ -199,30 +185,28 @@ impl<P: Projection> Fold<P> {
                 &found
             }
         };
-        let mut outcomes = Vec::with_capacity(keys.len());
+        let (mut applied, mut failed) = (0, Vec::new());
         for (row_key, key) in keys {
-            if !is_left_out(row_key) {
-                let result = self.step(row_key, key, event);
-                outcomes.push(Outcome { key: row_key.clone(), result });
+            if is_left_out(row_key) {
+                continue;
+            }
+            applied += 1;
+            if let Err(error) = self.step(row_key, key, event) {
+                failed.push(Failed { key: row_key.clone(), error });
             }
         }
         if let Goes::Each(test) = &event.goes {
             for (key, (row, error)) in &self.unreadable {
                 if test.passes(&row.0[test.column]) && !is_left_out(key) {
-                    outcomes.push(Outcome { key: key.clone(), result: Err(again(error)) });
+                    applied += 1;
+                    failed.push(Failed { key: key.clone(), error: again(error) });
                 }
             }
         }
-        outcomes
+        (applied, failed)
     }
 
-    /// What has become of the rows: the row, or `None` where it is no more.
-    pub fn into_changes(self) -> Vec<(RowKey, Option<P>)> {
-        let changed = self.rows.into_iter().filter(|(_, slot)| slot.change.is_some());
-        changed.map(|(key, slot)| (key, slot.row)).collect()
-    }
-
-    /// The same, as the values that are written.
+    /// What has become of the rows that changed, as the values that are written.
     pub(crate) fn into_written(self) -> impl Iterator<Item = (RowKey, Changed)> {
         self.rows.into_iter().filter_map(|(key, slot)| Some((key, slot.change?)))
     }
@@ -241,17 +225,21 @@ impl<P: Projection> Fold<P> {
         if let Some((_, error)) = self.unreadable.get(row_key) {
             return Err(again(error));
         }
-        let mut row = self.rows.get(row_key).and_then(|slot| slot.row.clone());
+        let slot = self.rows.get_mut(row_key);
+        let mut row = slot.as_ref().and_then(|slot| slot.row.clone());
         let cx = EventContext::new(key.clone(), event.recorded.clone());
         let guesses = self.guesses;
-        let slot = caught(|| {
+        let next = caught(|| {
             event.event.step(&mut row, &cx)?;
             if guesses && cx.has_asked_store() {
                 return Err(RowError::AskedStore);
             }
             written(row, row_key)
         })?;
-        self.rows.insert(row_key.clone(), slot);
+        match slot {
+            Some(slot) => *slot = next,
+            None => drop(self.rows.insert(row_key.clone(), next)),
+        }
         Ok(())
     }
 }
@@ -260,12 +248,11 @@ impl<P: Projection> Fold<P> {
 /// does not depend on whether it was written in between.
 fn written<P: Projection>(row: Option<P>, routed: &RowKey) -> Result<Slot<P>, RowError> {
     let Some(row) = row else { return Ok(Slot { row: None, change: Some(Changed::Gone) }) };
-    let found = row.key().to_row_key()?;
-    if found != *routed {
-        let (routed, found) = (routed.to_string(), found.to_string());
+    let values = row.to_row()?;
+    if !P::TABLE.has_key(&values, routed) {
+        let (routed, found) = (routed.to_string(), P::TABLE.key_of(&values).to_string());
         return Err(RowError::Key { routed, found });
     }
-    let values = row.to_row()?;
     let row = P::from_row(values.clone()).map_err(RowError::NotReadBack)?;
     Ok(Slot { row: Some(row), change: Some(Changed::There(values)) })
 }

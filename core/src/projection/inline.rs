@@ -253,9 +253,9 @@ impl<P: Projection> InlineRows<P> {
         let Some(routed) = routed.map_err(|error| failed(error.to_string()))? else {
             return Ok(());
         };
-        for outcome in fold.apply(&routed, &mut |_| false) {
-            outcome.result.map_err(|error| failed(chain(&error)))?;
+        match fold.apply(&routed, &mut |_| false).1.into_iter().next() {
+            Some(first) => Err(failed(chain(&first.error))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

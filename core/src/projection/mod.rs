@@ -35,7 +35,6 @@ pub(crate) use self::engine::{Failures, Next, ScratchTable, read_parked};
 #[doc(hidden)]
 pub use self::fold::message_of;
 pub(crate) use self::fold::read;
-pub use self::fold::{Fold, Outcome, Routed};
 pub use self::handler::{EventHandler, On, Source};
 pub use self::parked::{ParkedEvent, SkippedEvent};
 pub use self::preparation::{Preparation, Pruned, RowsAtOnce};

@@ -90,11 +90,10 @@ impl<P: Projection> Refold for RowFold<P> {
                 self.parked.push(batch.waits(recorded, self.key.clone()));
                 continue;
             }
-            let outcomes = fold.apply(&routed, &mut |other| other.to_string() != *key);
-            for outcome in outcomes {
-                self.events += 1;
-                let Err(error) = outcome.result else { continue };
-                let (key, error) = (self.key.clone(), chain(&error));
+            let (applied, failed) = fold.apply(&routed, &mut |other| other.to_string() != *key);
+            self.events += applied;
+            for failed in failed {
+                let (key, error) = (self.key.clone(), chain(&failed.error));
                 match P::ON_ERROR {
                     OnError::Stop => return Err(BatchError::Failed { index, key, error }),
                     OnError::Skip => {}

@@ -127,9 +127,38 @@ struct Gate<'a> {
     failed: HashSet<String>,
 }
 
+/// What becomes of an event for a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Applied,
+    /// Behind others that are parked.
+    Waits,
+    /// It is not this batch's to apply it.
+    OfOthers,
+}
+
 impl<'a> Gate<'a> {
     fn new(batch: &Batch<'a>) -> Self {
         Self { before: batch.waiting, only: batch.only, failed: HashSet::new() }
+    }
+
+    /// What becomes of an event for a row. The key's text is made only where anything depends on it.
+    fn fate(&self, batch: &Batch<'_>, key: &RowKey, position: Position) -> Fate {
+        if batch.part.is_whole() && self.is_wide_open() {
+            return Fate::Applied;
+        }
+        let key = key.to_string();
+        if !batch.takes(&key, position) {
+            Fate::OfOthers
+        } else if self.is_open(&key) {
+            Fate::Applied
+        } else {
+            Fate::Waits
+        }
+    }
+
+    fn is_wide_open(&self) -> bool {
+        self.only.is_none() && self.before.is_empty() && self.failed.is_empty()
     }
 
     fn is_open(&self, key: &str) -> bool {
@@ -167,22 +196,23 @@ struct Refused {
 
 impl<P: Projection> Work<'_, P> {
     /// Reads the rows that the events touch, in one read.
-    async fn load(&mut self, events: impl Iterator<Item = &Routed<P>>) -> Result<(), BatchError> {
-        let mut keys: HashSet<RowKey> = HashSet::new();
+    async fn load<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Routed<P>>,
+    ) -> Result<(), BatchError> {
+        let mut keys: HashSet<&RowKey> = HashSet::new();
         let mut tests: HashSet<Test> = HashSet::new();
         for event in events {
             let position = event.recorded().position;
-            let is_read = |key: &&RowKey| {
-                let text = key.to_string();
-                self.batch.takes(&text, position) && self.gate.is_open(&text)
-            };
-            keys.extend(event.keys().filter(is_read).cloned());
+            let is_read =
+                |key: &&RowKey| self.gate.fate(self.batch, key, position) == Fate::Applied;
+            keys.extend(event.keys().filter(is_read));
             tests.extend(event.test().cloned());
         }
         if keys.is_empty() && tests.is_empty() {
             return Ok(());
         }
-        let keys: Vec<RowKey> = keys.into_iter().collect();
+        let keys: Vec<RowKey> = keys.into_iter().cloned().collect();
         let tests: Vec<Test> = tests.into_iter().collect();
         for row in self.batch.store.rows(&self.table, &keys, &tests).await? {
             // Rows of other shards pass the tests, too.
@@ -246,22 +276,18 @@ impl<P: Projection> Work<'_, P> {
     /// Folds an event into its rows, and tells which were left out, since something waits for them.
     fn fold(&mut self, index: usize, event: &Routed<P>) -> Result<Vec<String>, BatchError> {
         let mut left_out = Vec::new();
-        let (gate, batch, position) = (&self.gate, self.batch, event.recorded().position);
-        let outcomes = self.fold.apply(event, &mut |key| {
-            let key = key.to_string();
-            if !batch.takes(&key, position) {
-                return true;
-            }
-            let is_open = gate.is_open(&key);
-            if !is_open {
-                left_out.push(key);
-            }
-            !is_open
-        });
-        for outcome in outcomes {
-            if let Err(error) = outcome.result {
-                self.fail(index, outcome.key.to_string(), chain(&error))?;
-            }
+        let (batch, gate, position) = (self.batch, &self.gate, event.recorded().position);
+        let (_, failed) =
+            self.fold.apply(event, &mut |key| match gate.fate(batch, key, position) {
+                Fate::Applied => false,
+                Fate::Waits => {
+                    left_out.push(key.to_string());
+                    true
+                }
+                Fate::OfOthers => true,
+            });
+        for failed in failed {
+            self.fail(index, failed.key.to_string(), chain(&failed.error))?;
         }
         Ok(left_out)
     }

@@ -37,6 +37,11 @@ impl Table {
         RowKey(self.key.iter().map(|&column| row.0[column].clone()).collect())
     }
 
+    /// Whether a row has this key.
+    pub(crate) fn has_key(&self, row: &Row, key: &RowKey) -> bool {
+        self.key.iter().map(|&column| &row.0[column]).eq(&key.0)
+    }
+
     /// The columns of the key.
     pub fn key_columns(&self) -> impl Iterator<Item = &'static TableColumn> {
         let columns = self.columns;

@@ -1,5 +1,9 @@
 //! Events that the program links.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 #[cfg(feature = "schema")]
 use serde_json::Value;
 
@@ -39,6 +43,25 @@ impl EventRegistration {
     /// All events that the program links, in any order.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         inventory::iter::<Self>.into_iter()
+    }
+
+    /// A stored name: without a copy if an event of the program is, or was, stored under it.
+    ///
+    /// ```
+    /// # use std::borrow::Cow;
+    /// use annals::registry::EventRegistration;
+    ///
+    /// assert_eq!(EventRegistration::name_of("NobodysEvent"), Cow::<str>::Owned("NobodysEvent".to_owned()));
+    /// ```
+    pub fn name_of(stored: &str) -> Cow<'static, str> {
+        static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+            let names = |event: &EventRegistration| {
+                let EventName { name, aliases, .. } = event.event;
+                aliases.iter().copied().chain([name])
+            };
+            EventRegistration::all().flat_map(names).collect()
+        });
+        NAMES.get(stored).map_or_else(|| stored.to_owned().into(), |name| (*name).into())
     }
 
     /// Makes the entry of an event.

@@ -206,6 +206,8 @@ impl Sending {
         while let Some(calls) = self.next_batch() {
             settle::settle(&shared, &mut self.writer, calls).await;
             shared.wake.tell(&shared.database);
+            // Whoever was answered may want something again at once: it goes with the next batch, or keeps this task.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -199,7 +199,7 @@ async fn by_hand(pool: &PgPool) {
     let mut after = 0_i64;
     loop {
         let events = sqlx::query(
-            "SELECT position, stream_id, data::text FROM annals.events
+            "SELECT position, stream_id, data FROM annals.events
               WHERE event_type = 'Counted' AND position > $1 ORDER BY position LIMIT $2",
         )
         .bind(after)
@@ -214,7 +214,7 @@ async fn by_hand(pool: &PgPool) {
             .iter()
             .map(|row| {
                 let meter = row.get::<&str, _>(1).split_once('-').expect("an id").1.to_owned();
-                (meter, serde_json::from_str(row.get(2)).expect("an event"))
+                (meter, serde_json::from_str(row.get_unchecked(2)).expect("an event"))
             })
             .collect();
         let mut keys: Vec<&String> = events.iter().map(|(meter, _)| meter).collect();

@@ -16,8 +16,8 @@ pub struct Balance {
     pub version: i64,
 }
 
-const READ: &str = "SELECT position, stream_version, schema_version, recorded_at, event_id, event_type, data::text,
-    metadata::text FROM annals.events WHERE stream_id = $1 AND stream_version > $2 ORDER BY stream_version";
+const READ: &str = "SELECT position, stream_version, schema_version, recorded_at, event_id, event_type, data, metadata
+    FROM annals.events WHERE stream_id = $1 AND stream_version > $2 ORDER BY stream_version";
 
 /// The unique constraints check version and event id; a position is drawn for each event.
 const APPEND: &str = "INSERT INTO annals.events (position, stream_id, stream_version, category, event_id, event_type,
@@ -49,7 +49,7 @@ pub async fn load(pool: &PgPool, stream: &str) -> Balance {
     let rows = sqlx::query(READ).bind(stream).bind(0_i64).fetch_all(pool).await.expect("read");
     let mut balance = Balance::default();
     for row in rows {
-        let data: &str = row.get(6);
+        let data: &str = row.get_unchecked(6);
         let event: Deposited = serde_json::from_str(data).expect("JSON");
         balance.amount += event.amount;
         balance.version = row.get(1);
@@ -60,13 +60,13 @@ pub async fn load(pool: &PgPool, stream: &str) -> Balance {
 /// One row: a snapshot, decoded.
 pub async fn load_snapshot(pool: &PgPool, stream: &str) -> u64 {
     let row = sqlx::query(
-        "SELECT stream_version, data::text FROM annals.snapshots WHERE stream_id = $1 AND snapshot_version = 1",
+        "SELECT stream_version, data FROM annals.snapshots WHERE stream_id = $1 AND snapshot_version = 1",
     )
     .bind(stream)
     .fetch_one(pool)
     .await
     .expect("a snapshot");
-    let saved: Saved = serde_json::from_str(row.get(1)).expect("JSON");
+    let saved: Saved = serde_json::from_str(row.get_unchecked(1)).expect("JSON");
     saved.amount
 }
 

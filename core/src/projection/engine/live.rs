@@ -73,13 +73,11 @@ impl<M: Projection> Live<M> {
                 .map_err(|error| failed(error.to_string()))?;
             let Some(routed) = routed else { continue };
             let others = |other: &RowKey| *other != key;
-            for outcome in folded.apply(&routed, &mut { others }) {
-                match outcome.result {
-                    Err(error) if M::ON_ERROR != OnError::Skip => {
-                        return Err(failed(chain(&error)));
-                    }
-                    _ => {}
-                }
+            let (_, not_applied) = folded.apply(&routed, &mut { others });
+            if let Some(first) = not_applied.first()
+                && M::ON_ERROR != OnError::Skip
+            {
+                return Err(failed(chain(&first.error)));
             }
         }
         Ok(folded.row(&key).cloned())
