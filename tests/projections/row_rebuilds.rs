@@ -325,7 +325,9 @@ async fn a_rebuild_that_panics_has_failed_and_can_be_asked_for_again(store: impl
     let breaks = Breaks::default();
     let store = Faulty::new(store, breaks.clone());
     let engine = builder(&store).start().await.expect("the engine starts");
+    // Nothing else reads the log when that breaks.
     engine.wait_for::<ItemRow>(&last, PATIENCE).await.expect("it comes there");
+    engine.wait_for::<OwnPrice>(&last, PATIENCE).await.expect("it comes there");
     let operator = builder(&store).operator().expect("nothing clashes");
     let (name, version) = (ItemRow::NAME, ItemRow::VERSION);
     for (key, broken) in [(Some("i-3"), &breaks.reading), (None, &breaks.writing)] {
