@@ -74,7 +74,8 @@ async fn an_outage_takes_the_readiness_and_not_the_life(store: impl Store) {
     let engine = ProjectionEngine::builder(Faulty::new(store.clone(), cut.clone()));
     let engine = engine.register::<ItemRow>().start().await.expect("the engine starts");
     wait(&engine, &first).await;
-    let check = HealthCheck::new().projections(&engine).patience(Duration::from_millis(100));
+    let check = HealthCheck::new().projections(&engine).patience(PATIENCE);
+    let hasty = check.clone().patience(Duration::from_millis(100));
     let ready = async || {
         let is_ready = async {
             while !check.ask().await.ready {
@@ -87,7 +88,8 @@ async fn an_outage_takes_the_readiness_and_not_the_life(store: impl Store) {
     engine.pause::<ItemRow>().await.expect("it is registered");
     is(&engine, ProjectionState::Paused).await;
     record(&bus, "a", priced(2)).await;
-    for (how, why) in [(1, "the cable is cut"), (2, "the store did not answer within 100ms")] {
+    let late = "the store did not answer within 100ms";
+    for (how, check, why) in [(1, &check, "the cable is cut"), (2, &hasty, late)] {
         cut.0.store(how, Ordering::SeqCst);
         let Health { live, ready, level, error, .. } = check.ask().await;
         assert_eq!((live, ready, level), (true, false, Level::Critical));

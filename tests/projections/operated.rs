@@ -76,7 +76,7 @@ fn builder<M: Projection>(store: &impl Store) -> ProjectionEngineBuilder {
     ProjectionEngine::builder(store.clone())
         .register::<M>()
         .polling(SOON)
-        .lease(Duration::from_secs(3))
+        .lease(PATIENCE)
         .retry(RetryPolicy::never())
 }
 

@@ -26,7 +26,7 @@ async fn many_that_fail_hold_up_none_that_is_sound() {
         // There is no row to change.
         record(&bus, &format!("i-{number}"), priced(5)).await;
     }
-    let slow = Faulty::new(store.clone(), Slow(Duration::from_millis(3)));
+    let slow = Faulty::new(store.clone(), Slow(Duration::from_millis(30)));
     let retry = RetryPolicy::times(100)
         .with_pause(Duration::from_millis(50))
         .with_longest_pause(Duration::from_millis(50));
@@ -40,7 +40,8 @@ async fn many_that_fail_hold_up_none_that_is_sound() {
     let sound = record(&bus, "sound", listed("Ada", 1)).await;
     engine.wait_for::<ItemRow>(&sound, PATIENCE).await.expect("it comes there");
     engine.shutdown().await.expect("nothing went wrong");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // To try all of them once takes half a minute.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 /// Whether this release reads numbers below zero.

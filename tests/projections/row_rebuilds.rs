@@ -1,5 +1,6 @@
 //! Rows that are built anew for whoever has asked: how far that is, that it is cancelled, and that others do not wait for it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use annals::prelude::*;
 use annals::projection::{Operator, ProjectionEngineBuilder, Rebuild, RebuildLoad, RebuildState};
 use annals::{CheckpointChange, LogPage, RowChange, UnitOfWorkStore, WriteError};
 use annals_testing::conformance::faulty::{Fault, Faulty};
+use tokio::sync::Semaphore;
 
 use crate::models::ItemRow;
 use crate::on_each_store;
@@ -27,11 +29,27 @@ on_each_store!(
 const PAGE: Duration = Duration::from_millis(100);
 const EVENTS: u64 = 31;
 
-/// A store whose log is read slowly, once it is so, and that counts the rows which are written then.
-#[derive(Clone, Default)]
+/// A store whose log is read slowly, once it is so, and near its end only when it is let; it counts the rows which are written
+/// then.
+#[derive(Clone)]
 struct Slow {
     is_slow: Arc<AtomicBool>,
+    /// Where the pages begin that are not read before: not at the log's end, where projections wait.
+    late: Range<Position>,
+    is_let: Arc<Semaphore>,
     written: Arc<AtomicUsize>,
+}
+
+impl Slow {
+    fn new(late: Range<Position>) -> Self {
+        let is_let = Arc::new(Semaphore::new(0));
+        Self { is_slow: Arc::default(), late, is_let, written: Arc::default() }
+    }
+
+    /// Lets the last pages be read.
+    fn goes_on(&self) {
+        self.is_let.add_permits(1);
+    }
 }
 
 #[async_trait]
@@ -39,6 +57,9 @@ impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Slow {
     async fn log_page(&self, store: &S, read: &ReadAll) -> Result<LogPage, StoreError> {
         if self.is_slow.load(Ordering::SeqCst) {
             tokio::time::sleep(PAGE).await;
+            if self.late.contains(&read.after) {
+                let _let = self.is_let.acquire().await.expect("it is never closed");
+            }
         }
         store.log_page(read).await
     }
@@ -63,7 +84,7 @@ fn builder(store: &(impl UnitOfWorkStore + SnapshotStore + Clone)) -> Projection
         .register::<OwnPrice>()
         .batch(4)
         .polling(Duration::from_millis(20))
-        .lease(Duration::from_secs(2))
+        .lease(PATIENCE)
 }
 
 struct Scene {
@@ -78,11 +99,16 @@ impl Scene {
         for number in 0..10 {
             record(&bus, &format!("i-{number}"), listed("Ada", number)).await;
         }
+        let mut late = Position::START;
         for price in 11..EVENTS {
-            record(&bus, "i-3", priced(i64::try_from(price).expect("it is small"))).await;
+            let next =
+                record(&bus, "i-3", priced(i64::try_from(price).expect("it is small"))).await;
+            if price == EVENTS - 7 {
+                late = next.position;
+            }
         }
         let last = record(&bus, "i-3", priced(99)).await;
-        let slow = Slow::default();
+        let slow = Slow::new(late..last.position);
         let store = Faulty::new(store.clone(), slow.clone());
         let engine = builder(&store).start().await.expect("the engine starts");
         engine.wait_for::<ItemRow>(&last, PATIENCE).await.expect("it comes there");
@@ -126,23 +152,21 @@ async fn other_rebuilds_do_not_wait_for_a_row(store: impl Store) {
     scene.ask().await;
     let building = scene.row(|row| row.state == RebuildState::Building).await;
     assert_eq!((building.of, building.by.is_some()), (EVENTS, true), "{building:?}");
-    let load = RebuildLoad::unlimited();
-    let asked = scene.operator.begin_rebuild(OwnPrice::NAME, OwnPrice::VERSION, load).await;
-    asked.expect("none is under way");
-    let both = async || {
-        let row = scene.row(|_| true).await;
-        assert_eq!(row.state, RebuildState::Building, "it is over before the other has begun");
-        let all = scene.found(None).await.expect("it was asked for");
-        all.state != RebuildState::Asked
-    };
-    while !both().await {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
     let half = scene.row(|row| row.events > 0).await;
     assert!(
         half.events < half.of && half.rate() > 0.0 && half.position > Position::START,
         "{half:?}"
     );
+    let load = RebuildLoad::unlimited();
+    let asked = scene.operator.begin_rebuild(OwnPrice::NAME, OwnPrice::VERSION, load).await;
+    asked.expect("none is under way");
+    let until = Instant::now() + PATIENCE;
+    while scene.found(None).await.expect("it was asked for").state == RebuildState::Asked {
+        assert!(Instant::now() < until, "it waits for the row");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(scene.row(|_| true).await.state, RebuildState::Building);
+    scene.slow.goes_on();
     let done = scene.row(|row| !row.state.is_under_way()).await;
     assert_eq!((done.state, done.events, done.of), (RebuildState::Done, 22, 22), "{done:?}");
     scene.engine.shutdown().await.expect("nothing went wrong");
@@ -155,8 +179,9 @@ async fn a_row_that_is_cancelled_stays_as_it_is(store: impl Store) {
     let cancelled = scene.engine.cancel_rebuild_key::<ItemRow>("i-3").await;
     let cancelled = cancelled.expect("it is under way");
     assert_eq!(cancelled.state, RebuildState::Cancelled);
+    scene.slow.goes_on();
     // Longer than what was left would have taken.
-    tokio::time::sleep(PAGE * 10).await;
+    tokio::time::sleep(PAGE * 5).await;
     let row = scene.row(|_| true).await;
     assert_eq!((row.state, row.events), (RebuildState::Cancelled, cancelled.events), "{row:?}");
     assert_eq!(scene.slow.written.load(Ordering::SeqCst), 0, "the row was written");
@@ -174,9 +199,9 @@ async fn a_row_that_is_left_is_built_by_the_next(store: impl Store) {
     let Scene { engine, operator, slow } = scene;
     engine.shutdown().await.expect("nothing went wrong");
     slow.is_slow.store(false, Ordering::SeqCst);
+    assert!(left.state.is_under_way());
     let engine = builder(&store).name("next").start().await.expect("the engine starts");
     let scene = Scene { engine, operator, slow };
-    assert!(left.state.is_under_way());
     let done = scene.row(|row| !row.state.is_under_way()).await;
     assert_eq!((done.state, done.by.as_deref()), (RebuildState::Done, Some("next")), "{done:?}");
     scene.engine.shutdown().await.expect("nothing went wrong");

@@ -10,6 +10,7 @@ use annals::projection::{
 use annals::read_model::{ModelTable, Select};
 use annals::{Append, CheckpointId, Expected, InspectedStore, NewEvent, Payload, StreamId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::models::{ItemId, ItemListed};
 use crate::on_each_store;
@@ -169,11 +170,18 @@ async fn rows_stay_for_as_long_as_somebody_reads_them(store: impl Store + Inspec
 
 async fn a_fold_that_is_dropped_leaves_nothing(store: impl Store + InspectedStore) {
     filled(&store).await;
-    let load = RebuildLoad::unlimited().batch(10).pause(Duration::from_secs(60));
+    let load = RebuildLoad::unlimited().batch(10).pause(Duration::from_hours(1));
     let operator = operator(&store);
-    let fold = async { operator.what_if::<now::Tried>().load(load).await };
-    let dropped = tokio::time::timeout(Duration::from_millis(500), fold).await;
-    assert!(dropped.is_err(), "it rests for a minute");
+    let begun = Arc::new(Notify::new());
+    let fold = operator.what_if::<now::Tried>().load(load);
+    let fold = fold.on_progress({
+        let begun = begun.clone();
+        move |_| begun.notify_one()
+    });
+    tokio::select! {
+        _ = async { fold.await } => panic!("it rests for an hour"),
+        () = begun.notified() => {}
+    }
     until_nothing_is_left(&store).await;
 }
 
