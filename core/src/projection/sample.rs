@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 
-use super::fold::{self, Fold};
+use super::fold::{self, Failed, Fold};
 use super::table_projector::filter_of;
 use super::{EventHandler, OnError, Projection};
 use crate::causes::chain;
@@ -177,12 +177,10 @@ async fn folded<P: Projection>(
                 // Up to where its shard has come.
                 let is_left_out =
                     |key: &RowKey| keys.get(key).is_none_or(|until| event.position > *until);
-                let outcomes = folded.apply(&routed, &mut { is_left_out });
+                let (_, failed) = folded.apply(&routed, &mut { is_left_out });
                 // One that fails waits, and its row with it.
-                let failed = outcomes.into_iter().filter(|_| P::ON_ERROR == OnError::Stop);
-                let failed =
-                    failed.filter_map(|outcome| Some((outcome.key, outcome.result.err()?)));
-                for (key, error) in failed {
+                let failed = failed.into_iter().filter(|_| P::ON_ERROR == OnError::Stop);
+                for Failed { key, error } in failed {
                     sampled.findings.push((key.to_string(), chain(&error)));
                 }
             }
