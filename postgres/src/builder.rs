@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use annals::{PayloadCodec, PlainJson, StoreError};
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{PgPool, Row};
+use tokio::sync::Semaphore;
 
 use crate::address;
 use crate::append::{Appender, Limits};
@@ -295,8 +296,11 @@ impl PostgresStoreBuilder {
             tells: self.wake_up,
             snapshots: self.snapshots,
             after_connect: self.after_connect,
+            was_let_in: AtomicBool::new(false),
+            asking: Semaphore::new(1),
         });
         check_server(&database).await?;
+        database.was_let_in.store(true, Ordering::Relaxed);
         let wake = Arc::new(Wake::new(self.wake_up, self.poll_interval));
         let writers = self.writers.unwrap_or(if self.limits.calls == 1 { WRITERS } else { 1 });
         let limits = Limits { writers, ..self.limits };

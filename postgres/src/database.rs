@@ -1,7 +1,7 @@
 //! The way to the database: the pool, the statements, and how long an outage is borne.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use annals::metrics::POOL_WAIT_SECONDS;
@@ -11,9 +11,10 @@ use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Transaction};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::error::{Failure, is_lost, store_error};
+use crate::error::{Failure, in_database, is_lost, refused, store_error};
 use crate::statements::{Schema, Statements};
 
 /// A statement with what is bound to it.
@@ -39,7 +40,14 @@ pub(crate) struct Database {
     pub(crate) tells: bool,
     pub(crate) snapshots: Retention,
     pub(crate) after_connect: Option<AfterConnect>,
+    /// Whether a server has answered: one that refuses a connection later may do so for a while only.
+    pub(crate) was_let_in: AtomicBool,
+    /// By which one at a time asks why there is no connection.
+    pub(crate) asking: Semaphore,
 }
+
+/// How long it is looked why there is no connection.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is done with each new connection before it is used.
 pub(crate) type AfterConnect = Arc<
@@ -70,17 +78,58 @@ impl Database {
         let begun = Instant::now();
         let acquired = self.pool.acquire().await;
         metrics::histogram!(POOL_WAIT_SECONDS).record(begun.elapsed());
-        acquired.map_err(|error| store_error(doing, error))
+        match acquired {
+            Ok(connection) => Ok(connection),
+            Err(sqlx::Error::PoolTimedOut) => Err(self.none_in_time(doing).await),
+            Err(error) => Err(self.refused(doing, error)),
+        }
+    }
+
+    /// Why no connection could be had: the pool tells of no error after which it tries again, so another is made.
+    async fn none_in_time(&self, doing: &str) -> StoreError {
+        let told = format!("{doing}: no connection could be had in time");
+        // Who are many need not all ask.
+        let Ok(_asking) = self.asking.try_acquire() else { return StoreError::unavailable(told) };
+        let options = with_read_committed((*self.pool.connect_options()).clone());
+        match timeout(LOOK, self.connect_once(options)).await {
+            Ok(Ok(connection)) => {
+                drop(connection);
+                StoreError::unavailable(format!(
+                    "{doing}: no connection was free in time: the pool's `max_connections` or `acquire_timeout` is too low"
+                ))
+            }
+            Ok(Err(error)) if in_database(&error).is_some() => self.refused(doing, error),
+            Ok(Err(error)) => {
+                StoreError::unavailable(format!("{told}: the server cannot be reached"))
+                    .with_source(error)
+            }
+            Err(_) => StoreError::unavailable(format!("{told}: the server does not answer")),
+        }
+    }
+
+    /// What it means that the server, or the way to it, gives no connection: if there was one before, there may be one again.
+    fn refused(&self, doing: &str, error: sqlx::Error) -> StoreError {
+        let was_let_in = self.was_let_in.load(Ordering::Relaxed);
+        refused(doing, error, was_let_in)
     }
 
     /// Begins a transaction.
     ///
     /// In a task of its own: sqlx counts a transaction only once its beginning is answered, so that a call that is dropped
     /// before would put the connection back into the pool with the transaction open.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub(crate) async fn begin(
+        &self,
+        doing: &str,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
         let (pool, begin) = (self.pool.clone(), self.beginning());
         let beginning = tokio::spawn(async move { pool.begin_with(begin).await });
-        beginning.await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
+        match beginning.await {
+            Ok(Ok(transaction)) => Ok(transaction),
+            Ok(Err(sqlx::Error::PoolTimedOut)) => Err(self.none_in_time(doing).await),
+            // Nothing was asked yet.
+            Ok(Err(error)) => Err(self.refused(doing, error)),
+            Err(error) => Err(store_error(doing, sqlx::Error::Io(error.into()))),
+        }
     }
 
     /// What begins a transaction that the server ends if it stands still, as when its node does: whoever waits for its locks goes on.
@@ -121,17 +170,18 @@ impl Database {
         doing: &str,
         options: PgConnectOptions,
     ) -> Result<PgConnection, StoreError> {
-        let connecting = async {
-            let mut connection = options.connect().await?;
-            if let Some(after_connect) = &self.after_connect {
-                after_connect(&mut connection).await?;
-            }
-            Ok(connection)
-        };
-        match timeout(self.silence, connecting).await {
-            Ok(connected) => connected.map_err(|error| store_error(doing, error)),
+        match timeout(self.silence, self.connect_once(options)).await {
+            Ok(connected) => connected.map_err(|error| self.refused(doing, error)),
             Err(_) => Err(self.silent(doing)),
         }
+    }
+
+    async fn connect_once(&self, options: PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = options.connect().await?;
+        if let Some(after_connect) = &self.after_connect {
+            after_connect(&mut connection).await?;
+        }
+        Ok(connection)
     }
 
     /// Waits for an answer of the server, but not for ever: a connection that says nothing counts as lost.

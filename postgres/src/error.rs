@@ -102,13 +102,34 @@ pub(crate) fn is_blocked(error: &StoreError) -> bool {
     cause.and_then(in_database).is_some_and(|found| found.code() == "55P03")
 }
 
+/// Says why there is no connection: nothing was asked yet, so that it tells of the server alone.
+///
+/// Who was never let in is told that trying again does not help, if it does not.
+pub(crate) fn refused(doing: &str, error: sqlx::Error, was_let_in: bool) -> StoreError {
+    let Some(code) = in_database(&error).map(|found| found.code().to_owned()) else {
+        return store_error(doing, error);
+    };
+    let message = match &*code {
+        "28000" | "28P01" => format!("{doing}: the server refuses the user or its password"),
+        "3D000" => format!("{doing}: there is no such database"),
+        "42501" | "55000" => {
+            format!("{doing}: the server lets nobody into the database, or not this role")
+        }
+        code if is_passing(code) => return store_error(doing, error),
+        code => format!("{doing}: the server refuses the connection ({code})"),
+    };
+    let made =
+        if was_let_in { StoreError::unavailable(message) } else { StoreError::invalid(message) };
+    made.with_source(error)
+}
+
 /// Says what failed, and what can be done about it.
 pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
     let Some(found) = in_database(&error) else {
         return match &error {
-            sqlx::Error::PoolTimedOut => StoreError::unavailable(format!(
-                "{doing}: no connection could be had in time: the server cannot be reached, or the pool's `max_connections` or `acquire_timeout` is too low"
-            )),
+            sqlx::Error::PoolTimedOut => {
+                StoreError::unavailable(format!("{doing}: no connection could be had in time"))
+            }
             sqlx::Error::PoolClosed => StoreError::other(format!("{doing}: the pool is closed")),
             sqlx::Error::Configuration(_) => {
                 StoreError::invalid(format!("{doing}: the connection's options are wrong"))
@@ -137,8 +158,6 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         "42501" => format!(
             "{doing}: the role may not do this: grant it what `PostgresStore::grants` prints"
         ),
-        "28000" | "28P01" => format!("{doing}: the server refuses the user or its password"),
-        "3D000" => format!("{doing}: there is no such database"),
         "2200H" => format!("{doing}: the log has reached its last position, 2^48 - 1"),
         "25004" => format!(
             "{doing}: the transaction is not at READ COMMITTED, which the order of the log needs"
@@ -159,7 +178,7 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
         // A time-out comes of what else the server has to do.
         code if code == "57014" || is_passing(code) => StoreError::unavailable(message),
         code if code.starts_with("22") || code.starts_with("54") => StoreError::invalid(message),
-        "25004" | "28000" | "28P01" | "3D000" | "42501" => StoreError::invalid(message),
+        "25004" | "42501" => StoreError::invalid(message),
         _ => StoreError::other(message),
     };
     made.with_source(error)

@@ -14,6 +14,7 @@ mod order;
 mod outages;
 mod payloads;
 mod poolers;
+mod refused;
 mod retries;
 mod schema;
 mod snapshots;

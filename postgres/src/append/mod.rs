@@ -21,6 +21,7 @@ use self::aside::{Aside, Streams};
 pub(crate) use self::batch::{Batch, Given, bounded, micros, unsigned};
 pub(crate) use self::known::{Known, Verdict, key_entry};
 pub(crate) use self::outage::{DOING, Met, Outage, unknown_or};
+pub(crate) use self::settle::unconnected;
 use crate::database::Database;
 use crate::wake::Wake;
 

@@ -299,7 +299,7 @@ fn keep(writer: &mut Option<PgConnection>, connection: PgConnection, failure: Op
 }
 
 /// What was not sent was not done, and may be sent later, when the server is back.
-pub(super) fn unconnected(error: StoreError) -> Failure {
+pub(crate) fn unconnected(error: StoreError) -> Failure {
     if error.is_unavailable() { Failure::Undone(error) } else { Failure::Failed(error) }
 }
 

@@ -3,7 +3,7 @@
 use annals::{StoreError, WriteError};
 use sqlx::{Postgres, Transaction};
 
-use crate::append::Outage;
+use crate::append::{Outage, unconnected};
 use crate::database::Database;
 use crate::error::{Failure, in_database};
 
@@ -43,13 +43,15 @@ impl<'a> Attempts<'a> {
     /// Begins a transaction in which nobody else changes tables.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'static, Postgres>, Trouble> {
         let Self { database, .. } = self;
-        let begun = async {
-            let mut transaction = database.begin().await?;
+        let begun = database.begin(&self.doing).await;
+        let mut transaction = begun.map_err(|error| Trouble::Failure(unconnected(error)))?;
+        let locked = async {
             database.statements.models_lock().execute(&mut *transaction).await?;
             database.statements.models_patience().execute(&mut *transaction).await?;
-            Ok(transaction)
+            Ok(())
         };
-        begun.await.map_err(|error| self.failed(error))
+        locked.await.map_err(|error| self.failed(error))?;
+        Ok(transaction)
     }
 
     pub(super) async fn commit(

@@ -64,7 +64,7 @@ impl PostgresStore {
         let database = self.database();
         let failed = |error| WriteError::Store(store_error(DOING, error));
         let begin = async {
-            let mut transaction = database.begin().await.map_err(failed)?;
+            let mut transaction = database.begin(DOING).await?;
             let moving = Move { change: checkpoint, unit: Uuid::now_v7(), is_in_doubt: false };
             let moved = moving.run(database, &mut transaction).await;
             if let Moved::Refused(refused) =
