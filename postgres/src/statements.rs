@@ -136,6 +136,7 @@ statements! {
     models_define
     models_entry
     models_fence
+    models_granted
     models_forget_parked
     models_forget_reader
     models_forget_shards

@@ -65,6 +65,43 @@ async fn the_sql_of_a_plan_makes_what_an_engine_makes() -> Result<(), Error> {
     Ok(())
 }
 
+/// What was granted before the tables were made is not granted of them: the engine says what is missing, and waits for it.
+#[tokio::test]
+async fn an_engine_waits_for_the_rights_to_its_tables() -> Result<(), Error> {
+    let (store, database) = fresh().await?;
+    let last = open(&store, 3).await?;
+    let role = format!("annals_engine_{}", uuid::Uuid::now_v7().simple());
+    run(store.pool(), &format!("CREATE ROLE {role}; {}", store.grants(&role))).await?;
+    let done = async {
+        let of_role = crate::roles::store_of(&database, &role).await?;
+        let engine = ProjectionEngine::builder(of_role).register::<Total>();
+        let engine = engine.tables(Tables::Awaited).start().await?;
+        let operator = ProjectionEngine::builder(store.clone()).register::<Total>().operator()?;
+        operator.plan().await?.apply().await?;
+        let soon = std::time::Duration::from_mins(1);
+        let grant = tokio::time::timeout(soon, async {
+            loop {
+                let status = engine.status().await?.projections.remove(0);
+                let error = status.last_error.unwrap_or_default();
+                if let Some((_, grant)) = error.split_once("`GRANT ") {
+                    assert_eq!(status.state, ProjectionState::Unprepared);
+                    let (grant, _) = grant.split_once('`').expect("it ends");
+                    return Ok::<_, Error>(format!("GRANT {grant}"));
+                }
+                assert_ne!(status.state, ProjectionState::Stopped, "{error}");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        run(store.pool(), &grant.await??).await?;
+        engine.wait_for::<Total>(&last, soon).await?;
+        engine.shutdown().await?;
+        Ok::<(), Error>(())
+    };
+    let done = done.await;
+    run(store.pool(), &format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await?;
+    done
+}
+
 #[tokio::test]
 async fn the_public_name_is_shown_a_version_and_goes_with_the_last() -> Result<(), Error> {
     let (store, _database) = fresh().await?;

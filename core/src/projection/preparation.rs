@@ -24,6 +24,11 @@ pub enum Preparation {
         /// The columns.
         columns: Vec<String>,
     },
+    /// Nothing: all is there, but whoever asks may not write it.
+    Forbidden {
+        /// What to do.
+        reason: String,
+    },
     /// It is refused.
     Refused {
         /// Why, and what to do.

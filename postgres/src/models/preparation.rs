@@ -2,6 +2,7 @@
 
 use annals::StoreError;
 use annals::projection::{Change, ModelDefinition, Preparation};
+use sqlx::Row as _;
 
 use super::change::read_kept;
 use super::names::{self, in_schema};
@@ -34,7 +35,7 @@ pub(crate) async fn preparation(
     let kept = read_kept(definition, &row).map_err(|error| store_error(&doing, error))?;
     Ok(match definition.change_from(&kept.definition) {
         Change::None if catalog::has_table(database, definition, &kept.entry).await? => {
-            Preparation::Nothing
+            granted(database, definition, kept.entry.generation).await?
         }
         Change::None => Preparation::MakeAgain,
         Change::Behind(_) => Preparation::Nothing,
@@ -47,6 +48,31 @@ pub(crate) async fn preparation(
             Preparation::Refused { reason }
         }
     })
+}
+
+/// Whether the role may write the rows that are there, and if not, what has to be granted.
+async fn granted(
+    database: &Database,
+    definition: &ModelDefinition,
+    generation: u32,
+) -> Result<Preparation, StoreError> {
+    let Some(table) = definition.table_of(generation) else { return Ok(Preparation::Nothing) };
+    let doing = format!("look whether projection `{}` may write", definition.projection);
+    let rows = in_schema(&database.schema, &names::physical(&table));
+    let view = names::version_view(table.table.name, table.version);
+    let view = in_schema(&database.schema, &view);
+    let query = || database.statements.models_granted().bind(&rows).bind(&view);
+    let row = database.fetch_one(&doing, query).await?;
+    let read = |error| store_error(&doing, error);
+    if row.try_get(0).map_err(read)? {
+        return Ok(Preparation::Nothing);
+    }
+    let role: String = row.try_get(1).map_err(read)?;
+    let reason = format!(
+        "the role may not write the rows of projection `{}` yet: run `GRANT SELECT, INSERT, UPDATE, DELETE ON {rows}, {view} TO {role}`",
+        definition.projection
+    );
+    Ok(Preparation::Forbidden { reason })
 }
 
 /// The statements that make a projection's tables; `None` if its own setup makes them.

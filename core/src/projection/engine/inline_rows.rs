@@ -68,7 +68,9 @@ impl InlineRows {
         let definition = self.inline.definition();
         match store.preparation(definition).await? {
             Preparation::Nothing => store.prepare(definition).await,
-            Preparation::Refused { reason } => Err(StoreError::invalid(reason)),
+            Preparation::Refused { reason } | Preparation::Forbidden { reason } => {
+                Err(StoreError::invalid(reason))
+            }
             _ => Err(StoreError::invalid(
                 "its table is not made, and its rows change with the appends: run the plan before this program starts",
             )),

@@ -177,7 +177,7 @@ impl Operator {
                 Preparation::MakeAgain => PlanAction::MakeAgain,
                 Preparation::Add { columns } => PlanAction::Add { columns },
                 Preparation::Refused { reason } => PlanAction::Refuse { reason },
-                Preparation::Nothing => {
+                Preparation::Nothing | Preparation::Forbidden { .. } => {
                     let asked = rebuilds.iter().find(|rebuild| rebuild.is_of(definition));
                     match asked.filter(|rebuild| rebuild.state.is_under_way()) {
                         Some(rebuild) => PlanAction::Rebuild(Box::new(rebuild.clone())),
@@ -193,7 +193,7 @@ impl Operator {
                 Preparation::MakeAgain => PlanAction::MakeAgain,
                 Preparation::Add { columns } => PlanAction::Add { columns },
                 Preparation::Refused { reason } => PlanAction::Refuse { reason },
-                Preparation::Nothing => continue,
+                Preparation::Nothing | Preparation::Forbidden { .. } => continue,
             };
             steps.push(PlanStep::of_kept(&definition.projection, definition.version, action));
         }

@@ -77,7 +77,7 @@ impl Worker {
                             self.show(|shown| shown.last_error = None);
                             return true;
                         }
-                        Ok(None) => {}
+                        Ok(None) => self.show_what_is_missing().await,
                         Err(error) => {
                             let text = chain(&error);
                             self.show(|shown| shown.last_error = Some(text));
@@ -85,6 +85,21 @@ impl Worker {
                     }
                 }
             }
+        }
+    }
+
+    /// Shows why it waits, if its tables are there: its role may not write them.
+    async fn show_what_is_missing(&self) {
+        let definition = self.projector.definition();
+        if let Ok(Preparation::Forbidden { reason }) = self.rows.preparation(definition).await {
+            if self.shown.borrow().last_error.as_ref() != Some(&reason) {
+                tracing::warn!(
+                    projection = self.name(),
+                    reason,
+                    "waits until it may write its tables"
+                );
+            }
+            self.show(|shown| shown.last_error = Some(reason));
         }
     }
 }
