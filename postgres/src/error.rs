@@ -102,6 +102,38 @@ pub(crate) fn is_blocked(error: &StoreError) -> bool {
     cause.and_then(in_database).is_some_and(|found| found.code() == "55P03")
 }
 
+/// Says what is wrong with the table of a projection's rows: what is there and what the program knows are not the same, which a
+/// migration of the store does not mend.
+pub(crate) fn rows_error(doing: &str, error: sqlx::Error) -> StoreError {
+    match in_database(&error).and_then(|found| rows_message(doing, found.code())) {
+        Some(message) => StoreError::invalid(message).with_source(error),
+        None => store_error(doing, error),
+    }
+}
+
+/// The same of what has been told as an error of the store.
+pub(crate) fn of_rows(doing: &str, error: StoreError) -> StoreError {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+    let message = cause.and_then(in_database).and_then(|found| {
+        let message = rows_message(doing, found.code())?;
+        Some(StoreError::invalid(message).with_source(found.to_string()))
+    });
+    message.unwrap_or(error)
+}
+
+fn rows_message(doing: &str, code: &str) -> Option<String> {
+    match code {
+        "42P01" => Some(format!(
+            "{doing}: the table of its rows is not there: `projections plan --apply` makes it again, and the rows with it"
+        )),
+        "42703" | "42804" | "42883" => Some(format!(
+            "{doing}: the columns of its table are not those that this program has under this version: `projections plan` \
+             tells what differs, and another version of the projection has a table of its own"
+        )),
+        _ => None,
+    }
+}
+
 /// Says why there is no connection: nothing was asked yet, so that it tells of the server alone.
 ///
 /// Who was never let in is told that trying again does not help, if it does not.

@@ -1,5 +1,6 @@
 //! `verify`: whether what is stored is whole.
 
+use std::error::Error;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -10,8 +11,10 @@ use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, safe};
 use super::reader::Of;
 use super::{events, linked, progress};
+use crate::causes::chain;
 use crate::position::Position;
-use crate::store::{EventStoreExt, ReadAll, ReaderSeen};
+use crate::projection::sample::Sampled;
+use crate::store::{EventStoreExt, ReadAll, ReaderSeen, StoreError};
 use crate::stream::StreamId;
 
 /// How many streams are looked at at once.
@@ -57,22 +60,24 @@ impl Check {
 impl Verify {
     pub(super) async fn run(self, store: Store, console: &mut Console) -> Result<Verdict, Fault> {
         let mut checks = vec![
-            streams(&store).await?,
-            checkpoints(&store).await?,
-            newest(&store, self.events).await?,
+            done("streams", streams(&store).await)?,
+            done("checkpoints", checkpoints(&store).await)?,
+            done("events", newest(&store, self.events).await)?,
         ];
         if !self.skip_read_models {
             let linked = linked::projections();
             let bar = progress::of(linked.len() as u64, "read models");
             for projection in linked {
-                if let Some(sampled) = (projection.sample)(store.clone()).await? {
-                    let name = format!("read model `{}`", projection.name);
-                    let looked = format!("{} rows up to position {}", sampled.rows, sampled.until);
-                    let findings = sampled.findings.into_iter().map(|(key, finding)| {
-                        if key.is_empty() { finding } else { format!("row `{key}`: {finding}") }
-                    });
-                    checks.push(Check::new(name, looked, findings.collect()));
-                }
+                let name = format!("read model `{}`", projection.name);
+                let check = match (projection.sample)(store.clone()).await {
+                    Ok(Some(sampled)) => Ok(read_model(&name, sampled)),
+                    Ok(None) => {
+                        bar.inc(1);
+                        continue;
+                    }
+                    Err(error) => Err(error.into()),
+                };
+                checks.push(done(&name, check)?);
                 bar.inc(1);
             }
             bar.finish_and_clear();
@@ -81,6 +86,28 @@ impl Verify {
         console.answer(&Verified { ok, checks })?;
         Ok(Verdict::wrong_if(!ok))
     }
+}
+
+/// A check that failed is a finding, and the others are done; a store that does not answer ends them all.
+fn done(name: &str, checked: Result<Check, Fault>) -> Result<Check, Fault> {
+    let is_away = |error: &(dyn Error + 'static)| {
+        error.downcast_ref().is_some_and(StoreError::is_unavailable)
+    };
+    match checked {
+        Err(Fault::Store(error)) if !is_away(&*error) => {
+            Ok(Check::new(name, "could not be checked".to_owned(), vec![chain(&*error)]))
+        }
+        checked => checked,
+    }
+}
+
+/// The rows are what the log says.
+fn read_model(name: &str, sampled: Sampled) -> Check {
+    let looked = format!("{} rows up to position {}", sampled.rows, sampled.until);
+    let findings = sampled.findings.into_iter().map(|(key, finding)| {
+        if key.is_empty() { finding } else { format!("row `{key}`: {finding}") }
+    });
+    Check::new(name, looked, findings.collect())
 }
 
 /// The versions of each stream are 1, 2, 3 and so on.

@@ -19,7 +19,7 @@ use super::names::{self, in_schema};
 use super::read::selecting;
 use super::{row, sharded};
 use crate::database::Database;
-use crate::error::{is_missing, store_error};
+use crate::error::{is_missing, of_rows, rows_error, store_error};
 
 /// How often the rows are looked for, when they are rebuilt each time meanwhile.
 const TRIES: usize = 5;
@@ -66,16 +66,18 @@ async fn begin(database: &Arc<Database>, definition: &ModelDefinition) -> Result
         let reader = definition.reader(generation);
         let standing = sharded::read_in(database, &mut connection, &reader).await?;
         let table = definition.table_of(generation);
+        let mut locked = Ok(());
         if let Some(table) = &table {
             // From here on no rebuild drops it.
             let name = in_schema(&database.schema, &names::physical(table));
             let lock = AssertSqlSafe(format!("LOCK TABLE {name} IN ACCESS SHARE MODE"));
-            sqlx::raw_sql(lock).execute(&mut connection).await?;
+            locked = sqlx::raw_sql(lock).execute(&mut connection).await.map(drop);
         }
-        Ok(Some((table, standing)))
+        Ok(Some((table, standing, locked)))
     };
     let begun = heard(database, &doing, begun).await?;
-    let (table, standing) = begun.ok_or_else(|| definition.not_prepared())?;
+    let (table, standing, locked) = begun.ok_or_else(|| definition.not_prepared())?;
+    locked.map_err(|error| rows_error(&doing, error))?;
     let table = table.ok_or_else(|| definition.not_folded_aside())?;
     let next = Some(Select::all(table.table));
     Ok(Seen { database: database.clone(), connection, doing, table, standing, next })
@@ -95,7 +97,8 @@ impl RowsAtOnce for Seen {
         let mut statement = Statement::default();
         selecting(&mut statement, (&name, table.table), &select)?;
         let query = statement.query(&database.statements).fetch_all(connection);
-        let rows = heard(database, doing, query).await?;
+        let rows = heard(database, doing, query).await;
+        let rows = rows.map_err(|error| of_rows(doing, error))?;
         let rows: Result<Vec<Row>, _> =
             rows.iter().map(|found| row::read(doing, table.table, found)).collect();
         let rows = rows?;

@@ -15,7 +15,7 @@ use super::row;
 use super::select::{is_kept, push_after, push_in, push_order, push_test, push_where};
 use crate::append::{bounded, unsigned};
 use crate::database::Database;
-use crate::error::{is_missing, store_error};
+use crate::error::{is_missing, of_rows, store_error};
 
 /// Reads the rows that have one of the keys, or pass one of the tests, in one statement.
 pub(crate) async fn rows(
@@ -184,6 +184,6 @@ async fn fetch(
     match database.fetch_all(doing, || statement.query(&database.statements)).await {
         Ok(rows) => Ok(Some(rows)),
         Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(of_rows(doing, error)),
     }
 }

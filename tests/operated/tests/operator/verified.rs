@@ -111,3 +111,19 @@ async fn an_event_that_this_program_cannot_read_is_found() {
     assert_eq!(shown["data"], json!({ "title": 5 }));
     assert!(shown["unreadable"].as_str().is_some_and(|why| why.contains("BookAdded")), "{shown}");
 }
+
+/// What cannot be checked is a finding, which says what to do, and the other checks are done.
+#[tokio::test]
+async fn a_table_that_is_not_what_it_was_is_found() {
+    let shelf = filled().await;
+    sql(&shelf, "ALTER TABLE annals.titles_v1_1 RENAME COLUMN copies TO other").await;
+    let verified = shelf.json("verify", 3);
+    let found = findings(&verified, "read model `titles`");
+    assert!(found[0].contains("the columns of its table are not those"), "{found:?}");
+    sql(&shelf, "DROP TABLE annals.readers_v1_1 CASCADE").await;
+    let verified = shelf.json("verify", 3);
+    assert_eq!(verified["checks"].as_array().map(Vec::len), Some(5), "{verified}");
+    let found = findings(&verified, "read model `readers`");
+    assert!(found[0].contains("the table has none"), "{found:?}");
+    assert_eq!(findings(&verified, "streams"), [""; 0]);
+}
