@@ -216,7 +216,7 @@ async fn an_owner_whose_lease_ran_out_begins_with_what_the_store_keeps(scene: Sc
     let first = engine(&watched).lease(lease).start().await.unwrap();
     until(async || status(&first).await.owner.is_some()).await;
     store.watch.is_so.store(true, Ordering::SeqCst);
-    let second = engine(&scene.bus).lease(lease).start().await.unwrap();
+    let second = engine(&scene.bus).lease(PATIENCE).start().await.unwrap();
     let attempts = async || second.parked().await.unwrap()[0].attempts;
     until(async || second.retry_parked::<Script>("a").await.is_ok()).await;
     until(async || attempts().await == 2).await;
@@ -226,7 +226,7 @@ async fn an_owner_whose_lease_ran_out_begins_with_what_the_store_keeps(scene: Sc
     store.watch.is_so.store(false, Ordering::SeqCst);
     // It was told that it is no owner, has become it anew, and stays it.
     until(async || store.watch.renewed.load(Ordering::SeqCst) > 3).await;
-    first.retry_parked::<Script>("a").await.unwrap();
+    until(async || first.retry_parked::<Script>("a").await.is_ok()).await;
     until(async || first.parked().await.unwrap()[0].attempts == 3).await;
     first.shutdown().await.unwrap();
 }
@@ -248,8 +248,7 @@ async fn a_start_outlives_who_was_to_write_it(scene: Scene<impl Store>) {
 /// Two engines of one name begin at once: neither writes in the other's stead.
 async fn engines_of_one_name_begin_apart(scene: Scene<impl Store>) {
     let reader = CheckpointId { name: "annals/process/script".into(), version: 1, shard: 0 };
-    let lifetime = Duration::from_secs(2);
-    let fence = scene.store.claim_lease(&reader, "one name", lifetime).await.unwrap();
+    let fence = scene.store.claim_lease(&reader, "one name", PATIENCE).await.unwrap();
     let fence = fence.expect("it is free");
     let position = scene.store.head().await.unwrap();
     scene.begin("a", "1", act().works("one")).await;

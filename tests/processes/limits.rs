@@ -40,12 +40,12 @@ async fn what_is_on_its_way_at_a_shutdown_goes_on_later(scene: Scene<impl Store>
 /// A command that never ends waits for a person, and with it its process alone.
 async fn a_command_that_never_ends_waits_for_a_person(scene: Scene<impl Store>) {
     let builder = engine(&scene.bus).clock(scene.clock.clone()).workers(1);
-    let running = builder.time_limit(Duration::from_millis(100)).start().await.unwrap();
+    let running = builder.time_limit(Duration::from_secs(1)).start().await.unwrap();
     scene.begin("a", "1", act().held("never")).await;
     scene.begin("b", "2", act().works("two")).await;
     let waiting = parked(&running, 1).await;
     assert_eq!(waiting[0].cause, ParkedCause::Command { name: "Work".to_owned() });
-    assert!(waiting[0].error.contains("it took longer than 100ms"), "{}", waiting[0].error);
+    assert!(waiting[0].error.contains("it took longer than 1s"), "{}", waiting[0].error);
     assert_eq!(waiting[0].attempts, 2, "once, and once again");
     assert_eq!(scene.worked().await, ["two"]);
     scene.passes.pass("never");

@@ -142,11 +142,11 @@ async fn a_change_that_hangs_is_told(scene: Scene<impl Store>) {
     scene.begin("a", "1", act().held("a")).await;
     scene.passes.waits("a").await;
     let second = scene.engine().name("second").lease(LEASE).start().await.unwrap();
+    let began = Instant::now();
     let asks = tokio::spawn({
         let second = second.clone();
         async move { second.set_shards::<Script>(6).await }
     });
-    let began = Instant::now();
     let (here, there) = ("still under way in this engine", "has shard 0");
     until(async || {
         let warned = warned(&slow);
@@ -159,8 +159,9 @@ async fn a_change_that_hangs_is_told(scene: Scene<impl Store>) {
     }
     until(async || warned(&slow).len() >= 4).await;
     // Not more than each of two says in that time.
-    let most = 2 * usize::try_from(began.elapsed().as_millis() / LEASE.as_millis()).unwrap();
-    assert!(warned(&slow).len() <= most, "{:?} in {:?}", warned(&slow), began.elapsed());
+    let (told, took) = (warned(&slow), began.elapsed());
+    let most = 2 * usize::try_from(took.as_millis() / LEASE.as_millis()).unwrap();
+    assert!(told.len() <= most, "{told:?} in {took:?}");
     scene.passes.pass("a");
     asks.await.unwrap().unwrap();
     settled(&first).await;

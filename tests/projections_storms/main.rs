@@ -42,8 +42,9 @@ use self::models::ItemRow;
 use self::stores::PATIENCE;
 use self::weather::Weather;
 
-/// How often a storm on a store with a flaw is tried, until it is found.
-const TRIES: usize = 20;
+/// How often a storm on a store with a flaw is tried, until it is found: even one that is found in one of seven times is not
+/// missed by chance.
+const TRIES: usize = 100;
 
 /// A store as a storm wants it: with few connections, so that they are shared.
 fn builder() -> PostgresStoreBuilder {
