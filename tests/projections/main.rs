@@ -26,6 +26,7 @@ mod send;
 mod shards;
 mod shards_outvoted;
 mod shards_releases;
+mod shards_shares;
 mod shards_stopped;
 mod status;
 mod stopped;

@@ -24,9 +24,15 @@ pub(crate) struct Seats {
     stores: (Arc<dyn EventStore>, Checkpoints),
     engine: String,
     lifetime: Duration,
-    seat: Option<Lease>,
+    seat: Option<Seat>,
     marks: BTreeMap<u32, Lease>,
     is_first: bool,
+}
+
+/// A seat, by its number among those of all engines.
+struct Seat {
+    number: u32,
+    lease: Lease,
 }
 
 /// The shards of a reader, as an engine sees its own.
@@ -88,7 +94,7 @@ impl Seats {
 
     /// How many shards this engine may have, by the leases of all engines, this one included.
     async fn look(&mut self, share: &Share) -> Result<u32, StoreError> {
-        self.seat = self.seat.take().filter(|seat| seat.freshness().is_held());
+        self.seat = self.seat.take().filter(|seat| seat.lease.freshness().is_held());
         let listed = self.stores.1.store()?.leases(&self.id.name).await?;
         let is_of = |held: &&LeaseHolder| {
             held.id.name == self.id.name && held.id.version == self.id.version && held.is_held()
@@ -102,17 +108,23 @@ impl Seats {
                 self.marks.insert(*shard, mark);
             }
         }
-        let others = u32::try_from(seats.len()).unwrap_or(u32::MAX);
-        let mut engines = others.max(1);
+        let held = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+        let mut engines = held.max(1);
         if self.seat.is_none() && share.wants_a_seat() {
-            let free = (0..=others).find(|seat| !seats.contains(seat)).unwrap_or_default();
+            let free = (0..=held).find(|seat| !seats.contains(seat)).unwrap_or_default();
             // If another was quicker, there is one more of them; the next time, this one has another seat.
-            self.seat = Lease::try_take(self.claim(free)).await.unwrap_or_default();
-            engines = others + 1;
+            let lease = Lease::try_take(self.claim(free)).await.unwrap_or_default();
+            self.seat = lease.map(|lease| Seat { number: free, lease });
+            engines = held + 1;
         }
+        let before = match &self.seat {
+            Some(own) => seats.iter().filter(|seat| **seat < own.number).count(),
+            None => seats.len(),
+        };
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
         let of_others = marked.difference(&share.stopped).filter(|shard| **shard < share.shards);
         let of_others = u32::try_from(of_others.count()).unwrap_or(u32::MAX);
-        Ok(share.shards.div_ceil(engines).saturating_add(of_others).min(share.shards))
+        Ok(even(share.shards, engines, before).saturating_add(of_others).min(share.shards))
     }
 
     fn claim(&self, number: u32) -> Claim {
@@ -138,7 +150,28 @@ impl Seats {
     async fn give_seat_up(&mut self) {
         if let Some(seat) = self.seat.take() {
             // Whether it could be given up, its task tells the log.
-            let _ = seat.give_up().await;
+            let _ = seat.lease.give_up().await;
+        }
+    }
+}
+
+/// How many of the shards are an engine's, before whom sit so many of them: as many as another's, or one more.
+fn even(shards: u32, engines: u32, before: u32) -> u32 {
+    shards / engines + u32::from(before < shards % engines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_shards_are_shared_and_evenly() {
+        for (shards, engines) in (0..40).flat_map(|shards| (1..9).map(move |of| (shards, of))) {
+            let shares: Vec<u32> =
+                (0..engines).map(|before| even(shards, engines, before)).collect();
+            assert_eq!(shares.iter().sum::<u32>(), shards, "{shares:?}");
+            let fewest = shards / engines;
+            assert!(shares.iter().all(|share| (0..=1).contains(&(share - fewest))), "{shares:?}");
         }
     }
 }

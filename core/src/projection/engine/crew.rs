@@ -1,7 +1,7 @@
 //! All workers of a projection in this engine: one for each shard, as many as are kept for it.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -114,22 +114,33 @@ impl Crew {
         let mut seats =
             Seats::new(id, (self.stores.0.clone(), rows), &settings.name, settings.lease);
         let (pause, mut hanging) = (settings.polling.min(settings.lease / 4), Hanging::default());
+        let mut looked_at = Instant::now();
         loop {
-            tokio::select! {
+            let is_told = tokio::select! {
                 () = self.stop.cancelled() => return seats.leave().await,
-                () = self.other_number.notified() => {}
-                () = self.share_out(&mut seats, pause, &watch) => continue,
+                () = self.other_number.notified() => true,
+                () = self.share_out(&mut seats, pause, &watch) => false,
+            };
+            // One that has no shard hears of it from nobody.
+            if !is_told && looked_at.elapsed() < settings.polling {
+                continue;
             }
+            let before = std::mem::replace(&mut looked_at, Instant::now());
+            let after = if is_told { looked_at } else { before };
+            let entry = tokio::select! {
+                () = self.stop.cancelled() => return seats.leave().await,
+                entry = self.pulse.entry(definition, after) => entry,
+            };
             // What the store does not tell now, it tells the next time: whoever has seen it goes on to say so.
-            let catalog = match self.stores.1.catalog().await {
-                Ok(catalog) => catalog,
-                Err(error) => {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if is_told => {
                     self.tell_hanging(&mut hanging, watch.shards, &chain(&error));
                     continue;
                 }
+                Err(_) => continue,
             };
             hanging.ends();
-            let entry = catalog.into_iter().find(|entry| entry.is_of(definition));
             let Some(entry) = entry.filter(|entry| entry.shards != watch.shards) else { continue };
             tracing::info!(
                 projection = definition.projection,
@@ -138,10 +149,17 @@ impl Crew {
                 "the projection has another number of shards"
             );
             // Those of before write no more: their leases are given up.
-            let retired = std::mem::replace(&mut watch, self.muster(&entry, false)).retired;
+            let next = self.muster(&entry, self.awaits_tables());
+            let retired = std::mem::replace(&mut watch, next).retired;
             retired.cancel();
             seats.anew();
         }
+    }
+
+    /// Whether the workers wait until somebody has made the tables.
+    fn awaits_tables(&self) -> bool {
+        let awaits = |member: &Member| member.shown.borrow().state == ProjectionState::Unprepared;
+        self.members().iter().any(awaits)
     }
 
     fn tell_hanging(&self, hanging: &mut Hanging, before: u32, error: &str) {
