@@ -2,7 +2,7 @@
 
 use annals::projection::{ProjectionState, Pruned, Tables};
 use annals::read_model::Select;
-use annals::{OperatedStore, ProjectionEngine, ReadModelStore};
+use annals::{OperatedStore, Position, ProjectionEngine, ReadModelStore};
 use annals_postgres::PostgresStore;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -141,6 +141,51 @@ async fn the_public_name_is_shown_a_version_and_goes_with_the_last() -> Result<(
     let late = write(&store, &fence, 6, vec![upsert(&old, 1, account("ada", 2))]).await;
     assert!(matches!(late, Err(annals::WriteError::Fenced { .. })), "{late:?}");
     assert_eq!(store.select(ACCOUNTS, 1, &Select::all(ACCOUNTS)).await?, Some(Vec::new()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_a_person_chose_stays_until_a_newer_one_comes() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    let (old, new) = (definition(ACCOUNTS, 1), definition(ACCOUNTS_IN_SMALL, 2));
+    let newest = definition(ACCOUNTS_IN_SMALL, 3);
+    let shown = async || -> Result<String, Error> {
+        let sql = "SELECT pg_typeof(max(balance))::text FROM accounts";
+        Ok(sqlx::query_scalar(sql).fetch_one(store.pool()).await?)
+    };
+    let rebuilt = async |generation: u32| -> Result<(), Error> {
+        assert_eq!(store.begin_generation(&new).await?, generation);
+        let fence = lease(&store, &new, generation).await?;
+        assert!(store.switch_generation(&new, generation, &fence, Position::START).await?);
+        Ok(store.release_lease(&fence).await?)
+    };
+    store.prepare(&old).await?;
+    store.prepare(&new).await?;
+    // What is shown already is to stay, though a newer one is on its way.
+    store.show_version("accounts", 1).await?;
+    store.caught_up(&new).await?;
+    assert_eq!(shown().await?, "bigint");
+    rebuilt(2).await?;
+    assert_eq!(shown().await?, "bigint");
+    store.show_version("accounts", 2).await?;
+    assert_eq!(shown().await?, "smallint");
+    store.show_version("accounts", 1).await?;
+    // The engines of both start again, and the newer one is at the log's end and rebuilt.
+    store.prepare(&old).await?;
+    store.prepare(&new).await?;
+    store.caught_up(&old).await?;
+    store.caught_up(&new).await?;
+    rebuilt(3).await?;
+    assert_eq!(shown().await?, "bigint");
+    store.prepare(&newest).await?;
+    store.caught_up(&new).await?;
+    assert_eq!(shown().await?, "bigint");
+    store.caught_up(&newest).await?;
+    assert_eq!(shown().await?, "smallint");
+    // With the version that was chosen goes the choice.
+    store.show_version("accounts", 1).await?;
+    assert_eq!(store.prune("accounts", 1).await?, Pruned::Done);
+    assert_eq!(shown().await?, "smallint");
     Ok(())
 }
 

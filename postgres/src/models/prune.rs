@@ -44,7 +44,10 @@ async fn show_once(
         .into());
     };
     if let Some(model) = &kept.model {
-        show(attempts, database, &mut transaction, (model, version)).await?;
+        let versions = versions_of(attempts, database, &mut transaction, model).await?;
+        let newest = versions.first().copied().unwrap_or(version);
+        let told = Occasion::Told { newest };
+        show(attempts, database, &mut transaction, (model, version), told).await?;
     }
     attempts.commit(transaction).await
 }
@@ -156,16 +159,27 @@ async fn leave_name(
         return Ok(());
     }
     let failed = |error| attempts.failed(error);
-    let versions = database.statements.models_versions().bind(model);
-    let versions = versions.fetch_all(&mut *connection).await.map_err(failed)?;
-    let versions: Result<Vec<i64>, _> = versions.iter().map(|row| row.try_get(0)).collect();
-    let mut versions = versions.map_err(failed)?.into_iter().map(narrow);
-    if let Some(other) = versions.find(|other| *other != version) {
-        return show(attempts, database, connection, (model, other)).await;
+    let versions = versions_of(attempts, database, connection, model).await?;
+    if let Some(other) = versions.into_iter().find(|other| *other != version) {
+        let told = Occasion::Told { newest: other };
+        return show(attempts, database, connection, (model, other), told).await;
     }
     let drop = AssertSqlSafe(format!("DROP VIEW {}", place.name));
     sqlx::raw_sql(drop).execute(connection).await.map_err(failed)?;
     Ok(())
+}
+
+/// All versions of a model that are there, the newest first.
+async fn versions_of(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    model: &str,
+) -> Result<Vec<u32>, Trouble> {
+    let versions = database.statements.models_versions().bind(model).fetch_all(connection).await;
+    let versions = versions.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+    let versions: Vec<i64> = versions.map_err(|error| attempts.failed(error))?;
+    Ok(versions.into_iter().map(narrow).collect())
 }
 
 /// Has the public name show a version of a model.
@@ -174,17 +188,18 @@ async fn show(
     database: &Database,
     connection: &mut PgConnection,
     (model, version): (&str, u32),
+    told: Occasion,
 ) -> Result<(), Trouble> {
     let Some(place) = Place::find(attempts, database, connection, model).await? else {
         return Ok(());
     };
     let failed = |error| attempts.failed(error);
-    if place.changes(version, Occasion::Told) {
+    if place.changes(version, told) {
         let lock = AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", place.name));
         sqlx::raw_sql(lock).execute(&mut *connection).await.map_err(failed)?;
     }
     let (schema, view) = (database.schema.as_str(), names::version_view(model, version));
     let columns = names_of_columns(database, connection, schema, &view).await.map_err(failed)?;
     let shown = Shown { model, version, columns };
-    place.renew(attempts, database, connection, &shown, Occasion::Told).await
+    place.renew(attempts, database, connection, &shown, told).await
 }
