@@ -17,6 +17,7 @@ mod properties;
 mod queries;
 mod rebuild;
 mod rebuild_kept;
+mod rebuild_steady;
 mod refusals;
 mod releases;
 mod retries;

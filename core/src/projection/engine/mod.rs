@@ -28,6 +28,7 @@ mod seen;
 mod shown;
 mod size;
 mod status;
+mod still;
 mod stopped;
 mod tables;
 mod taken;

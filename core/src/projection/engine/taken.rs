@@ -180,6 +180,7 @@ impl Worker {
             skipped: skipped.iter().map(|event| event.position).collect(),
             size: Size::new(most),
             next_page: None,
+            still: None,
         })
     }
 }

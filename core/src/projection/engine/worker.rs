@@ -17,6 +17,7 @@ use super::pulse::Pulse;
 use super::shown::Shown;
 use super::size::Size;
 use super::status::ProjectionState;
+use super::still::Still;
 use super::stopped::Over;
 use super::{EngineError, Settings};
 use crate::causes::chain;
@@ -90,6 +91,7 @@ pub(super) struct Owned {
     pub(super) skipped: HashSet<Position>,
     pub(super) size: Size,
     pub(super) next_page: Option<NextPage>,
+    pub(super) still: Option<Still>,
 }
 
 /// Why a worker is no longer the owner.
@@ -268,8 +270,11 @@ impl Worker {
                 let kept = self.keep_checkpoint(owned).await;
                 return kept.err().unwrap_or(Ended::Again);
             }
+            let rests = is_paused || self.holds_still(owned);
             let step = if is_paused {
                 self.show(|shown| shown.state = ProjectionState::Paused);
+                Ok(())
+            } else if rests {
                 Ok(())
             } else if owned.is_at_end && self.pulse.head() <= owned.position {
                 self.show(|shown| shown.state = ProjectionState::Live);
@@ -286,11 +291,11 @@ impl Worker {
             if owned.is_at_end {
                 self.tell_end(owned).await;
             }
-            let has_more = !is_paused && !owned.is_at_end;
+            let has_more = !rests && !owned.is_at_end;
             let ask = if has_more {
                 asked.try_recv().ok()
             } else {
-                match self.wait(owned, is_paused, asked).await {
+                match self.wait(owned, rests, asked).await {
                     Ok(ask) => ask,
                     Err(ended) => return ended,
                 }
@@ -304,7 +309,7 @@ impl Worker {
                 }
                 Some(ask) => self.answer(owned, ask).await,
                 // Another process may have said so.
-                None if owned.looked_at.elapsed() >= self.settings.polling => {
+                None if owned.looked_at.elapsed() >= self.looks_every(owned) => {
                     let before = std::mem::replace(&mut owned.looked_at, Instant::now());
                     let entry = self.pulse.entry(self.projector.definition(), before).await;
                     match entry {
@@ -313,7 +318,10 @@ impl Worker {
                             Err(Ended::Again)
                         }
                         Ok(entry) => {
-                            is_paused = entry.is_some_and(|entry| entry.paused);
+                            is_paused = entry.as_ref().is_some_and(|entry| entry.paused);
+                            if let Some(entry) = entry {
+                                self.make_way(owned, &entry).await;
+                            }
                             self.do_requested(owned, before).await
                         }
                         Err(error) => Err(error.into()),
@@ -331,10 +339,10 @@ impl Worker {
     async fn wait(
         &self,
         owned: &mut Owned,
-        is_paused: bool,
+        rests: bool,
         asked: &mut mpsc::Receiver<Asked>,
     ) -> Result<Option<Asked>, Ended> {
-        let mut pause = self.settings.polling;
+        let mut pause = self.looks_every(owned);
         if owned.kept.unwrap_or_default() < owned.position {
             pause = pause.min(IDLE_CHECKPOINT);
         }
@@ -343,7 +351,7 @@ impl Worker {
             pause = pause.min(next.since(now)).max(Duration::from_millis(1));
         }
         let events = async {
-            if is_paused {
+            if rests {
                 std::future::pending::<()>().await;
             } else {
                 self.pulse.above(owned.position).await;
@@ -364,7 +372,7 @@ impl Worker {
             () = events => {}
             () = tokio::time::sleep(pause) => {}
         }
-        if !is_paused && owned.kept_at.elapsed() >= IDLE_CHECKPOINT {
+        if !rests && owned.kept_at.elapsed() >= IDLE_CHECKPOINT {
             self.keep_checkpoint(owned).await?;
         }
         Ok(None)
