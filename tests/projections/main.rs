@@ -25,6 +25,7 @@ mod row_rebuilds;
 mod scratch;
 mod send;
 mod shards;
+mod shards_floors;
 mod shards_outvoted;
 mod shards_releases;
 mod shards_shares;
