@@ -1,6 +1,8 @@
 //! The port of operators, each method handed to the module that does it.
 
-use annals::projection::{ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce};
+use annals::projection::{
+    ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce, Showing, Shown,
+};
 use annals::{OperatedStore, StoreError};
 use async_trait::async_trait;
 
@@ -28,8 +30,13 @@ impl OperatedStore for PostgresStore {
         models::rows_at_once(&self.inner.database, definition).await
     }
 
-    async fn show_version(&self, projection: &str, version: u32) -> Result<(), StoreError> {
-        models::show_version(self.database(), projection, version).await
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        models::show_version(self.database(), projection, version, showing).await
     }
 
     async fn prune(&self, projection: &str, version: u32) -> Result<Pruned, StoreError> {

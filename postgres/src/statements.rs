@@ -169,6 +169,7 @@ statements! {
     shards_keep
     shards_move
     shards_standing
+    show_parked
     sizes
     snapshot_load
     snapshot_page

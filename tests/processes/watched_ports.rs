@@ -1,7 +1,9 @@
 //! The ports of a watched store whose calls nothing disturbs.
 
 use annals::prelude::*;
-use annals::projection::{ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce};
+use annals::projection::{
+    ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce, Showing, Shown,
+};
 use annals::read_model::{ModelTable, Row, Select, Test};
 use annals::{OperatedStore, ScratchStore, SnapshotStore, StoreError, StoredSnapshot};
 
@@ -44,8 +46,13 @@ impl<S: Store, W: Watch> OperatedStore for Watched<S, W> {
         self.store.rows_at_once(definition).await
     }
 
-    async fn show_version(&self, projection: &str, version: u32) -> Result<(), StoreError> {
-        self.store.show_version(projection, version).await
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        self.store.show_version(projection, version, showing).await
     }
 
     async fn prune(&self, projection: &str, version: u32) -> Result<Pruned, StoreError> {

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use annals::prelude::*;
 use annals::projection::{
     DifferenceKind, EstimateBasis, Operator, PlanAction, ProjectionEngineBuilder, ProjectionState,
-    Pruned, RebuildLoad, RebuildState, Tables,
+    Pruned, RebuildLoad, RebuildState, Showing, Shown, Tables, projector,
 };
+use annals::read_model::{Row, Value};
+use annals::{CheckpointChange, Payload, RowChange};
 use serde::{Deserialize, Serialize};
 
 use crate::models::{ItemId, ItemListed, ItemRow, PriceChanged};
@@ -23,6 +25,8 @@ on_each_store!(
     a_plan_tells_what_will_be_made_and_how_long_it_takes,
     an_engine_that_makes_no_tables_waits_for_the_plan,
     two_releases_run_at_once_and_the_older_goes_with_prune,
+    a_version_is_shown_that_is_whole,
+    a_row_that_no_event_explains_goes,
 );
 
 #[derive(Debug, thiserror::Error)]
@@ -373,4 +377,52 @@ async fn two_releases_run_at_once_and_the_older_goes_with_prune(store: impl Stor
     assert_eq!(prices(&store).await, [("a".into(), 9), ("b".into(), 6), ("c".into(), 7)]);
     back.shutdown().await.expect("nothing went wrong");
     new.shutdown().await.expect("nothing went wrong");
+}
+
+async fn a_version_is_shown_that_is_whole(store: impl Store) {
+    let last = filled(&store).await;
+    let operator = operator::<next::Operated>(&store);
+    let show = async |version, showing| operator.show_version("operated", version, showing).await;
+    let missing = show(2, Showing::AsItIs).await.unwrap_err();
+    assert!(missing.to_string().contains("version 2 is not prepared"), "{missing}");
+    operator.plan().await.expect("the store is there").apply().await.expect("it is made");
+    assert_eq!(show(1, Showing::Whole).await.expect("it is kept"), Shown::Done);
+    let behind = Shown::Lacking { behind: last.position.get(), parked: 0 };
+    assert_eq!(show(2, Showing::Whole).await.expect("it is kept"), behind);
+    assert_eq!(show(2, Showing::AsItIs).await.expect("it is kept"), Shown::Done);
+    let engine = start::<wrong::Operated>(&store).await;
+    let last = record(&bus(&store), "b", priced(-1)).await;
+    let told = engine.wait_for::<wrong::Operated>(&last, PATIENCE).await;
+    assert!(matches!(told, Err(ReadModelError::Parked { .. })), "{told:?}");
+    engine.shutdown().await.expect("nothing went wrong");
+    let parked = Shown::Lacking { behind: 0, parked: 1 };
+    assert_eq!(show(1, Showing::Whole).await.expect("it is kept"), parked);
+}
+
+async fn a_row_that_no_event_explains_goes(store: impl Store) {
+    let last = filled(&store).await;
+    // As somebody writes it by hand.
+    let projector = projector::<wrong::Operated>();
+    let definition = projector.definition();
+    let (reader, table) = (definition.reader(1), definition.table_of(1).expect("it has rows"));
+    let fence = store.claim_lease(&reader, "person", PATIENCE).await.expect("the store is there");
+    let fence = fence.expect("nobody has it");
+    let row = Row(vec![
+        Value::Text("ghost".to_owned()),
+        Value::Integer(1),
+        Value::Json(Payload::new("[]")),
+    ]);
+    let change = CheckpointChange { fence: fence.clone(), position: last.position };
+    let rows = vec![RowChange::Upsert { table, row }];
+    store.write_rows(rows, change).await.expect("the store is there");
+    store.release_lease(&fence).await.expect("the store is there");
+    let engine = start::<wrong::Operated>(&store).await;
+    owns(&engine).await;
+    let explained = [("a".into(), 1), ("b".into(), 5), ("c".into(), 1)];
+    assert_ne!(prices(&store).await, explained);
+    let events = engine.rebuild_key::<wrong::Operated>("ghost").await.expect("it is the owner");
+    assert_eq!((events, prices(&store).await), (0, explained.to_vec()));
+    let none = engine.rebuild_key::<wrong::Operated>("ghost").await;
+    assert!(matches!(none, Err(EngineError::NoEvents { .. })), "{none:?}");
+    engine.shutdown().await.expect("nothing went wrong");
 }

@@ -1,6 +1,6 @@
 //! Plans as SQL, versions under one public name, and what goes with them.
 
-use annals::projection::{ProjectionState, Pruned, Tables};
+use annals::projection::{ProjectionState, Pruned, Showing, Tables};
 use annals::read_model::Select;
 use annals::{OperatedStore, Position, ProjectionEngine, ReadModelStore};
 use annals_postgres::PostgresStore;
@@ -115,11 +115,11 @@ async fn the_public_name_is_shown_a_version_and_goes_with_the_last() -> Result<(
     store.caught_up(&new).await?;
     assert_eq!(shown().await?, "smallint");
     // Back, and forth again.
-    store.show_version("accounts", 1).await?;
+    store.show_version("accounts", 1, Showing::Whole).await?;
     assert_eq!(shown().await?, "bigint");
-    store.show_version("accounts", 2).await?;
+    store.show_version("accounts", 2, Showing::Whole).await?;
     assert_eq!(shown().await?, "smallint");
-    let missing = store.show_version("accounts", 3).await.unwrap_err();
+    let missing = store.show_version("accounts", 3, Showing::Whole).await.unwrap_err();
     assert!(missing.to_string().contains("version 3 is not prepared"), "{missing}");
     // With the version that it shows, it goes to the one that is left.
     assert_eq!(store.prune("accounts", 2).await?, Pruned::Done);
@@ -162,14 +162,14 @@ async fn a_version_that_a_person_chose_stays_until_a_newer_one_comes() -> Result
     store.prepare(&old).await?;
     store.prepare(&new).await?;
     // What is shown already is to stay, though a newer one is on its way.
-    store.show_version("accounts", 1).await?;
+    store.show_version("accounts", 1, Showing::AsItIs).await?;
     store.caught_up(&new).await?;
     assert_eq!(shown().await?, "bigint");
     rebuilt(2).await?;
     assert_eq!(shown().await?, "bigint");
-    store.show_version("accounts", 2).await?;
+    store.show_version("accounts", 2, Showing::AsItIs).await?;
     assert_eq!(shown().await?, "smallint");
-    store.show_version("accounts", 1).await?;
+    store.show_version("accounts", 1, Showing::AsItIs).await?;
     // The engines of both start again, and the newer one is at the log's end and rebuilt.
     store.prepare(&old).await?;
     store.prepare(&new).await?;
@@ -183,7 +183,7 @@ async fn a_version_that_a_person_chose_stays_until_a_newer_one_comes() -> Result
     store.caught_up(&newest).await?;
     assert_eq!(shown().await?, "smallint");
     // With the version that was chosen goes the choice.
-    store.show_version("accounts", 1).await?;
+    store.show_version("accounts", 1, Showing::AsItIs).await?;
     assert_eq!(store.prune("accounts", 1).await?, Pruned::Done);
     assert_eq!(shown().await?, "smallint");
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use annals::prelude::*;
-use annals::projection::{ProjectionEngineBuilder, Pruned, projector};
+use annals::projection::{ProjectionEngineBuilder, Pruned, Showing, projector};
 use annals::shards::{Division, Shard};
 use annals::{CheckpointId, ReadModelStore, ShardedStore};
 use annals_postgres::PostgresStore;
@@ -161,9 +161,9 @@ async fn the_public_name_goes_to_a_version_once_all_of_its_shards_have_come_ther
     }
     // Back is possible until the older one is gone, and the number of shards changes nothing of that.
     new.set_shards::<second::Note>(3).await?;
-    new.operator().show_version("sharded_notes", 1).await?;
+    new.operator().show_version("sharded_notes", 1, Showing::AsItIs).await?;
     assert_eq!(shown(&store).await?, of_first);
-    new.operator().show_version("sharded_notes", 2).await?;
+    new.operator().show_version("sharded_notes", 2, Showing::AsItIs).await?;
     old.set_shards::<first::Note>(2).await?;
     old.shutdown().await?;
     let gone = new.prune().await?;

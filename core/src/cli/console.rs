@@ -34,6 +34,15 @@ impl Console {
         self.write(answer, |answer| serde_json::to_string(answer))
     }
 
+    /// Says why there is no answer: as an object in its place, or as text beside it.
+    pub(super) fn fail(&mut self, code: u8, error: &str) {
+        if !self.is_json
+            || self.write(&Failed { error, code }, serde_json::to_string_pretty).is_err()
+        {
+            eprintln!("error: {}", safe(error));
+        }
+    }
+
     fn write<A: Answer>(
         &mut self,
         answer: &A,
@@ -47,6 +56,19 @@ impl Console {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
+    }
+}
+
+/// `{"error", "code"}`: why there is no answer, and the exit code.
+#[derive(Serialize)]
+struct Failed<'e> {
+    error: &'e str,
+    code: u8,
+}
+
+impl Answer for Failed<'_> {
+    fn text(&self) -> String {
+        safe(self.error)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::causes::chain;
 use crate::codec::PayloadOf;
 use crate::position::Position;
 use crate::recorded_event::RecordedEvent;
+use crate::registry::{AggregateRegistration, EventRegistration};
 use crate::store::{EventFilter, EventStoreExt, ReadAll};
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
@@ -138,7 +139,11 @@ async fn show(store: &Store, console: &mut Console, position: u64) -> Result<Ver
 impl Tail {
     async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let head = store.head().await?;
-        for event in self.last(store, head).await? {
+        let last = self.last(store, head).await?;
+        if last.is_empty() && self.events > 0 {
+            self.check(store).await?;
+        }
+        for event in last {
             console.line(&Line(Shown::of(store, &event)))?;
         }
         if !self.follow {
@@ -153,6 +158,37 @@ impl Tail {
             }
             passed = page.reached;
         }
+    }
+
+    /// Refuses names that nothing has, neither what is stored nor what this program links.
+    async fn check(&self, store: &Store) -> Result<(), Fault> {
+        let is_there = async |filter: EventFilter| {
+            let first = ReadAll::after(Position::START).filter(filter).limit(1);
+            Ok::<_, Fault>(!store.log_page(&first).await?.events.is_empty())
+        };
+        for name in &self.types {
+            let filter = EventFilter::all().event_types([name.clone()]);
+            if linked::event(name).is_none() && !is_there(filter).await? {
+                let known: Vec<_> =
+                    EventRegistration::all().map(|linked| linked.event.name).collect();
+                return Err(linked::absent("event", name, &known));
+            }
+        }
+        if let Some(category) = &self.category {
+            let known: Vec<_> =
+                AggregateRegistration::all().map(|linked| linked.category).collect();
+            let filter = EventFilter::all().categories([category.clone()]);
+            if !known.contains(&&**category) && !is_there(filter).await? {
+                return Err(linked::absent("category", category, &known));
+            }
+        }
+        if let Some(stream) = &self.stream {
+            let id = StreamId::from_name(&**stream);
+            if store.stream_head(&id).await?.version == 0 {
+                return Err(Fault::Absent(format!("no stream is named `{stream}`")));
+            }
+        }
+        Ok(())
     }
 
     fn filter(&self) -> EventFilter {

@@ -6,6 +6,7 @@ use crate::registry::{
     AggregateRegistration, EventRegistration, ProcessRegistration, ProjectionRegistration,
     ReactorRegistration, SagaRegistration,
 };
+use crate::store::EventFilter;
 
 /// The projections, in the order of their names and versions.
 pub(super) fn projections() -> Vec<&'static ProjectionRegistration> {
@@ -30,6 +31,16 @@ pub(super) fn processes() -> Vec<(super::reader::Kind, &'static str)> {
     let mut all: Vec<_> = processes.chain(reactors).collect();
     all.sort_by_key(|(_, name)| *name);
     all
+}
+
+/// The events that a process manager or reactor takes, if it is linked.
+pub(super) fn taken(kind: super::reader::Kind, name: &str) -> Option<EventFilter> {
+    if kind == super::reader::Kind::Reactor {
+        let found = ReactorRegistration::all().find(|linked| linked.name == name);
+        return found.map(|linked| (linked.taken)());
+    }
+    let found = ProcessRegistration::all().find(|linked| linked.name == name);
+    found.map(|linked| (linked.process)().filter())
 }
 
 /// The sagas, in the order of their names.

@@ -43,7 +43,9 @@
 //! # Answers
 //!
 //! Text is for people, and may change; with `--json`, each command answers with one documented shape, or with one such object
-//! in each line where there is no end to them. Times are in seconds and in UTC. Whatever a name or a payload holds, no control
+//! in each line where there is no end to them. What fails answers with `{"error", "code"}` in its place, on standard output, too; only
+//! a command line that is not understood is text on standard error. Instants are in UTC, and times in seconds, save where they are
+//! kept as they are told: `worked` and `load.pause` of rebuilds are in milliseconds. Whatever a name or a payload holds, no control
 //! character of it reaches a terminal.
 //!
 //! # Exit codes
@@ -179,7 +181,7 @@ impl Cli {
                     Fault::Absent(text) => (1, text.clone()),
                     Fault::Usage(text) => (2, text.clone()),
                 };
-                eprintln!("error: {}", console::safe(&text));
+                console.fail(code, &text);
                 ExitCode::from(code)
             }
         }

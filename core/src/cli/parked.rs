@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, cut, safe, safe_lines};
 use super::reader::{ALL, Kind, Of};
-use super::requests::{ask_and_wait, forget};
+use super::requests::{ask_and_wait, ask_for, forget, is_retried, wait_for};
 use super::table::{Table, more};
 use super::{linked, span};
 use crate::position::Position;
@@ -52,15 +52,14 @@ pub(super) enum Parked {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true))]
 pub(super) struct Chosen {
     /// The projection, process manager or reactor
     name: String,
     /// The key of the row, or the id of the process, as `list` shows it
-    #[arg(group = "which")]
+    #[arg(required_unless_present = "all")]
     key: Option<String>,
     /// All that is parked of it
-    #[arg(long, group = "which")]
+    #[arg(long, conflicts_with = "key")]
     all: bool,
     /// How long to wait for it to be done
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
@@ -226,8 +225,9 @@ impl Chosen {
         let is_drop = did == "dropped";
         if is_drop && !found.is_empty() {
             let events: u64 = found.iter().map(|(_, parked)| parked.events).sum();
-            let keys = found.len();
-            console.confirm(&format!("gives up {events} events for {keys} keys of `{name}`"))?;
+            let keys = span::count(found.len() as u64, "key");
+            let events = span::count(events, "event");
+            console.confirm(&format!("gives up {events} for {keys} of `{name}`"))?;
         }
         let wish = |key: String| if is_drop { Wish::Drop { key } } else { Wish::Retry { key } };
         let asked: Vec<Request> = found
@@ -236,7 +236,22 @@ impl Chosen {
                 Request::new(parked.first.reader.clone(), wish(parked.first.key.clone()))
             })
             .collect();
-        let done = asked.is_empty() || ask_and_wait(store, &asked, wait).await?;
+        if is_drop && !asked.is_empty() {
+            ask_for(store, &asked, wait).await?;
+            // Tried again before that, it may be applied: nobody can say then that it was given up.
+            if is_retried(store, &asked).await? {
+                forget(store, &asked).await?;
+                return Err(Fault::Absent(format!(
+                    "somebody has what is parked of `{name}` tried again at this moment: look what is left of it, and ask again"
+                )));
+            }
+        }
+        let done = asked.is_empty()
+            || if is_drop {
+                wait_for(store, &asked, wait).await?
+            } else {
+                ask_and_wait(store, &asked, wait).await?
+            };
         if !done {
             // Done later, it would surprise whoever has gone.
             forget(store, &asked).await?;
@@ -308,7 +323,11 @@ impl Answer for All {
                 text.push_str("  waits behind the first\n");
             } else {
                 let error = safe_lines(error).replace('\n', "\n    ");
-                let _ = writeln!(text, "  tried {attempts} times: {error}");
+                let _ = writeln!(
+                    text,
+                    "  tried {}: {error}",
+                    span::count(u64::from(*attempts), "time")
+                );
             }
         }
         if self.more > 0 {
@@ -324,8 +343,15 @@ impl Answer for Outcome {
         match (keys, done, left) {
             (0, ..) => "nothing is parked".to_owned(),
             (_, false, _) => "nobody runs it now: nothing was done".to_owned(),
-            (keys, true, 0) => format!("{did}: nothing is parked any more for {keys} keys"),
-            (keys, true, left) => format!("{did}: of {keys} keys, {left} are parked still"),
+            (keys, true, 0) => {
+                let keys = span::count(*keys as u64, "key");
+                format!("{did}: nothing is parked any more for {keys}")
+            }
+            (keys, true, left) => {
+                let are = if *left == 1 { "is" } else { "are" };
+                let keys = span::count(*keys as u64, "key");
+                format!("{did}: of {keys}, {left} {are} parked still")
+            }
         }
     }
 }

@@ -10,9 +10,21 @@ pub(super) fn counting(what: &str) -> ProgressBar {
     style.map_or_else(|_| ProgressBar::hidden(), |style| bar.with_style(style))
 }
 
-/// Shows how much of something was looked at.
+/// Shows how much of something was looked at; of nothing yet, that it is waited for.
 pub(super) fn of(total: u64, what: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg}: {bar:30} {pos} of {len}, {eta} left");
     let bar = ProgressBar::new(total).with_message(what.to_owned());
-    style.map_or_else(|_| ProgressBar::hidden(), |style| bar.with_style(style))
+    set_length(&bar, total);
+    bar
+}
+
+/// Says how much there is.
+pub(super) fn set_length(bar: &ProgressBar, total: u64) {
+    let template = match total {
+        0 => "{msg}: not begun yet, {elapsed}",
+        _ => "{msg}: {bar:30} {pos} of {len}, {eta} left",
+    };
+    bar.set_length(total);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
 }

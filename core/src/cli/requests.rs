@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::app::{Fault, Store};
-use crate::request::{Request, ask, requests, take_back};
+use crate::request::{Request, Wish, ask, requests, take_back};
 
 /// How often it is looked whether a request is done.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -14,9 +14,27 @@ pub(super) async fn ask_and_wait(
     asked: &[Request],
     patience: Duration,
 ) -> Result<bool, Fault> {
+    ask_for(store, asked, patience).await?;
+    wait_for(store, asked, patience).await
+}
+
+/// Asks of somebody who is waited for.
+pub(super) async fn ask_for(
+    store: &Store,
+    asked: &[Request],
+    patience: Duration,
+) -> Result<(), Fault> {
     let waited_for: Vec<Request> =
         asked.iter().map(|request| request.waited_for(patience)).collect();
-    ask(store, &waited_for).await?;
+    Ok(ask(store, &waited_for).await?)
+}
+
+/// Waits for what was asked; tells whether all of it is done.
+pub(super) async fn wait_for(
+    store: &Store,
+    asked: &[Request],
+    patience: Duration,
+) -> Result<bool, Fault> {
     let until = Instant::now() + patience;
     loop {
         let open = requests(store).await?;
@@ -28,6 +46,19 @@ pub(super) async fn ask_and_wait(
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Whether somebody else has asked to have the same tried again, and it is not done yet.
+pub(super) async fn is_retried(store: &Store, dropped: &[Request]) -> Result<bool, Fault> {
+    let open = requests(store).await?;
+    Ok(open.iter().any(|request| {
+        let Wish::Retry { key } = &request.wish else { return false };
+        let is_it = |drop: &Request| {
+            drop.reader == request.reader
+                && matches!(&drop.wish, Wish::Drop { key: of } if of == key)
+        };
+        dropped.iter().any(is_it)
+    }))
 }
 
 /// Takes back what nobody has done.

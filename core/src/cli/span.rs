@@ -27,10 +27,23 @@ pub(super) fn text(time: Duration) -> String {
         0 if time.is_zero() => "0s".to_owned(),
         0 => format!("{}ms", time.as_millis().max(1)),
         1..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{}h {}m", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3_600),
+        60..3_600 => two((seconds / 60, "m"), (seconds % 60, "s")),
+        3_600..86_400 => two((seconds / 3_600, "h"), (seconds % 3_600 / 60, "m")),
+        _ => two((seconds / 86_400, "d"), (seconds % 86_400 / 3_600, "h")),
     }
+}
+
+fn two((large, of_large): (u64, &str), (small, of_small): (u64, &str)) -> String {
+    match small {
+        0 => format!("{large}{of_large}"),
+        _ => format!("{large}{of_large} {small}{of_small}"),
+    }
+}
+
+/// So many of something, whose plural has an `s`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 #[cfg(test)]
@@ -39,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_time_is_read_and_shown() {
-        for (written, shown) in [("90s", "1m 30s"), ("36h", "1d 12h"), ("0s", "0s"), ("59s", "59s")]
+        for (written, shown) in
+            [("90s", "1m 30s"), ("36h", "1d 12h"), ("0s", "0s"), ("59s", "59s"), ("30d", "30d")]
         {
             assert_eq!(super::text(super::parse(written).expect("a time")), shown);
         }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console};
 use super::events::Shown;
-use super::progress;
 use super::table::Table;
+use super::{progress, span};
 use crate::position::Position;
 use crate::store::{ReadStream, StreamSize};
 use crate::stream::StreamId;
@@ -190,7 +190,9 @@ impl Answer for Statistics {
         };
         let Self { streams, events, longest, growing, window } = self;
         format!(
-            "{streams} streams with {events} events; the longest:\n\n{}\nof the last {window} events, most are in:\n\n{}",
+            "{} with {}; the longest:\n\n{}\nof the last {window} events, most are in:\n\n{}",
+            span::count(*streams, "stream"),
+            span::count(*events, "event"),
             table(longest),
             table(growing),
         )

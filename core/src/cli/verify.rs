@@ -1,5 +1,6 @@
 //! `verify`: whether what is stored is whole.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, safe};
 use super::reader::Of;
-use super::{events, linked, progress};
+use super::{events, linked, parked, progress, span};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::sample::Sampled;
@@ -63,6 +64,7 @@ impl Verify {
             done("streams", streams(&store).await)?,
             done("checkpoints", checkpoints(&store).await)?,
             done("events", newest(&store, self.events).await)?,
+            done("parked", parked(&store).await)?,
         ];
         if !self.skip_read_models {
             let linked = linked::projections();
@@ -103,7 +105,8 @@ fn done(name: &str, checked: Result<Check, Fault>) -> Result<Check, Fault> {
 
 /// The rows are what the log says.
 fn read_model(name: &str, sampled: Sampled) -> Check {
-    let looked = format!("{} rows up to position {}", sampled.rows, sampled.until);
+    let looked =
+        format!("{} up to position {}", span::count(sampled.rows as u64, "row"), sampled.until);
     let findings = sampled.findings.into_iter().map(|(key, finding)| {
         if key.is_empty() { finding } else { format!("row `{key}`: {finding}") }
     });
@@ -131,7 +134,11 @@ async fn streams(store: &Store) -> Result<Check, Fault> {
         }
     }
     bar.finish_and_clear();
-    Ok(Check::new("streams", format!("{streams} streams with {events} events"), findings))
+    Ok(Check::new(
+        "streams",
+        format!("{} with {}", span::count(streams, "stream"), span::count(events, "event")),
+        findings,
+    ))
 }
 
 /// No reader stands beyond the log's end.
@@ -151,7 +158,7 @@ async fn checkpoints(store: &Store) -> Result<Check, Fault> {
         format!("{who} stands at position {position}, but the log ends at {head}")
     });
     let findings = findings.collect();
-    Ok(Check::new("checkpoints", format!("{} readers", readers.len()), findings))
+    Ok(Check::new("checkpoints", span::count(readers.len() as u64, "reader"), findings))
 }
 
 /// This program reads the newest events whose types it links.
@@ -172,7 +179,27 @@ async fn newest(store: &Store, count: u64) -> Result<Check, Fault> {
         }
     }
     bar.finish_and_clear();
-    Ok(Check::new("events", format!("the newest {looked_at}"), findings))
+    Ok(Check::new(
+        "events",
+        format!("{} from position {} on", span::count(looked_at, "event"), after.get() + 1),
+        findings,
+    ))
+}
+
+/// Nothing waits for a person, or for the next try.
+async fn parked(store: &Store) -> Result<Check, Fault> {
+    let keys = parked::keys(store, None).await?;
+    let mut counted: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (of, _) in &keys {
+        *counted.entry((of.kind.as_str(), &of.name)).or_default() += 1;
+    }
+    let findings = counted.into_iter().map(|((kind, name), keys)| {
+        let have = if keys == 1 { "has" } else { "have" };
+        let keys = span::count(keys, "key");
+        format!("of {kind} `{name}`, {keys} {have} parked events: `parked list {name}`")
+    });
+    let findings = findings.collect();
+    Ok(Check::new("parked", span::count(keys.len() as u64, "key"), findings))
 }
 
 impl Answer for Verified {

@@ -120,6 +120,21 @@ impl Models {
         true
     }
 
+    /// What is kept of a version.
+    pub(super) fn kept(&self, projection: &str, version: u32) -> Option<&CatalogEntry> {
+        self.entries.get(&(projection.to_owned(), version)).map(|kept| &kept.entry)
+    }
+
+    /// How many keys of a reader, in whichever shard, have parked events.
+    pub(super) fn parked_keys_of(&self, reader: &CheckpointId) -> u64 {
+        let readers = self
+            .parked
+            .iter()
+            .filter(|(of, _)| of.name == reader.name && of.version == reader.version);
+        let events = readers.flat_map(|(_, events)| events.keys());
+        events.map(|(_, key)| key).collect::<HashSet<_>>().len() as u64
+    }
+
     /// Whether a version is kept.
     pub(super) fn has(&self, projection: &str, version: u32) -> bool {
         self.entries.contains_key(&(projection.to_owned(), version))

@@ -5,7 +5,9 @@ use std::vec;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::projection::{ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce};
+use crate::projection::{
+    ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce, Showing, Shown,
+};
 use crate::read_model::Row;
 use crate::shards::Standing;
 use crate::store::{OperatedStore, StoreError};
@@ -50,6 +52,15 @@ impl OperatedStore for MemoryStore {
         let rows = state.models.all_rows(&table).into_iter();
         let standing = state.standing(&definition.reader(table.generation));
         Ok(Box::new(Copied { standing, rows }))
+    }
+
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        self.read().show_version(projection, version, showing)
     }
 
     async fn prune(&self, projection: &str, version: u32) -> Result<Pruned, StoreError> {

@@ -11,7 +11,7 @@ use super::log::Log;
 use super::models::Models;
 use crate::clock::Clock;
 use crate::position::Position;
-use crate::projection::{ModelDefinition, Pruned};
+use crate::projection::{CatalogEntry, ModelDefinition, Pruned, Showing, Shown};
 use crate::receipt::Receipt;
 use crate::recorded_event::RecordedEvent;
 use crate::shards::{Division, Layout};
@@ -277,6 +277,26 @@ impl State {
             self.divide(&definition.reader(generation), Division::FromNow(layout.shards))?;
         }
         Ok(true)
+    }
+
+    /// Looks whether a version stands so that it may be shown: there is no name that shows it.
+    pub(super) fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        let Some(entry) = self.models.kept(projection, version) else {
+            return Err(CatalogEntry::new(projection, version).not_kept());
+        };
+        let reader = entry.reader();
+        let stands = self.standing(&reader).lowest();
+        let behind = self.log.head().get().saturating_sub(stands.get());
+        let parked = self.models.parked_keys_of(&reader);
+        Ok(match showing {
+            Showing::Whole if behind > 0 || parked > 0 => Shown::Lacking { behind, parked },
+            _ => Shown::Done,
+        })
     }
 
     /// Drops all that is kept of a version of a projection, unless someone runs it.

@@ -122,10 +122,7 @@ impl ModelDefinition {
 
     /// The error of a projection that nobody has prepared.
     pub fn not_prepared(&self) -> StoreError {
-        let Self { projection, version, .. } = self;
-        StoreError::invalid(format!(
-            "projection `{projection}`: version {version} is not prepared; start an engine that registers it"
-        ))
+        CatalogEntry::new(&self.projection, self.version).not_kept()
     }
 
     /// The error of a generation that is not being built.
@@ -273,6 +270,14 @@ pub struct CatalogEntry {
 }
 
 impl CatalogEntry {
+    /// The error of a version that is not kept.
+    pub fn not_kept(&self) -> StoreError {
+        let Self { projection, version, .. } = self;
+        StoreError::invalid(format!(
+            "projection `{projection}`: version {version} is not prepared; start an engine that registers it"
+        ))
+    }
+
     /// Those who write the generation that answers: how they are divided, the store tells by this.
     pub fn reader(&self) -> CheckpointId {
         CheckpointId::of_projection(&self.projection, self.version, self.generation)

@@ -37,7 +37,7 @@ pub use self::fold::message_of;
 pub(crate) use self::fold::read;
 pub use self::handler::{EventHandler, On, Source};
 pub use self::parked::{ParkedEvent, SkippedEvent};
-pub use self::preparation::{Preparation, Pruned, RowsAtOnce};
+pub use self::preparation::{Preparation, Pruned, RowsAtOnce, Showing, Shown};
 pub(crate) use self::progress::Progress;
 pub use self::projector::{Batch, BatchDone, BatchError, Projector};
 pub use self::rebuild::{Rebuild, RebuildLoad, RebuildState};

@@ -48,6 +48,31 @@ pub enum Pruned {
     InUse,
 }
 
+/// How a version has to stand for the public name to show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Showing {
+    /// It has come to the log's end, and nothing is parked of it.
+    Whole,
+    /// As it is: behind, or with rows whose events are parked.
+    AsItIs,
+}
+
+/// What has become of a version that the public name was to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shown {
+    /// The name shows it.
+    Done,
+    /// It is not whole: the name shows what it did.
+    Lacking {
+        /// How many positions it is behind the log's end.
+        behind: u64,
+        /// How many of its keys have parked events.
+        parked: u64,
+    },
+}
+
 /// All rows of a projection as they are at one instant, in the order of their keys.
 #[async_trait]
 pub trait RowsAtOnce: Send {

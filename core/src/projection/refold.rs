@@ -14,6 +14,12 @@ pub trait Refold: Send {
         None
     }
 
+    /// Whether an event has named the row.
+    fn is_named(&self) -> bool;
+
+    /// Says which row it is, though no event does.
+    fn name(&mut self, key: RowKey);
+
     /// Takes events in, in the order of the log.
     ///
     /// # Errors
@@ -22,7 +28,7 @@ pub trait Refold: Send {
     fn take(&mut self, batch: &Batch<'_>) -> Result<(), BatchError>;
 
     /// What is to be written: the row, or that there is none, and the events that wait for it. `None` if no event ever went to
-    /// it, and the row was not known otherwise.
+    /// it, and nobody has [said](Self::name) which row it is.
     ///
     /// # Errors
     ///
@@ -72,6 +78,14 @@ impl<P: Projection> Refold for RowFold<P> {
         streams.sort_unstable();
         streams.dedup();
         Some(streams)
+    }
+
+    fn is_named(&self) -> bool {
+        self.row_key.is_some()
+    }
+
+    fn name(&mut self, key: RowKey) {
+        self.row_key.get_or_insert(key);
     }
 
     fn take(&mut self, batch: &Batch<'_>) -> Result<(), BatchError> {

@@ -58,6 +58,16 @@ struct Typed<R: Reactor> {
     services: Arc<R::Services>,
 }
 
+fn taken_by<R: Reactor>(reactions: &[Reaction<R>]) -> EventFilter {
+    EventFilter::all().event_types(reactions.iter().flat_map(Reaction::names))
+}
+
+/// The events that a reactor takes, whatever services it has.
+#[cfg(feature = "cli")]
+pub(crate) fn taken<R: Reactor>() -> EventFilter {
+    taken_by(&R::reactions())
+}
+
 impl<R: Reactor> Typed<R> {
     fn taken(&self, event: &RecordedEvent) -> Option<&Reaction<R>> {
         self.reactions.iter().find(|reaction| reaction.takes(event))
@@ -74,7 +84,7 @@ impl<R: Reactor> AnyReactor for Typed<R> {
     }
 
     fn filter(&self) -> EventFilter {
-        EventFilter::all().event_types(self.reactions.iter().flat_map(Reaction::names))
+        taken_by(&self.reactions)
     }
 
     fn route(&self, event: &RecordedEvent, codec: &dyn PayloadCodec) -> Result<Vec<String>, Fault> {

@@ -14,6 +14,8 @@ mod manager;
 mod reaction;
 
 pub use self::commands::{IntoSentCommands, Reacted, ReactorCommand};
+#[cfg(feature = "cli")]
+pub(crate) use self::manager::taken;
 pub use self::manager::{AnyReactor, reactor};
 pub use self::reaction::{CallOn, Reaction};
 

@@ -20,6 +20,9 @@ pub struct ReactorRegistration {
     /// Its Rust type.
     pub type_id: fn() -> TypeId,
     pub(crate) reactor: MakeReactor,
+    /// The events that it takes.
+    #[cfg(feature = "cli")]
+    pub(crate) taken: fn() -> crate::store::EventFilter,
 }
 
 impl ReactorRegistration {
@@ -35,6 +38,8 @@ impl ReactorRegistration {
             type_name: type_name::<R>,
             type_id: TypeId::of::<R>,
             reactor: |services| services.of(TypeId::of::<R>()).map(reactor::<R>),
+            #[cfg(feature = "cli")]
+            taken: crate::reactor::taken::<R>,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::projection::{ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce};
+use crate::projection::{
+    ModelDefinition, Preparation, Pruned, Rebuild, RowsAtOnce, Showing, Shown,
+};
 
 /// Keeps what operators want, and what becomes of it.
 #[async_trait]
@@ -44,15 +46,18 @@ pub trait OperatedStore: Send + Sync + 'static {
         definition: &ModelDefinition,
     ) -> Result<Box<dyn RowsAtOnce>, StoreError>;
 
-    /// Has the public name show a version, whether it is newer or older than the one that is shown.
+    /// Has the public name show a version, whether it is newer or older than the one that is shown, if it stands as is asked for
+    /// in the step that shows it.
     ///
     /// # Errors
     ///
     /// When the version was not prepared, or the store cannot be written.
-    async fn show_version(&self, projection: &str, version: u32) -> Result<(), StoreError> {
-        let _ = (projection, version);
-        Ok(())
-    }
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError>;
 
     /// Drops all that is kept of a version of a projection: its tables, its entry in the catalog, where its readers stand, and
     /// what is parked and skipped; unless someone runs it. A public name that shows it shows the newest other version.
@@ -84,8 +89,13 @@ impl<S: OperatedStore + ?Sized> OperatedStore for Arc<S> {
         (**self).rows_at_once(definition).await
     }
 
-    async fn show_version(&self, projection: &str, version: u32) -> Result<(), StoreError> {
-        (**self).show_version(projection, version).await
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        (**self).show_version(projection, version, showing).await
     }
 
     async fn prune(&self, projection: &str, version: u32) -> Result<Pruned, StoreError> {

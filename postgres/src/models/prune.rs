@@ -3,7 +3,7 @@
 use annals::StoreError;
 use std::fmt::Write;
 
-use annals::projection::Pruned;
+use annals::projection::{self, CatalogEntry, Pruned, Showing};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -11,19 +11,22 @@ use super::attempt::{Attempts, Trouble, of_store};
 use super::change::{names_of_columns, narrow};
 use super::names::{self, in_schema};
 use super::public_view::{Occasion, Place, Shown};
+use super::sharded;
+use crate::append::unsigned;
 use crate::database::Database;
 
-/// Has the public name show a version.
+/// Has the public name show a version, if it stands as is asked for.
 pub(crate) async fn show_version(
     database: &Database,
     projection: &str,
     version: u32,
-) -> Result<(), StoreError> {
+    showing: Showing,
+) -> Result<projection::Shown, StoreError> {
     let doing = format!("show version {version} of `{projection}`");
     let mut attempts = Attempts::new(database, doing);
     loop {
-        match show_once(&mut attempts, database, projection, version).await {
-            Ok(()) => return Ok(()),
+        match show_once(&mut attempts, database, (projection, version), showing).await {
+            Ok(shown) => return Ok(shown),
             Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
         }
     }
@@ -32,24 +35,52 @@ pub(crate) async fn show_version(
 async fn show_once(
     attempts: &mut Attempts<'_>,
     database: &Database,
-    projection: &str,
-    version: u32,
-) -> Result<(), Trouble> {
+    (projection, version): (&str, u32),
+    showing: Showing,
+) -> Result<projection::Shown, Trouble> {
     let mut transaction = attempts.begin().await?;
+    let mut entry = CatalogEntry::new(projection, version);
     let Some(kept) = find(attempts, database, &mut transaction, (projection, version)).await?
     else {
-        return Err(StoreError::invalid(format!(
-            "projection `{projection}`: version {version} is not prepared; start an engine that registers it"
-        ))
-        .into());
+        return Err(entry.not_kept().into());
     };
+    entry.generation = kept.generation;
+    // Nobody changes which generation answers, or prunes it, until this change is done.
+    if showing == Showing::Whole
+        && let Some(lacking) = lacks(attempts, database, &mut transaction, &entry).await?
+    {
+        return Ok(lacking);
+    }
     if let Some(model) = &kept.model {
         let versions = versions_of(attempts, database, &mut transaction, model).await?;
         let newest = versions.first().copied().unwrap_or(version);
         let told = Occasion::Told { newest };
         show(attempts, database, &mut transaction, (model, version), told).await?;
     }
-    attempts.commit(transaction).await
+    attempts.commit(transaction).await?;
+    Ok(projection::Shown::Done)
+}
+
+/// What a version lacks that is to be whole, if anything.
+async fn lacks(
+    attempts: &Attempts<'_>,
+    database: &Database,
+    connection: &mut PgConnection,
+    entry: &CatalogEntry,
+) -> Result<Option<projection::Shown>, Trouble> {
+    let failed = |error| attempts.failed(error);
+    let reader = entry.reader();
+    let (standing, _) = sharded::standing_in(attempts, database, connection, &reader).await?;
+    // The log's end after that: it only rises.
+    let end = database.statements.ceiling().fetch_one(&mut *connection).await;
+    let end = end.and_then(|row| row.try_get::<i64, _>("head")).map_err(failed)?;
+    let parked = database.statements.show_parked().bind(&reader.name);
+    let parked = parked.bind(i64::from(reader.version)).fetch_one(&mut *connection).await;
+    let parked = parked.and_then(|row| row.try_get::<i64, _>(0)).map_err(failed)?;
+    let (behind, parked) =
+        (unsigned(end).saturating_sub(standing.lowest().get()), unsigned(parked));
+    let is_whole = behind == 0 && parked == 0;
+    Ok((!is_whole).then_some(projection::Shown::Lacking { behind, parked }))
 }
 
 /// Drops all that is kept of a version, unless someone runs it.

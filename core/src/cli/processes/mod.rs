@@ -1,6 +1,7 @@
 //! `processes`: how the process managers and reactors are.
 
 mod changes;
+mod list;
 mod shards;
 
 use std::fmt::Write as _;
@@ -12,13 +13,11 @@ use serde_json::Value;
 use self::shards::Dividing;
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, safe, safe_lines};
-use super::each_shard::{self, ShardSeen};
-use super::reader::{Kind, Of, owner};
+use super::reader::Kind;
 use super::table::Table;
 use super::{linked, parked, span};
-use crate::position::Position;
 use crate::process::{AskedCommand, StepRecord, category_of, category_of_reactor};
-use crate::store::{CheckpointId, ReadStream, ReaderSeen};
+use crate::store::ReadStream;
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
 
@@ -27,12 +26,8 @@ const COUNTED: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Processes {
-    /// List the process managers and reactors: how far they are, what waits, who runs them
-    List {
-        /// Show each shard
-        #[arg(long)]
-        shards: bool,
-    },
+    /// List the process managers and reactors: how far they are, what waits, who runs them; exits with 3 if one is behind or has parked
+    List(list::Listing),
     /// Show one process: its state, its last steps, what it waits for
     Show {
         /// The process manager
@@ -55,32 +50,6 @@ pub(super) enum Processes {
     Skip(changes::Skipped),
     /// Have one divided into so many shards, once what is under way has come to its end; exits with 3 if it is not yet
     Shards(Dividing),
-}
-
-/// `{"head", "processes": [{"kind", "name", "linked", "state", "shards", "owner", "position", "behind", "unsent", "parked"}]}`:
-/// `state` is `running`, `stopped` if nobody runs it since an engine has stopped at it, `idle` if nobody runs it, or `new` if nobody ever did; `position` is that of the shard which is furthest
-/// behind; `unsent` counts the commands that have not been answered, up to 1000; `parked` counts processes. With `--shards` each has
-/// its `each_shard`, a list of [shards](ShardSeen).
-#[derive(Serialize)]
-struct Listed {
-    head: Position,
-    processes: Vec<Item>,
-}
-
-#[derive(Serialize)]
-struct Item {
-    kind: Kind,
-    name: String,
-    linked: bool,
-    state: &'static str,
-    shards: u32,
-    owner: Option<String>,
-    position: Option<Position>,
-    behind: u64,
-    unsent: usize,
-    parked: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    each_shard: Option<Vec<ShardSeen>>,
 }
 
 /// `{"process", "id", "stream", "version", "ended", "state", "deadlines", "unsent", "steps"}`: `state` is null of one that has
@@ -121,7 +90,7 @@ struct Step {
 impl Processes {
     pub(super) async fn run(self, store: Store, console: &mut Console) -> Result<Verdict, Fault> {
         match self {
-            Self::List { shards } => list(&store, console, shards).await,
+            Self::List(listing) => listing.run(&store, console).await,
             Self::Shards(dividing) => dividing.run(&store, console).await,
             Self::Show { name, id, steps } => show(&store, console, &name, &id, steps).await,
             Self::Resume(resumed) => resumed.run(&store, console).await,
@@ -139,68 +108,6 @@ impl Processes {
 
 fn category(kind: Kind, name: &str) -> String {
     if kind == Kind::Reactor { category_of_reactor(name) } else { category_of(name) }
-}
-
-async fn list(store: &Store, console: &mut Console, tells_shards: bool) -> Result<Verdict, Fault> {
-    let head = store.head().await?;
-    let linked = linked::processes();
-    let all = store.readers().await?;
-    let is_process = |of: &Of| matches!(of.kind, Kind::Process | Kind::Reactor);
-    let kept: Vec<(Of, &ReaderSeen)> = all
-        .iter()
-        .filter_map(|reader| Some((Of::reader(&reader.id)?, reader)))
-        .filter(|(of, _)| is_process(of))
-        .collect();
-    let mut names: Vec<(Kind, String)> =
-        linked.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect();
-    names.extend(kept.iter().map(|(of, _)| (of.kind, of.name.clone())));
-    names.sort_by(|one, two| (&one.1, one.0.as_str()).cmp(&(&two.1, two.0.as_str())));
-    names.dedup();
-    let parked = parked::keys(store, None).await?;
-    let mut processes = Vec::new();
-    for (kind, name) in names {
-        let readers: Vec<&ReaderSeen> = kept
-            .iter()
-            .filter(|(of, _)| of.kind == kind && of.name == name)
-            .map(|(_, reader)| *reader)
-            .collect();
-        let position = readers.iter().filter_map(|reader| reader.position).min();
-        let reader = CheckpointId { name: category(kind, &name), version: 1, shard: 0 };
-        let shards = store.standing(&reader).await?.layout.shards;
-        let mut owners: Vec<String> =
-            readers.iter().filter(|reader| reader.is_held()).map(|reader| owner(reader)).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        let unsent = store.outgoing(&category(kind, &name), 0, COUNTED).await?.len();
-        let of_shard = |shard| readers.iter().find(|reader| reader.id.shard == shard).copied();
-        let seats = CheckpointId::of_process_seats(&category(kind, &name));
-        let stopped = each_shard::stopped(&all, &seats, shards);
-        let seen = |shard| {
-            let seen = ShardSeen::of(shard, of_shard(shard), head);
-            if seen.owner.is_none() && stopped.contains(&shard) { seen.stopped() } else { seen }
-        };
-        let each_shard = tells_shards.then(|| (0..shards).map(seen).collect());
-        processes.push(Item {
-            kind,
-            linked: linked.iter().any(|linked| *linked == (kind, &*name)),
-            state: match (position, owners.is_empty()) {
-                (_, false) => "running",
-                _ if !stopped.is_empty() => "stopped",
-                (Some(_), true) => "idle",
-                (None, true) => "new",
-            },
-            shards,
-            owner: (!owners.is_empty()).then(|| owners.join(", ")),
-            position,
-            behind: position.map_or(0, |position| head.get().saturating_sub(position.get())),
-            unsent,
-            parked: parked.iter().filter(|(of, _)| of.kind == kind && of.name == name).count(),
-            each_shard,
-            name,
-        });
-    }
-    console.answer(&Listed { head, processes })?;
-    Ok(Verdict::Fine)
 }
 
 async fn show(
@@ -256,47 +163,6 @@ async fn show(
         steps,
     })?;
     Ok(Verdict::Fine)
-}
-
-impl Answer for Listed {
-    fn text(&self) -> String {
-        let head = [
-            "NAME",
-            "KIND",
-            "STATE",
-            "#SHARDS",
-            "#POSITION",
-            "#BEHIND",
-            "#UNSENT",
-            "#PARKED",
-            "OWNER",
-        ];
-        let mut table = Table::new(head);
-        for item in &self.processes {
-            let position = item.position.map_or_else(|| "-".to_owned(), |at| at.to_string());
-            let most = if item.unsent == COUNTED { "+" } else { "" };
-            table.row([
-                item.name.clone(),
-                item.kind.as_str().to_owned(),
-                item.state.to_owned(),
-                item.shards.to_string(),
-                position,
-                item.behind.to_string(),
-                format!("{}{most}", item.unsent),
-                item.parked.to_string(),
-                item.owner.clone().unwrap_or_default(),
-            ]);
-        }
-        let table = table.text("there are no process managers and no reactors");
-        let shards = self.processes.iter().filter_map(|item| {
-            Some((&*item.name, item.kind.as_str(), item.each_shard.as_deref()?))
-        });
-        let shards = match shards.clone().next() {
-            Some(_) => format!("\n{}", each_shard::of_processes(shards).text("none has shards")),
-            None => String::new(),
-        };
-        format!("{table}the log ends at position {}\n{shards}", self.head)
-    }
 }
 
 impl Answer for Shown {

@@ -12,7 +12,7 @@ use crate::cli::reader::Kind;
 use crate::cli::requests::ask_and_wait;
 use crate::cli::span;
 use crate::request::{Request, Wish};
-use crate::shards::Division;
+use crate::shards::SLICES;
 use crate::timestamp::Timestamp;
 
 #[derive(Debug, Args)]
@@ -20,6 +20,7 @@ pub(in crate::cli) struct Dividing {
     /// The process manager or reactor
     name: String,
     /// How many shards it is to have: 1 to 1024
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(SLICES)))]
     shards: u32,
     /// How long to wait until what is under way has come to its end
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
@@ -42,7 +43,6 @@ struct Divided {
 impl Dividing {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let Self { name, shards, wait } = self;
-        Division::FromNow(shards).shards()?;
         let kind = find(store, &name).await?;
         let reader = reader(kind, &name);
         let wish = Wish::Shards { shards, asked_at: Timestamp::now() };

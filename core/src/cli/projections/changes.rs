@@ -11,7 +11,7 @@ use crate::cli::console::{Answer, Console, safe};
 use crate::cli::requests::{ask_and_wait, forget};
 use crate::cli::span;
 use crate::position::Position;
-use crate::projection::CatalogEntry;
+use crate::projection::{CatalogEntry, Showing, Shown};
 use crate::request::Wish;
 use crate::store::CheckpointId;
 use crate::timestamp::Timestamp;
@@ -116,7 +116,23 @@ impl ShownVersion {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let named = Named { name: self.name, version: Some(self.version) };
         let CatalogEntry { projection, version, .. } = named.find(store).await?;
-        operator(store)?.show_version(&projection, version).await?;
+        let operator = operator(store)?;
+        // Whether it is whole is looked at in the step that shows it: nobody is asked about what is so no more.
+        let shown = operator.show_version(&projection, version, Showing::Whole).await?;
+        if let Shown::Lacking { behind, parked } = shown {
+            let mut lacks = Vec::new();
+            if behind > 0 {
+                lacks.push(format!("is {behind} behind the log's end"));
+            }
+            if parked > 0 {
+                lacks.push(format!("has {} with parked events", span::count(parked, "row")));
+            }
+            console.confirm(&format!(
+                "has the public name of projection `{projection}` show version {version}, which {}",
+                lacks.join(" and ")
+            ))?;
+            operator.show_version(&projection, version, Showing::AsItIs).await?;
+        }
         console.answer(&Changed { projection, version, did: "shown", done: true })?;
         Ok(Verdict::Fine)
     }

@@ -42,7 +42,7 @@ pub(super) async fn tell(
     let shown = bar.clone();
     let found =
         operator.rebuild_dry_run(&projection, version).load(load).on_progress(move |told| {
-            shown.set_length(told.of);
+            progress::set_length(&shown, told.of);
             shown.set_position(told.events);
         });
     let found = found.await;

@@ -21,8 +21,8 @@ pub(in crate::cli) struct Planning {
 }
 
 /// `{"steps": [{"projection", "version", "action", "events", "seconds", "notes"}], "awaited", "applied", "sql"}`: `action` is `make`,
-/// `make_again`, `add`, `rebuild`, `prune`, `keep` or `refuse`; `seconds` is null where nobody knows; engines that may make no
-/// tables wait if `awaited`; `sql` is null unless it was asked for.
+/// `make_again`, `add`, `rebuild`, `prune`, `keep` or `refuse`; `seconds` is null where nobody knows; `awaited` if something
+/// is to be made, for which engines that may make no tables wait, and `applied` if it was made; `sql` is null unless it was asked for.
 #[derive(Serialize)]
 struct Planned {
     steps: Vec<Step>,
@@ -65,7 +65,8 @@ impl From<&PlanStep> for Step {
 impl Planning {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let plan: Plan = operator(store)?.plan().await?;
-        if self.apply {
+        let is_applied = self.apply && plan.is_awaited();
+        if is_applied {
             plan.apply().await?;
         }
         let refused = |step: &PlanStep| matches!(step.action, PlanAction::Refuse { .. });
@@ -73,7 +74,7 @@ impl Planning {
         console.answer(&Planned {
             steps: plan.steps.iter().map(Step::from).collect(),
             awaited: plan.is_awaited() && !self.apply,
-            applied: self.apply,
+            applied: is_applied,
             sql: self.sql.then(|| plan.sql()),
         })?;
         Ok(Verdict::wrong_if(is_wrong))
@@ -102,7 +103,7 @@ impl Answer for Planned {
         if self.applied {
             text.push_str("tables and columns are made\n");
         } else if self.awaited {
-            text.push_str("engines that may make no tables wait for `plan --apply`\n");
+            text.push_str("engines that may make no tables go on after `plan --apply`\n");
         }
         text
     }

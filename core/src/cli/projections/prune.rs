@@ -10,6 +10,7 @@ use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
 use crate::cli::linked;
 use crate::projection::{CatalogEntry, Pruned};
+use crate::store::{CheckpointId, ReaderSeen};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Pruning {
@@ -21,12 +22,14 @@ pub(in crate::cli) struct Pruning {
     version: Option<u32>,
 }
 
-/// `{"pruned": [{"projection", "version", "became"}], "scratch"}`: `became` is `gone`, or `in_use` of what somebody runs; `scratch`
-/// counts the scratch tables of dry runs and what-ifs whose programs died, which go without a question.
+/// `{"pruned": [{"projection", "version", "became"}], "scratch", "scratch_kept"}`: `became` is `gone`, or `in_use` of what somebody runs; `scratch`
+/// counts the scratch tables of dry runs and what-ifs whose programs died, which go without a question, and
+/// `scratch_kept` those that stay, since somebody has them, or had them until less than a minute ago.
 #[derive(Serialize)]
 struct Gone {
     pruned: Vec<One>,
     scratch: u64,
+    scratch_kept: usize,
 }
 
 #[derive(Serialize)]
@@ -57,7 +60,27 @@ impl Pruning {
                 format!("`{}` at version {}", entry.projection, entry.version)
             };
             let names: Vec<String> = unused.iter().map(name).collect();
-            console.confirm(&format!("drops the rows and checkpoints of {}", names.join(", ")))?;
+            let kept = operator.catalog().await?;
+            let goes = |entry: &CatalogEntry| {
+                let is_it = |gone: &CatalogEntry| {
+                    (&gone.projection, gone.version) == (&entry.projection, entry.version)
+                };
+                unused.iter().any(is_it)
+            };
+            let stays =
+                |name: &str| kept.iter().any(|entry| entry.projection == name && !goes(entry));
+            let mut lost: Vec<&str> = unused.iter().map(|entry| &*entry.projection).collect();
+            lost.retain(|name| !stays(name));
+            lost.dedup();
+            let mut what = format!("drops the rows and checkpoints of {}", names.join(", "));
+            for name in lost {
+                // Writing to a text does not fail.
+                let _ = write!(
+                    what,
+                    "; no other version of `{name}` is kept: nothing answers for it then, and its public name goes"
+                );
+            }
+            console.confirm(&what)?;
         }
         // One after the other, rather than whatever is outdated by now: nobody was asked about that.
         for entry in unused {
@@ -69,7 +92,11 @@ impl Pruning {
         }
         let is_wrong = pruned.iter().any(|one| one.became != "gone");
         let scratch = operator.drop_left_scratch().await?;
-        console.answer(&Gone { pruned, scratch })?;
+        let is_scratch = |reader: &&ReaderSeen| reader.id.name.starts_with(CheckpointId::SCRATCH);
+        let readers = store.readers().await?;
+        let kept = readers.iter().filter(is_scratch).filter(|reader| reader.is_held());
+        let scratch_kept = kept.count();
+        console.answer(&Gone { pruned, scratch, scratch_kept })?;
         Ok(Verdict::wrong_if(is_wrong))
     }
 }
@@ -103,6 +130,13 @@ impl Answer for Gone {
         }
         if self.scratch > 0 {
             let _ = writeln!(text, "scratch tables that were left and are gone: {}", self.scratch);
+        }
+        if self.scratch_kept > 0 {
+            let _ = writeln!(
+                text,
+                "scratch tables that stay: {}; one whose program died goes with a prune that comes a minute later",
+                self.scratch_kept
+            );
         }
         for One { projection, version, became } in &self.pruned {
             let became =

@@ -1,5 +1,7 @@
 //! `projections rebuild`, `rebuilds`, `set-load` and `cancel`: rows built anew.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -8,9 +10,11 @@ use serde::Serialize;
 use super::{Named, differences, operator};
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, cut, safe};
+use crate::cli::reader::owner;
 use crate::cli::table::Table;
-use crate::cli::{progress, span};
-use crate::projection::{CatalogEntry, Operator, Rebuild, RebuildLoad, RebuildState};
+use crate::cli::{parked, progress, span};
+use crate::projection::{CatalogEntry, Operator, ParkedEvent, Rebuild, RebuildLoad, RebuildState};
+use crate::store::CheckpointId;
 
 /// How often it is looked how a rebuild goes.
 const LOOK: Duration = Duration::from_millis(200);
@@ -84,6 +88,20 @@ struct Told {
     seconds_left: Option<f64>,
 }
 
+/// What has become of a rebuild that was asked for: as it is kept, with `"parked"`, the keys with parked events of what was built anew,
+/// `"paused"`, whether the projection is, and `"owners"`, who runs it.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    told: Told,
+    parked: usize,
+    paused: bool,
+    owners: BTreeSet<String>,
+    /// Why the first of what is parked is.
+    #[serde(skip)]
+    first: Option<ParkedEvent>,
+}
+
 /// `{"rebuilds": […]}`: of each projection the last one of all rows, and the last one of each row.
 #[derive(Serialize)]
 struct All {
@@ -119,7 +137,7 @@ impl Load {
 impl Rebuilding {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let Self { named, key, dry_run, load, detach, wait } = self;
-        let CatalogEntry { projection, version, .. } = named.find(store).await?;
+        let CatalogEntry { projection, version, paused, .. } = named.find(store).await?;
         let operator = operator(store)?;
         if dry_run {
             return differences::tell(&operator, (projection, version), load.wanted(), console)
@@ -128,17 +146,57 @@ impl Rebuilding {
         let mut told = if let Some(key) = key {
             operator.begin_rebuild_key(&projection, version, key, load.wanted()).await?
         } else {
+            let moves = if paused {
+                "; it is paused: the new rows are those of the log's end all the same, and it stays paused there"
+            } else {
+                ""
+            };
             console.confirm(&format!(
-                "builds the rows of projection `{projection}` (version {version}) anew, and drops those that answer now"
+                "builds the rows of projection `{projection}` (version {version}) anew, and drops those that answer now{moves}"
             ))?;
             operator.begin_rebuild(&projection, version, load.wanted()).await?
         };
         if !detach {
             told = follow(&operator, told, wait).await?;
         }
-        let is_wrong = !detach && told.state != RebuildState::Done;
-        console.answer(&Told::from(told))?;
+        let is_done = told.state == RebuildState::Done;
+        let outcome = Outcome::of(told, store).await?;
+        let is_wrong = !detach && !is_done || outcome.parked > 0;
+        console.answer(&outcome)?;
         Ok(Verdict::wrong_if(is_wrong))
+    }
+}
+
+impl Outcome {
+    async fn of(told: Rebuild, store: &Store) -> Result<Self, Fault> {
+        let catalog = store.catalog().await?;
+        let is_it = |entry: &&CatalogEntry| {
+            (&entry.projection, entry.version) == (&told.projection, told.version)
+        };
+        let mut outcome = Self {
+            parked: 0,
+            paused: false,
+            owners: BTreeSet::new(),
+            first: None,
+            told: Told::from(told.clone()),
+        };
+        let Some(entry) = catalog.iter().find(is_it) else { return Ok(outcome) };
+        outcome.paused = entry.paused;
+        let reader = entry.reader();
+        let is_its = |id: &CheckpointId| (&id.name, id.version) == (&reader.name, reader.version);
+        let readers = store.readers().await?;
+        let held = readers.iter().filter(|reader| reader.is_held() && is_its(&reader.id));
+        outcome.owners = held.map(owner).collect();
+        if told.state == RebuildState::Done {
+            let mut parked = parked::keys(store, Some(&told.projection)).await?;
+            parked.retain(|(_, parked)| {
+                is_its(&parked.first.reader)
+                    && told.key.as_ref().is_none_or(|key| *key == parked.first.key)
+            });
+            outcome.parked = parked.len();
+            outcome.first = parked.into_iter().next().map(|(_, parked)| parked.first);
+        }
+        Ok(outcome)
     }
 }
 
@@ -161,7 +219,7 @@ async fn follow(operator: &Operator, begun: Rebuild, wait: Duration) -> Result<R
             Some(found) => last = found,
             None => break,
         }
-        bar.set_length(last.of.max(last.events));
+        progress::set_length(&bar, last.of.max(last.events));
         bar.set_position(last.events);
     }
     bar.finish_and_clear();
@@ -217,27 +275,70 @@ impl Loading {
     }
 }
 
+impl Told {
+    fn name(&self) -> String {
+        let Rebuild { projection, version, key, .. } = &self.rebuild;
+        let name = format!("projection `{}` (version {version})", safe(projection));
+        match key {
+            Some(key) => format!("row `{}` of {name}", safe(key)),
+            None => name,
+        }
+    }
+}
+
+impl Answer for Outcome {
+    fn text(&self) -> String {
+        let Self { told, parked, paused, owners, first } = self;
+        if told.rebuild.state == RebuildState::Asked && !owners.is_empty() {
+            let owners: Vec<String> = owners.iter().map(|owner| safe(owner)).collect();
+            return format!(
+                "the rebuild of {} is asked for; `{}` runs it, and begins once other rebuilds are done, unless it may make no tables",
+                told.name(),
+                owners.join("`, `")
+            );
+        }
+        let mut text = told.text();
+        match (first, &told.rebuild.key) {
+            (Some(event), Some(_)) => {
+                let (position, error) = (event.position, safe(&event.error));
+                // Writing to a text does not fail.
+                let _ = write!(text, ", and is parked at position {position}: {error}");
+            }
+            (Some(_), None) => {
+                let rows = span::count(*parked as u64, "row");
+                let _ = write!(text, "; {rows} with parked events: see `parked list`");
+            }
+            (None, _) => {}
+        }
+        if *paused && told.rebuild.state == RebuildState::Done && told.rebuild.key.is_none() {
+            let at = told.rebuild.position;
+            let _ = write!(text, "; it is paused still, at position {at}");
+        }
+        text
+    }
+}
+
 impl Answer for Told {
     fn text(&self) -> String {
-        let Rebuild { projection, version, key, state, events, of, worked, error, .. } =
-            &self.rebuild;
-        let mut name = format!("projection `{}` (version {version})", safe(projection));
-        if let Some(key) = key {
-            name = format!("row `{}` of {name}", safe(key));
-        }
+        let Rebuild { key, state, events, of, worked, error, .. } = &self.rebuild;
+        let name = self.name();
+        let (so_many, done) = (span::count(*of, "event"), span::count(*events, "event"));
         let took = span::text(Duration::from_millis(*worked));
         match state {
-            RebuildState::Done if key.is_some() => format!("{name} is rebuilt of {events} events"),
-            RebuildState::Done => format!("{name} is rebuilt: {events} events in {took}"),
+            RebuildState::Done if key.is_some() && *events == 0 => {
+                format!("{name} is gone: no event of the log goes to it")
+            }
+            RebuildState::Done if key.is_some() => format!("{name} is rebuilt of {done}"),
+            RebuildState::Done => format!("{name} is rebuilt: {done} in {took}"),
             RebuildState::Cancelled => format!(
-                "{name} is as it was: the rebuild was cancelled after {events} of {of} events"
+                "{name} is as it was: the rebuild was cancelled after {events} of {so_many}"
             ),
             RebuildState::Failed => {
                 let why = error.as_deref().unwrap_or("nobody knows why");
                 format!("{name} is as it was: the rebuild failed: {}", safe(why))
             }
             RebuildState::Asked => format!("{name} is to be rebuilt, as soon as somebody runs it"),
-            _ => format!("{name} is being rebuilt: {events} of {of} events"),
+            _ => format!("{name} is being rebuilt: {events} of {so_many}"),
         }
     }
 }

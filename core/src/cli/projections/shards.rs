@@ -8,7 +8,7 @@ use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
 use crate::projection::CatalogEntry;
 use crate::request::{Request, Wish};
-use crate::shards::Shard;
+use crate::shards::{SLICES, Shard};
 use crate::store::CheckpointId;
 
 #[derive(Debug, Args)]
@@ -16,6 +16,7 @@ pub(in crate::cli) struct Dividing {
     #[command(flatten)]
     named: Named,
     /// How many, from 1 to 1024
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(SLICES)))]
     shards: u32,
 }
 

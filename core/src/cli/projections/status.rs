@@ -15,7 +15,8 @@ use crate::cli::table::Table;
 use crate::cli::{linked, span};
 use crate::position::Position;
 use crate::projection::{
-    CatalogEntry, Level, ProjectionState, Rebuild, RebuildState, Thresholds, age_of_next,
+    CatalogEntry, Level, Preparation, ProjectionState, Rebuild, RebuildState, Thresholds,
+    age_of_next,
 };
 use crate::registry::ProjectionRegistration;
 use crate::store::{CheckpointId, ParkedKey, ReaderSeen};
@@ -42,8 +43,9 @@ pub(in crate::cli) struct StatusOf {
 /// `{"level", "head", "projections": [{"name", "version", "generation", "state", "shards", "owners", "position", "behind",
 /// "seconds_behind", "level", "parked", "rebuilds_asked"}]}`: `state` is `running`, `paused`, `stopped` if nobody runs it since an
 /// engine has stopped at something that a person has to mend, `idle` if nobody runs it, or `inline`; of one that runs, a shard that has
-/// stopped makes the level `critical`, and one that nobody runs and that is behind `warning` at least;
-/// `seconds_behind` is null of one that this program does not link; `parked` counts keys, and
+/// stopped makes the level `critical`, and one that nobody runs and that is behind `warning` at least; so do rows with parked events.
+/// `unprepared` is one whose tables, or some columns, are to be made yet for this program's release, which makes it a `warning`, too: it
+/// has no generation if nothing of it is in the store. `seconds_behind` is null of one that this program does not link; `parked` counts keys, and
 /// `rebuilds_asked` the rebuilds that nobody has begun yet. With `--shards` each has its `each_shard`, a list of
 /// [shards](ShardSeen), which is empty of one that is inline.
 #[derive(Serialize)]
@@ -57,7 +59,7 @@ struct Statuses {
 struct Status {
     name: String,
     version: u32,
-    generation: u32,
+    generation: Option<u32>,
     state: &'static str,
     shards: u32,
     owners: BTreeSet<String>,
@@ -87,14 +89,17 @@ impl StatusOf {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let Self { name, warning, critical, shards } = self;
         let catalog = store.catalog().await?;
+        let linked = linked::projections();
+        let known = catalog.iter().map(|entry| &*entry.projection);
+        let known: Vec<&str> = known.chain(linked.iter().map(|linked| linked.name)).collect();
         if let Some(name) = &name
-            && catalog.iter().all(|entry| entry.projection != *name)
+            && !known.contains(&&**name)
         {
-            let known: Vec<&str> = catalog.iter().map(|entry| &*entry.projection).collect();
             return Err(linked::absent("projection", name, &known));
         }
+        let is_meant = |of: &str| name.as_ref().is_none_or(|name| *name == of);
         let read = Read {
-            linked: linked::projections(),
+            linked,
             readers: store.readers().await?,
             parked: store.parked_keys(PROJECTIONS, COUNTED).await?,
             rebuilds: store.rebuilds().await?,
@@ -105,10 +110,21 @@ impl StatusOf {
         };
         let mut projections = Vec::new();
         for entry in &catalog {
-            if name.as_ref().is_none_or(|name| *name == entry.projection) {
+            if is_meant(&entry.projection) {
                 projections.push(read.status(store, entry).await?);
             }
         }
+        let is_kept = |linked: &ProjectionRegistration| {
+            let is_it = |entry: &CatalogEntry| {
+                entry.projection == linked.name && entry.version == linked.version
+            };
+            catalog.iter().any(is_it)
+        };
+        for linked in read.linked.iter().filter(|linked| is_meant(linked.name) && !is_kept(linked))
+        {
+            projections.push(read.unprepared(store, linked).await?);
+        }
+        projections.sort_by(|one, two| (&one.name, one.version).cmp(&(&two.name, two.version)));
         let level = projections.iter().map(|status| status.level).max().unwrap_or_default();
         console.answer(&Statuses { level, head: read.head, projections })?;
         Ok(Verdict::wrong_if(level > Level::Normal))
@@ -151,6 +167,12 @@ impl Read {
             (..) if time == Some(Duration::ZERO) => ("idle", Level::Normal),
             (..) => ("idle", self.level(time).max(Level::Warning)),
         };
+        let (state, level) = match (state, linked) {
+            ("idle", Some(linked)) if is_awaited(store, linked).await? => {
+                ("unprepared", level.max(Level::Warning))
+            }
+            _ => (state, level),
+        };
         let of_it = |key: &&ParkedKey| is_it(&key.first.reader);
         let is_asked = |rebuild: &&Rebuild| {
             rebuild.projection == entry.projection
@@ -160,7 +182,9 @@ impl Read {
         let rebuilds_asked = self.rebuilds.iter().filter(is_asked).count();
         // What is asked of nobody stays asked.
         let is_asked_of_nobody = rebuilds_asked > 0 && matches!(state, "idle" | "stopped");
-        let level = if is_asked_of_nobody { level.max(Level::Warning) } else { level };
+        let parked = self.parked.iter().filter(of_it).count();
+        let is_for_a_person = is_asked_of_nobody || parked > 0;
+        let level = if is_for_a_person { level.max(Level::Warning) } else { level };
         // Those that run tell nothing of one beside them that nobody runs.
         let is_without_some = state == "running" && held.len() < entry.shards as usize;
         let each_shard = if !is_inline && (self.tells_shards || is_without_some) {
@@ -173,7 +197,7 @@ impl Read {
         Ok(Status {
             name: entry.projection.clone(),
             version: entry.version,
-            generation: entry.generation,
+            generation: Some(entry.generation),
             state,
             shards: entry.shards,
             owners: held.into_iter().map(|reader| owner(reader)).collect(),
@@ -181,9 +205,33 @@ impl Read {
             behind,
             seconds_behind: time.map(|time| time.as_secs_f64()),
             level,
-            parked: self.parked.iter().filter(of_it).count(),
+            parked,
             rebuilds_asked,
             each_shard: self.tells_shards.then_some(each_shard),
+        })
+    }
+
+    /// One that this program links, and of which nothing is in the store.
+    async fn unprepared(
+        &self,
+        store: &Store,
+        linked: &&'static ProjectionRegistration,
+    ) -> Result<Status, Fault> {
+        let time = self.time_behind(store, Some(linked), Position::START).await?;
+        Ok(Status {
+            name: linked.name.to_owned(),
+            version: linked.version,
+            generation: None,
+            state: "unprepared",
+            shards: 1,
+            owners: BTreeSet::new(),
+            position: Position::START,
+            behind: self.head.get(),
+            seconds_behind: time.map(|time| time.as_secs_f64()),
+            level: self.level(time).max(Level::Warning),
+            parked: 0,
+            rebuilds_asked: 0,
+            each_shard: self.tells_shards.then(Vec::new),
         })
     }
 
@@ -240,6 +288,13 @@ impl Read {
     }
 }
 
+/// Whether something is to be made yet for what this program links.
+async fn is_awaited(store: &Store, linked: &'static ProjectionRegistration) -> Result<bool, Fault> {
+    let projector = (linked.projector)();
+    let preparation = store.preparation(projector.definition()).await?;
+    Ok(!matches!(preparation, Preparation::Nothing | Preparation::Refused { .. }))
+}
+
 impl Answer for Statuses {
     fn text(&self) -> String {
         let head = [
@@ -270,6 +325,14 @@ impl Answer for Statuses {
         }
         let mut text = table.text("no projection is in the store");
         for Status { name, version, state, rebuilds_asked, .. } in &self.projections {
+            if *state == "unprepared" {
+                // Writing to a text does not fail.
+                let _ = writeln!(
+                    text,
+                    "`{}` (version {version}) waits for its tables, or for columns: see `projections plan`",
+                    safe(name)
+                );
+            }
             if *rebuilds_asked > 0 {
                 let plural = if *rebuilds_asked == 1 { "rebuild is" } else { "rebuilds are" };
                 let nobody = match *state {

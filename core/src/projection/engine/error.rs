@@ -13,7 +13,7 @@ pub enum EngineError {
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// A projection was not prepared.
-    #[error("prepare projection `{projection}`")]
+    #[error("start projection `{projection}`")]
     Prepare {
         /// The projection.
         projection: String,

@@ -25,6 +25,7 @@ mod row_progress;
 mod scratch;
 mod scratch_table;
 mod seen;
+mod show;
 mod shown;
 mod size;
 mod status;
@@ -32,6 +33,7 @@ mod still;
 mod stopped;
 mod tables;
 mod taken;
+mod unexplained;
 mod what_if;
 mod worker;
 

@@ -363,15 +363,6 @@ impl Operator {
         }
         Ok(pruned)
     }
-
-    /// Has the public name of a read model show a version, in one step: back to an older one, too.
-    ///
-    /// # Errors
-    ///
-    /// When the version is not kept, or the store cannot be written.
-    pub async fn show_version(&self, projection: &str, version: u32) -> Result<(), EngineError> {
-        Ok(self.shared.rows.show_version(projection, version).await?)
-    }
 }
 
 /// Whether a program needs a version.

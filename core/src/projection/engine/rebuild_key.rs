@@ -179,6 +179,7 @@ impl Operator {
             let of = self.shared.events.count_events(&filter, reached()?).await?;
             progress.begin(of).await.map_err(|ended| ended.into_error(name))?;
         }
+        let mut is_looked_for = false;
         loop {
             for _ in 0..STRETCHES {
                 let to = reached()?;
@@ -187,6 +188,13 @@ impl Operator {
                 }
                 let taken = bench.take_in(&mut aside, to, &skipped, progress.as_deref_mut());
                 taken.await.map_err(|ended| ended.into_error(name))?;
+            }
+            // Of a row that no event explains, nothing says so but the row itself.
+            if !aside.refold.is_named() && !is_looked_for {
+                is_looked_for = true;
+                if let Some(found) = self.unexplained(definition, &key).await? {
+                    aside.refold.name(found);
+                }
             }
             if let Some(progress) = progress.as_deref_mut() {
                 // As long as its owner has it, it is not cancelled.

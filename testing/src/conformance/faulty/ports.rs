@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use annals::projection::{
-    CatalogEntry, ModelDefinition, ParkedEvent, Preparation, Pruned, Rebuild, RowsAtOnce,
+    CatalogEntry, ModelDefinition, ParkedEvent, Preparation, Pruned, Rebuild, RowsAtOnce, Showing,
+    Shown,
 };
 use annals::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use annals::shards::{Division, Standing};
@@ -117,8 +118,13 @@ impl<S: ReadModelStore, F: Fault<S>> OperatedStore for Faulty<S, F> {
         self.store.rows_at_once(definition).await
     }
 
-    async fn show_version(&self, projection: &str, version: u32) -> Result<(), StoreError> {
-        self.store.show_version(projection, version).await
+    async fn show_version(
+        &self,
+        projection: &str,
+        version: u32,
+        showing: Showing,
+    ) -> Result<Shown, StoreError> {
+        self.store.show_version(projection, version, showing).await
     }
 
     async fn prune(&self, projection: &str, version: u32) -> Result<Pruned, StoreError> {

@@ -7,6 +7,7 @@ mod shelf;
 
 mod commands;
 mod guides;
+mod looked_at;
 mod parked;
 mod processes;
 mod program;

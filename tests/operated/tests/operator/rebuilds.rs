@@ -146,13 +146,13 @@ async fn the_public_name_shows_another_version() {
         row.fetch_one(shelf.store.pool()).await.expect("the view is there")
     };
     assert_eq!(books().await, 1);
-    let shown = shelf.json("projections show-version readers 2", 0);
+    let shown = shelf.json("projections show-version readers 2 --yes", 0);
     assert_eq!(
         shown,
         json!({ "projection": "readers", "version": 2, "did": "shown", "done": true })
     );
     assert_eq!(books().await, 101);
-    let shown = shelf.operate("projections show-version readers 1").with(0);
+    let shown = shelf.operate("projections show-version readers 1 --yes").with(0);
     assert_eq!(shown, "projection `readers` (version 1) is what the public name shows\n");
     assert_eq!(books().await, 1);
 }
@@ -288,7 +288,7 @@ async fn a_version_that_nobody_runs_goes_after_a_question() {
     let pruned = shelf.json("projections prune --yes", 0);
     assert_eq!(
         pruned,
-        json!({ "pruned": [{ "projection": "readers", "version": 0, "became": "gone" }], "scratch": 0 })
+        json!({ "pruned": [{ "projection": "readers", "version": 0, "became": "gone" }], "scratch": 0, "scratch_kept": 0 })
     );
     // As a dry run has left it whose program died.
     let died = sqlx::raw_sql(

@@ -34,8 +34,8 @@ async fn a_projection_is_divided_while_it_runs() {
     shelf.until("projections status readers", |all| all["projections"][0]["behind"] == 0).await;
     let listed = shelf.json("projections list", 0);
     assert_eq!(named(&listed["projections"], "readers")["shards"], 1);
-    let refused = shelf.operate("projections shards readers 0").failed(1);
-    assert!(refused.contains("there are 1 to 1024"), "{refused}");
+    let refused = shelf.operate("projections shards readers 0").failed(2);
+    assert!(refused.contains("0 is not in 1..=1024"), "{refused}");
     let absent = shelf.operate("projections shards reader 2").failed(1);
     assert!(absent.contains("did you mean `readers`?"), "{absent}");
     let verified = shelf.operate("verify").with(0);
@@ -85,7 +85,7 @@ async fn each_shard_is_told() {
     assert_eq!(lines[0][..4], ["NAME", "VERSION", "SHARD", "STATE"]);
     assert_eq!(lines[1][..7], ["readers", "1", "0", "idle", "warning", "1", "1"]);
     assert_eq!(lines[2][..7], ["readers", "1", "1", "idle", "warning", "0", "2"]);
-    let text = shelf.operate("processes list --shards").with(0);
+    let text = shelf.operate("processes list --shards").out;
     let told: Vec<String> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert!(told.iter().any(|line| line.starts_with("recalls process 1 idle ")), "{text}");

@@ -56,10 +56,17 @@ async fn what_is_whole_is_told_so() {
         .collect();
     assert_eq!(
         checks,
-        ["streams", "checkpoints", "events", "read model `readers`", "read model `titles`"]
+        [
+            "streams",
+            "checkpoints",
+            "events",
+            "parked",
+            "read model `readers`",
+            "read model `titles`"
+        ]
     );
     let short = shelf.json("verify --skip-read-models", 0);
-    assert_eq!(short["checks"].as_array().map(Vec::len), Some(3));
+    assert_eq!(short["checks"].as_array().map(Vec::len), Some(4));
 }
 
 #[tokio::test]
@@ -122,7 +129,7 @@ async fn a_table_that_is_not_what_it_was_is_found() {
     assert!(found[0].contains("the columns of its table are not those"), "{found:?}");
     sql(&shelf, "DROP TABLE annals.readers_v1_1 CASCADE").await;
     let verified = shelf.json("verify", 3);
-    assert_eq!(verified["checks"].as_array().map(Vec::len), Some(5), "{verified}");
+    assert_eq!(verified["checks"].as_array().map(Vec::len), Some(6), "{verified}");
     let found = findings(&verified, "read model `readers`");
     assert!(found[0].contains("the table has none"), "{found:?}");
     assert_eq!(findings(&verified, "streams"), [""; 0]);
