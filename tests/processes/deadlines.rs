@@ -266,7 +266,7 @@ async fn an_append_that_is_under_way_when_a_deadline_falls_due_was_in_time() {
     let (store, _database) = postgres().await;
     let scene = Scene::new(store.clone());
     let engine = crate::scene::engine(&scene.bus).start().await.unwrap();
-    let soon = act().moves(Move::First(Duration::from_secs(3)));
+    let soon = act().moves(Move::First(Duration::from_secs(8)));
     let begun = scene.begin("a", "1", soon).await;
     settled(&engine).await;
     let told = Told { to: vec!["a".into()], note: "in time".into(), act: act() };
@@ -276,8 +276,8 @@ async fn an_append_that_is_under_way_when_a_deadline_falls_due_was_in_time() {
     let mut transaction = store.pool().begin().await.unwrap();
     let append = Append::new(stream, Expected::Any, vec![event]);
     let receipt = store.append_in(&mut transaction, vec![append]).await.unwrap()[0].clone();
-    assert!(receipt.recorded_at < begun.recorded_at + Duration::from_secs(3), "too slow");
-    tokio::time::sleep(Duration::from_millis(3_300)).await;
+    assert!(receipt.recorded_at < begun.recorded_at + Duration::from_secs(8), "too slow");
+    tokio::time::sleep(Duration::from_millis(8_300)).await;
     assert_eq!(scene.saw("a").await, ["began 1"], "the append may still be committed");
     transaction.commit().await.unwrap();
     scene.has_seen("a", "\"first\"]").await;

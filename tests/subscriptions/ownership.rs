@@ -62,11 +62,12 @@ pub async fn one_who_stopped_waiting_leaves_the_name_free<S: UnitOfWorkStore + C
 
 pub async fn a_living_owner_keeps_its_lease<S: UnitOfWorkStore + Clone>(store: S) {
     store_numbers(&store, [1]).await;
-    let mut first = begin(store.subscribe().durable("mailer").lease(SHORT)).await;
-    // Busy with the event for several times as long as the lease.
+    let lease = Duration::from_secs(2);
+    let mut first = begin(store.subscribe().durable("mailer").lease(lease)).await;
+    // Busy with the event for longer than the lease.
     let event = next(&mut first).await;
-    let second = begin(store.subscribe().durable("mailer").lease(SHORT));
-    assert!(tokio::time::timeout(SHORT * 4, second).await.is_err(), "the lease was not renewed");
+    let second = begin(store.subscribe().durable("mailer").lease(lease));
+    assert!(tokio::time::timeout(lease * 2, second).await.is_err(), "the lease was not renewed");
     first.ack(event.position).await.unwrap();
     assert!(is_still(first.next()).await);
 }
@@ -215,7 +216,9 @@ pub async fn owners_in_turn_pass_nothing_over<S: UnitOfWorkStore + Clone>(store:
         tokio::spawn(async move {
             let mut done = Vec::new();
             while !is_done(&store).await {
-                let subscribe = store.subscribe().durable("mailer").page_size(3).lease(SHORT);
+                // Given up at each turn's end, and not lost before.
+                let lease = Duration::from_secs(3);
+                let subscribe = store.subscribe().durable("mailer").page_size(3).lease(lease);
                 let mut subscription = begin(subscribe).await;
                 for left in (0..5 + instance).rev() {
                     let next =

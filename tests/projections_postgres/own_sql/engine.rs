@@ -3,7 +3,7 @@
 use annals::prelude::*;
 use annals::projection::ProjectionStatus;
 use annals::{EngineError, ProjectionState};
-use annals_postgres::{EngineSql as _, SqlContext};
+use annals_postgres::{EngineSql as _, RegisterSql as _, SqlContext};
 use sqlx::PgConnection;
 
 use super::{Ledger, Owned, PATIENCE, Paid, amounts, count, make_ledger, own, owned, paid, pay};
@@ -155,7 +155,13 @@ async fn run_in(cx: &mut SqlContext<'_>, sql: &'static str) -> Result<(), Error>
 async fn a_method_that_ends_the_transaction_stops_the_projection() -> Result<(), Error> {
     for amount in 1..=3 {
         let (store, _database) = fresh().await?;
-        let engine = start::<Hasty>(&store).await?;
+        // It does not look soon whether another engine has gone on: what the method has committed may look like that.
+        let engine = ProjectionEngine::builder(store.clone())
+            .register_sql::<Hasty>()
+            .retry(RetryPolicy::never())
+            .polling(PATIENCE)
+            .start()
+            .await?;
         let hasty = engine.sql::<Hasty>()?;
         record(&store, "a", vec![paid(amount)]).await?;
         let status = async || -> Result<ProjectionStatus, Error> {
