@@ -4,6 +4,7 @@ use crate::bus::SetupError;
 use crate::position::Position;
 use crate::read_model::{ColumnError, ReadModelError};
 use crate::store::{StoreError, WriteError};
+use crate::timestamp::Timestamp;
 
 /// Why an engine did not start, or did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,14 @@ pub enum EngineError {
         /// The projection.
         projection: String,
     },
+    /// The lease ran out, or passed on, while the rows of an inline projection were written.
+    #[error(
+        "projection `{projection}` is written by another engine now, or its lease ran out: some rows are as they were; ask again"
+    )]
+    LeaseLost {
+        /// The projection.
+        projection: String,
+    },
     /// The projection is being rebuilt, here or by another engine.
     #[error("projection `{projection}` is being rebuilt already; wait for that")]
     Rebuilding {
@@ -73,6 +82,16 @@ pub enum EngineError {
     NotRebuilding {
         /// The projection.
         projection: String,
+    },
+    /// The rebuild that was to be cancelled is over, and another one is under way.
+    #[error(
+        "the rebuild of projection `{projection}` is over; another one is under way, asked for at {asked_at}: look at that, and ask again"
+    )]
+    OtherRebuild {
+        /// The projection.
+        projection: String,
+        /// When the one that is under way was asked for.
+        asked_at: Timestamp,
     },
     /// A rebuild was cancelled.
     #[error("the rebuild of projection `{projection}` was cancelled; its rows are as they were")]

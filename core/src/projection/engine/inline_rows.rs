@@ -18,10 +18,12 @@ use crate::position::Position;
 use crate::projection::inline::{Ahead, Inline, InlineError};
 use crate::projection::{CatalogEntry, Preparation};
 use crate::store::{
-    Append, CheckpointChange, EventFilter, EventStore, Fence, ReadAll, StoreError, UnitOfWork,
-    UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, CheckpointId, EventFilter, EventStore, Fence, ReadAll, StoreError,
+    UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use crate::stream::{Expected, StreamId};
+use crate::subscription::SubscriptionError;
+use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 use crate::subscription::retry::Backoff;
 
 /// Which rows are written.
@@ -97,6 +99,11 @@ impl InlineRows {
                     tokio::time::sleep(self.settings.lease).await;
                     self.pulse.above(head).await;
                 }
+                // Whoever has the lease writes them, unless that one dies.
+                Err(EngineError::NotOwner { .. } | EngineError::LeaseLost { .. }) => {
+                    self.tell(ProjectionState::Waiting, None);
+                    tokio::time::sleep(self.settings.lease).await;
+                }
                 Err(error) => {
                     self.tell(ProjectionState::Retrying, Some(chain(&error)));
                     let doing = "write the rows of streams of before";
@@ -152,24 +159,52 @@ impl InlineRows {
         })
     }
 
-    /// Writes the rows of all streams that had come to the log before, one after the other.
+    /// Writes the rows of all streams that had come to the log before, one after the other, for as long as the lease is held.
     pub(super) async fn write(&self, rows: Rows) -> Result<(), EngineError> {
         let _turn = self.turn.lock().await;
         let store = self.store()?;
         let definition = self.inline.definition();
+        let projection = || self.name().to_owned();
         let generation = store.prepare(definition).await?.generation;
-        let reader = definition.reader(generation);
-        let (owner, lifetime) = (&self.settings.name, self.settings.lease);
-        let Some(fence) = store.claim_lease(&reader, owner, lifetime).await? else {
-            return match rows {
-                // Whoever has the lease writes them.
-                Rows::Behind => Ok(()),
-                Rows::Anew => Err(EngineError::NotOwner { projection: self.name().to_owned() }),
-            };
+        let taken = Lease::try_take(self.claim(definition.reader(generation))).await;
+        let taken = taken.map_err(|error| self.lost(error))?;
+        let mut lease = taken.ok_or_else(|| EngineError::NotOwner { projection: projection() })?;
+        let fence = lease.fence().await;
+        let written = tokio::select! {
+            lost = lease.lost() => Err(self.lost(lost)),
+            written = self.write_as_owner(store, generation, fence, rows) => written,
         };
-        let written = self.write_as_owner(store, generation, &fence, rows).await;
-        store.release_lease(&fence).await?;
+        // Whether it could be given up, its task tells the log.
+        let _ = lease.give_up().await;
+        let written = written.map_err(|error| match error {
+            EngineError::Write(WriteError::Fenced { .. }) => {
+                EngineError::LeaseLost { projection: projection() }
+            }
+            error => error,
+        });
+        if let Err(error @ EngineError::LeaseLost { .. }) = &written {
+            tracing::warn!(projection = self.name(), %error, "no more rows are written");
+        }
         written
+    }
+
+    fn claim(&self, id: CheckpointId) -> Claim {
+        Claim {
+            events: self.events.clone(),
+            checkpoints: Checkpoints::Beside(self.events.clone()),
+            name: self.name().to_owned(),
+            engine: self.settings.name.clone(),
+            id,
+            lifetime: self.settings.lease,
+            run_out: RunOut::Lost,
+        }
+    }
+
+    fn lost(&self, error: SubscriptionError) -> EngineError {
+        match error {
+            SubscriptionError::Store(error) => error.into(),
+            _ => EngineError::LeaseLost { projection: self.name().to_owned() },
+        }
     }
 
     fn store(&self) -> Result<&dyn UnitOfWorkStore, EngineError> {
@@ -182,14 +217,18 @@ impl InlineRows {
         &self,
         store: &dyn UnitOfWorkStore,
         generation: u32,
-        fence: &Fence,
+        fence: Fence,
         rows: Rows,
     ) -> Result<(), EngineError> {
+        let kept = store.checkpoint(&fence.id).await?.unwrap_or_default();
         let after = match rows {
-            Rows::Behind => store.checkpoint(&fence.id).await?.unwrap_or_default(),
+            Rows::Behind => kept,
             Rows::Anew => Position::START,
         };
         let head = store.head().await?;
+        // One above the log's end tells of a log that is gone.
+        let stays = CheckpointChange { fence, position: kept.min(head) };
+        let owning = Owning { store, generation, rows, stays };
         let categories = self.inline.categories();
         let mut next =
             Some(ReadAll::after(after).filter(EventFilter::all().categories(categories)));
@@ -210,7 +249,7 @@ impl InlineRows {
                 if rows == Rows::Anew && !seen.insert(stream.clone()) {
                     continue;
                 }
-                match self.write_row(store, generation, &stream, rows).await {
+                match self.write_row(&owning, &stream).await {
                     Ok(()) => {}
                     // The others go on, and this one is tried again the next time.
                     Err(error @ EngineError::Stopped { .. }) => {
@@ -221,11 +260,12 @@ impl InlineRows {
                     }
                     Err(error) => return Err(error),
                 }
-                store.claim_lease(&fence.id, &self.settings.name, self.settings.lease).await?;
             }
         }
-        if reached > after {
-            let change = CheckpointChange { fence: fence.clone(), position: reached };
+        let CheckpointChange { fence, position } = owning.stays;
+        // What was written before is so still, whatever fails now.
+        let change = CheckpointChange { fence, position: reached.max(position) };
+        if change.position != kept {
             store.write_rows(Vec::new(), change).await?;
         }
         failed.map_or(Ok(()), Err)
@@ -234,16 +274,15 @@ impl InlineRows {
     /// Writes the row of a stream as it is now.
     async fn write_row(
         &self,
-        store: &dyn UnitOfWorkStore,
-        generation: u32,
+        owning: &Owning<'_>,
         stream_id: &StreamId,
-        rows: Rows,
     ) -> Result<(), EngineError> {
+        let Owning { store, generation, rows, stays } = owning;
         loop {
             let version = store.stream_head(stream_id).await?.version;
-            let anew = rows == Rows::Anew;
+            let anew = *rows == Rows::Anew;
             let ahead = Ahead { stream_id, version, events: &[], anew };
-            let change = match self.inline.change(store, generation, &ahead).await {
+            let change = match self.inline.change(*store, *generation, &ahead).await {
                 Ok(change) => change,
                 Err(InlineError::Store(error)) => return Err(error.into()),
                 Err(InlineError::Failed(reason)) => {
@@ -252,15 +291,25 @@ impl InlineRows {
                     return Err(EngineError::Stopped { projection, reason });
                 }
             };
-            // Stores nothing but the row, and only if the stream is where it was.
+            // Stores nothing but the row, and only if the stream is where it was, and the lease is held.
             let nothing = Append::new(stream_id.clone(), Expected::at(version), Vec::new());
-            match store.commit(UnitOfWork::new().append(nothing).row(change)).await {
+            let work = UnitOfWork::new().append(nothing).row(change).checkpoint(stays.clone());
+            match store.commit(work).await {
                 Ok(_) => return Ok(()),
                 Err(WriteError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
+}
+
+/// What whoever writes rows has while the lease is held.
+struct Owning<'a> {
+    store: &'a dyn UnitOfWorkStore,
+    generation: u32,
+    rows: Rows,
+    /// The checkpoint as it is, which each row is written with: it checks the lease.
+    stays: CheckpointChange,
 }
 
 /// The outage that an error tells of, if it does.
