@@ -16,6 +16,7 @@ use sqlx::PgConnection;
 use crate::Error;
 
 const PATIENCE: Duration = Duration::from_mins(1);
+const POLLING: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(name = "OwnSqlOwned")]
@@ -98,7 +99,7 @@ async fn record(store: &PostgresStore, id: &str, events: Vec<NewEvent>) -> Resul
 /// An engine that runs `P`, and tries nothing again by itself.
 async fn start<P: SqlProjection>(store: &PostgresStore) -> Result<ProjectionEngine, Error> {
     let builder = ProjectionEngine::builder(store.clone()).register_sql::<P>();
-    let builder = builder.retry(RetryPolicy::never()).polling(Duration::from_millis(50));
+    let builder = builder.retry(RetryPolicy::never()).polling(POLLING);
     Ok(builder.start().await?)
 }
 

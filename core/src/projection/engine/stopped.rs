@@ -8,7 +8,7 @@ use super::EngineError;
 use super::asked::Asked;
 use super::requested::asked_anew;
 use super::status::{Level, ProjectionState};
-use super::worker::Worker;
+use super::worker::{Owned, Worker};
 use crate::causes::chain;
 use crate::metrics;
 use crate::position::Position;
@@ -22,10 +22,18 @@ pub(super) struct Over;
 
 /// Up to where the rows that answer have come: their generation, how it is divided, and the checkpoint of this shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stands {
+pub(super) struct Stands {
     generation: u32,
     shards: u32,
     checkpoint: Option<Position>,
+}
+
+/// How a worker that has stopped has left the lease that it had.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    epoch: u64,
+    /// As it was while nobody else could change it.
+    stood: Option<Stands>,
 }
 
 impl Worker {
@@ -50,7 +58,10 @@ impl Worker {
             reached.position = None;
             reached.stopped = Some(reason.clone());
         });
-        let mut stood = self.stands().await.ok();
+        let mut stood = match self.left.stood.take() {
+            Some(stood) => Some(stood),
+            None => self.stands().await.ok(),
+        };
         let mut heard = match stood {
             Some(stands) => self.asked_of(stands.generation).await.ok().map(HashSet::from_iter),
             None => None,
@@ -146,7 +157,8 @@ impl Worker {
         // What the store does not tell now, it tells the next time.
         let Ok(stands) = self.stands().await else { return false };
         let before = *stood.get_or_insert(stands);
-        let goes_on = others_went_on(error, before, stands) || self.is_passed_over(error).await;
+        let goes_on =
+            self.others_went_on(error, before, stands).await || self.is_passed_over(error).await;
         if goes_on {
             tracing::info!(
                 projection = self.name(),
@@ -161,6 +173,37 @@ impl Worker {
             self.goes_on();
         }
         is_asked
+    }
+
+    /// Keeps how the rows stand for as long as nobody else has the lease.
+    pub(super) async fn leave(&mut self, owned: &Owned) {
+        let epoch = owned.lease.fence().await.epoch;
+        self.left = Left { epoch, stood: self.stands().await.ok() };
+    }
+
+    /// Whether another engine has come past what stopped this one. A checkpoint that stood there when it stopped says nothing: a
+    /// method may have committed what is the engine's to commit.
+    async fn others_went_on(&self, error: &EngineError, before: Stands, now: Stands) -> bool {
+        if (now.generation, now.shards) != (before.generation, before.shards) {
+            return true;
+        }
+        let has_moved = now.checkpoint > before.checkpoint;
+        match position_of(error) {
+            Some(position) => {
+                now.checkpoint >= Some(position)
+                    && (has_moved || self.is_anothers(now.generation).await)
+            }
+            None => has_moved,
+        }
+    }
+
+    /// Whether another owner has taken the lease that this one had.
+    async fn is_anothers(&self, generation: u32) -> bool {
+        let reader = self.reader_of(generation);
+        // What the store does not tell now, it tells the next time.
+        let listed = self.rows.leases(&reader.name).await.unwrap_or_default();
+        let of_reader = listed.iter().find(|holder| holder.id == reader);
+        of_reader.is_some_and(|holder| holder.epoch > self.left.epoch)
     }
 
     async fn stands(&self) -> Result<Stands, StoreError> {
@@ -242,13 +285,4 @@ fn position_of(error: &EngineError) -> Option<Position> {
         EngineError::Event { position, .. } => Some(*position),
         _ => None,
     }
-}
-
-/// Whether another engine has come past what stopped this one.
-fn others_went_on(error: &EngineError, before: Stands, now: Stands) -> bool {
-    (now.generation, now.shards) != (before.generation, before.shards)
-        || match position_of(error) {
-            Some(position) => now.checkpoint >= Some(position),
-            None => now.checkpoint > before.checkpoint,
-        }
 }

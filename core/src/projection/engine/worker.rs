@@ -18,7 +18,7 @@ use super::shown::Shown;
 use super::size::Size;
 use super::status::ProjectionState;
 use super::still::Still;
-use super::stopped::Over;
+use super::stopped::{Left, Over};
 use super::{EngineError, Settings};
 use crate::causes::chain;
 use crate::metrics;
@@ -52,6 +52,7 @@ pub(super) struct Worker {
     pub(super) given: Option<Given>,
     /// Whether the next page is read while the one before it is applied.
     pub(super) reads_ahead: bool,
+    pub(super) left: Left,
 }
 
 /// Which of a projection's workers it is.
@@ -159,6 +160,7 @@ impl Worker {
             berth: Berth { shard: Shard::WHOLE, places: Arc::new(Places::of(1)), crew: None },
             given: None,
             reads_ahead: true,
+            left: Left::default(),
         };
         (worker, shown_to, reached_to)
     }
@@ -214,6 +216,9 @@ impl Worker {
         let ended = self.own(&mut owned, asked).await;
         if !matches!(ended, Ended::Failed(_)) || owned.has_gone_on(kept, began) {
             *failures = Failures::default();
+        }
+        if matches!(ended, Ended::Stopped(_)) {
+            self.leave(&owned).await;
         }
         self.disown(owned).await;
         ended
