@@ -163,8 +163,12 @@ impl ReadModelStore for PostgresStore {
         models::catalog(self.database()).await
     }
 
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
-        models::begin_generation(self.database(), definition).await
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError> {
+        models::begin_generation(self.database(), definition, fence).await
     }
 
     async fn switch_generation(
@@ -181,8 +185,9 @@ impl ReadModelStore for PostgresStore {
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError> {
-        models::drop_generation(self.database(), definition, generation).await
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        models::drop_generation(self.database(), (definition, generation), fence).await
     }
 
     async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {

@@ -223,8 +223,12 @@ impl<S: Store, W: Watch> ReadModelStore for Watched<S, W> {
         self.store.catalog().await
     }
 
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
-        self.store.begin_generation(definition).await
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError> {
+        self.store.begin_generation(definition, fence).await
     }
 
     async fn switch_generation(
@@ -241,8 +245,9 @@ impl<S: Store, W: Watch> ReadModelStore for Watched<S, W> {
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError> {
-        self.store.drop_generation(definition, generation).await
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        self.store.drop_generation(definition, generation, fence).await
     }
 
     async fn set_paused(

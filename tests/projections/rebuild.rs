@@ -267,7 +267,11 @@ async fn who_built_a_generation_that_is_gone_writes_no_more(store: impl Store) {
     let definition = annals::projection::projector::<ItemRow>().definition().clone();
     store.prepare(&definition).await.expect("the table is made");
     let hour = Duration::from_hours(1);
-    let generation = store.begin_generation(&definition).await.expect("it begins");
+    let turn = annals::CheckpointId::of_rebuild(&definition.projection, definition.version);
+    let claimed = store.claim_lease(&turn, "one", hour).await.expect("the store is there");
+    let turn = claimed.expect("nobody rebuilds it");
+    let begin = async || store.begin_generation(&definition, &turn).await.expect("it begins");
+    let generation = begin().await;
     let reader = definition.reader(generation);
     let claimed = store.claim_lease(&reader, "one", hour).await.expect("the store is there");
     let fence = claimed.expect("it is free");
@@ -276,7 +280,7 @@ async fn who_built_a_generation_that_is_gone_writes_no_more(store: impl Store) {
         store.write_rows(Vec::new(), change).await
     };
     write(&fence).await.expect("it is the owner");
-    assert_eq!(store.begin_generation(&definition).await.expect("it begins"), generation);
+    assert_eq!(begin().await, generation);
     write(&fence).await.expect_err("what it built is gone");
     let claimed = store.claim_lease(&reader, "two", hour).await.expect("the store is there");
     let other = claimed.expect("it is free");

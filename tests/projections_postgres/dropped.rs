@@ -9,7 +9,7 @@ use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
 
 use crate::tables::ACCOUNTS;
-use crate::{Error, definition, lease};
+use crate::{Error, definition, lease, turn};
 
 /// Polls a call so many times at most, then drops it; tells whether it had come to its end.
 async fn dropped_after<T>(polls: usize, call: impl Future<Output = T>) -> bool {
@@ -64,9 +64,10 @@ async fn a_change_of_tables_that_is_dropped_leaves_no_transaction() -> Result<()
     let (store, database) = narrow().await?;
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
+    let turn = turn(&store, &definition).await?;
     for polls in 1.. {
         rested(&store).await;
-        let is_done = dropped_after(polls, store.begin_generation(&definition)).await;
+        let is_done = dropped_after(polls, store.begin_generation(&definition, &turn)).await;
         is_seen(&store, &database, &format!("change-{polls}")).await?;
         if is_done {
             break;

@@ -3,7 +3,7 @@
 use annals::{Position, ReadModelStore, WriteError};
 
 use crate::tables::{ACCOUNTS, account};
-use crate::{Error, definition, fresh, lease, switch, upsert, write};
+use crate::{Error, begin, definition, drop_built, fresh, lease, switch, upsert, write};
 
 fn is_fenced<T: std::fmt::Debug>(answer: Result<T, WriteError>, epoch: u64) {
     match answer {
@@ -27,7 +27,7 @@ async fn an_owner_of_before_writes_and_switches_nothing() -> Result<(), Error> {
     let late = vec![upsert(&definition, 1, account("ada", 2))];
     is_fenced(write(&store, &first, 2, late).await, first.epoch);
     assert_eq!(store.checkpoint(&first.id).await?, Some(Position::from(1)));
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let late = lease(&store, &definition, generation).await?;
     store.release_lease(&late).await?;
     lease(&store, &definition, generation).await?;
@@ -44,7 +44,7 @@ async fn the_owner_of_a_generation_that_is_gone_is_told_so() -> Result<(), Error
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
     let fence = lease(&store, &definition, 1).await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     switch(&store, &definition, &lease(&store, &definition, generation).await?).await?;
     let late = || vec![upsert(&definition, 1, account("ada", 2))];
     is_fenced(write(&store, &fence, 2, late()).await, fence.epoch);
@@ -53,10 +53,10 @@ async fn the_owner_of_a_generation_that_is_gone_is_told_so() -> Result<(), Error
     assert_eq!(store.checkpoint(&fence.id).await?, None);
 
     // Who built a generation that was dropped is not who builds it anew, though it has the same number.
-    let dropped = store.begin_generation(&definition).await?;
+    let dropped = begin(&store, &definition).await?;
     let builder = lease(&store, &definition, dropped).await?;
-    store.drop_generation(&definition, dropped).await?;
-    assert_eq!(store.begin_generation(&definition).await?, dropped);
+    drop_built(&store, &definition, dropped).await?;
+    assert_eq!(begin(&store, &definition).await?, dropped);
     let late = vec![upsert(&definition, dropped, account("ada", 2))];
     is_fenced(write(&store, &builder, 2, late).await, builder.epoch);
     lease(&store, &definition, dropped).await?;

@@ -8,7 +8,7 @@ use annals::read_model::Select;
 use annals::{ReadModelStore, RowChange, StreamId, Timestamp};
 
 use crate::tables::{ACCOUNTS, ACCOUNTS_IN_SMALL, account};
-use crate::{Error, definition, fresh, lease, run, switch, upsert, write};
+use crate::{Error, begin, definition, drop_built, fresh, lease, run, switch, upsert, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_see_one_generation_or_the_next() -> Result<(), Error> {
@@ -46,7 +46,7 @@ async fn readers_see_one_generation_or_the_next() -> Result<(), Error> {
         })
         .collect();
     for _ in 0..20 {
-        let generation = store.begin_generation(&definition).await?;
+        let generation = begin(&store, &definition).await?;
         let next = lease(&store, &definition, generation).await?;
         write(&store, &next, 1, rows(generation)).await?;
         let before = reads.load(Ordering::Relaxed);
@@ -71,7 +71,7 @@ async fn a_rebuild_that_is_dropped_leaves_nothing() -> Result<(), Error> {
     let (store, _database) = fresh().await?;
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let fence = lease(&store, &definition, generation).await?;
     let parked = ParkedEvent {
         reader: fence.id.clone(),
@@ -89,9 +89,9 @@ async fn a_rebuild_that_is_dropped_leaves_nothing() -> Result<(), Error> {
     write(&store, &fence, 1, changes).await?;
     assert_eq!(store.parked(&fence.id, None).await?, [parked]);
     // One that answers stays.
-    store.drop_generation(&definition, 1).await?;
+    drop_built(&store, &definition, 1).await?;
     assert_eq!(store.catalog().await?[0].building, Some(generation));
-    store.drop_generation(&definition, generation).await?;
+    drop_built(&store, &definition, generation).await?;
     let entry = store.catalog().await?.remove(0);
     assert_eq!((entry.generation, entry.building), (1, None));
     assert!(store.parked(&fence.id, None).await?.is_empty());
@@ -134,7 +134,7 @@ async fn a_rebuild_takes_the_public_name_and_does_not_give_it_back() -> Result<(
     assert_eq!(shown().await?, "bigint");
     for (definition, expected) in [(&old, "bigint"), (&new, "smallint"), (&old, "smallint")] {
         let entry = store.prepare(definition).await?;
-        let generation = store.begin_generation(definition).await?;
+        let generation = begin(&store, definition).await?;
         assert_ne!(generation, entry.generation);
         switch(&store, definition, &lease(&store, definition, generation).await?).await?;
         assert_eq!(shown().await?, expected);
@@ -150,7 +150,7 @@ async fn a_switch_locks_in_the_order_of_writers() -> Result<(), Error> {
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
     write(&store, &lease(&store, &definition, 1).await?, 1, Vec::new()).await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let fence = lease(&store, &definition, generation).await?;
     write(&store, &fence, 1, Vec::new()).await?;
     let mut writer = store.pool().begin().await?;
@@ -182,7 +182,7 @@ async fn who_reads_for_long_holds_up_the_switch_but_no_reader() -> Result<(), Er
         .await?;
     let definition = definition(ACCOUNTS, 1);
     store.prepare(&definition).await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let fence = lease(&store, &definition, generation).await?;
     let mut long = store.pool().begin().await?;
     sqlx::query("SELECT FROM accounts").fetch_all(&mut *long).await?;

@@ -23,7 +23,8 @@ use std::time::Duration;
 use annals::projection::ModelDefinition;
 use annals::read_model::{Row, Table};
 use annals::{
-    CheckpointChange, Fence, Position, ReadModelStore, RowChange, StoreError, WriteError,
+    CheckpointChange, CheckpointId, Fence, Position, ReadModelStore, RowChange, StoreError,
+    WriteError,
 };
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
@@ -56,6 +57,33 @@ async fn lease(
     let reader = definition.reader(generation);
     let fence = store.claim_lease(&reader, "owner", Duration::from_hours(1)).await?;
     Ok(fence.expect("nobody else holds the lease"))
+}
+
+/// The lease of those who rebuild a projection.
+async fn turn(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+) -> Result<Fence, StoreError> {
+    let reader = CheckpointId::of_rebuild(&definition.projection, definition.version);
+    let fence = store.claim_lease(&reader, "owner", Duration::from_hours(1)).await?;
+    Ok(fence.expect("nobody else holds the lease"))
+}
+
+/// Begins a generation, as who rebuilds.
+async fn begin(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+) -> Result<u32, WriteError> {
+    store.begin_generation(definition, &turn(store, definition).await?).await
+}
+
+/// Drops a generation, as who rebuilds.
+async fn drop_built(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+    generation: u32,
+) -> Result<(), WriteError> {
+    store.drop_generation(definition, generation, &turn(store, definition).await?).await
 }
 
 /// Has a generation answer that its builder has the lease of.

@@ -4,7 +4,7 @@ use annals::ReadModelStore;
 use annals::read_model::{ColumnKind, Index, Row, Select, Table, TableColumn, Value};
 
 use crate::tables::text;
-use crate::{Error, definition, fresh, lease, upsert, write};
+use crate::{Error, begin, definition, drop_built, fresh, lease, upsert, write};
 
 const COLUMNS: &[TableColumn] = &[
     TableColumn::new("x\"; DROP TABLE events; --", ColumnKind::Text, false),
@@ -36,8 +36,8 @@ async fn long_names_stay_apart() -> Result<(), Error> {
         let fence = lease(&store, &definition, 1).await?;
         let row = Row(vec![text("'"), Value::Integer(number), Value::Integer(number)]);
         write(&store, &fence, 1, vec![upsert(&definition, 1, row.clone())]).await?;
-        let generation = store.begin_generation(&definition).await?;
-        store.drop_generation(&definition, generation).await?;
+        let generation = begin(&store, &definition).await?;
+        drop_built(&store, &definition, generation).await?;
         assert_eq!(store.select(table, 1, &Select::all(table)).await?, Some(vec![row]));
     }
     Ok(())

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::counting::{Total, open};
 use crate::tables::{ACCOUNTS, ACCOUNTS_IN_SMALL, account};
-use crate::{Error, definition, fresh, lease, run, upsert, write};
+use crate::{Error, begin, definition, fresh, lease, run, turn, upsert, write};
 
 /// What stands in the schemas, as people see it: relations with their columns, and what is kept of projections.
 async fn made(store: &PostgresStore) -> Result<Vec<String>, Error> {
@@ -127,9 +127,11 @@ async fn the_public_name_is_shown_a_version_and_goes_with_the_last() -> Result<(
     assert_eq!(store.prune("accounts", 2).await?, Pruned::Missing);
     let fence = lease(&store, &old, 1).await?;
     write(&store, &fence, 5, vec![upsert(&old, 1, account("ada", 1))]).await?;
-    store.begin_generation(&old).await?;
+    begin(&store, &old).await?;
     assert_eq!(store.prune("accounts", 1).await?, Pruned::InUse);
     store.release_lease(&fence).await?;
+    assert_eq!(store.prune("accounts", 1).await?, Pruned::InUse, "somebody rebuilds it");
+    store.release_lease(&turn(&store, &old).await?).await?;
     assert_eq!(store.prune("accounts", 1).await?, Pruned::Done);
     let left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'accounts%'";
     let left: i64 = sqlx::query_scalar(left).fetch_one(store.pool()).await?;
@@ -154,7 +156,7 @@ async fn a_version_that_a_person_chose_stays_until_a_newer_one_comes() -> Result
         Ok(sqlx::query_scalar(sql).fetch_one(store.pool()).await?)
     };
     let rebuilt = async |generation: u32| -> Result<(), Error> {
-        assert_eq!(store.begin_generation(&new).await?, generation);
+        assert_eq!(begin(&store, &new).await?, generation);
         let fence = lease(&store, &new, generation).await?;
         assert!(store.switch_generation(&new, generation, &fence, Position::START).await?);
         Ok(store.release_lease(&fence).await?)

@@ -1,12 +1,12 @@
 //! How tables are made, and when they are not.
 
-use annals::ReadModelStore;
 use annals::read_model::Select;
+use annals::{ReadModelStore, WriteError};
 use annals_postgres::PostgresStore;
 use futures::future::join_all;
 
 use crate::tables::{ACCOUNTS, ACCOUNTS_IN_SMALL, ACCOUNTS_WITH_OWNER, account, text};
-use crate::{Error, definition, fresh, lease, run, switch, told, upsert, write};
+use crate::{Error, begin, definition, fresh, lease, run, switch, told, upsert, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn engines_that_start_at_once_prepare_one_table() -> Result<(), Error> {
@@ -27,7 +27,7 @@ async fn an_added_column_is_empty_in_the_rows_that_are_there() -> Result<(), Err
     let (store, _database) = fresh().await?;
     let before = definition(ACCOUNTS, 1);
     store.prepare(&before).await?;
-    let building = store.begin_generation(&before).await?;
+    let building = begin(&store, &before).await?;
     let fence = lease(&store, &before, 1).await?;
     write(&store, &fence, 1, vec![upsert(&before, 1, account("ada", 30))]).await?;
     // What people have built on the view stays.
@@ -51,7 +51,7 @@ async fn an_added_column_is_empty_in_the_rows_that_are_there() -> Result<(), Err
     let builder = lease(&store, &now, building).await?;
     write(&store, &builder, 2, vec![upsert(&now, building, bob)]).await?;
     switch(&store, &now, &builder).await?;
-    let next = store.begin_generation(&now).await?;
+    let next = begin(&store, &now).await?;
     let builder = lease(&store, &now, next).await?;
     write(&store, &builder, 2, Vec::new()).await?;
     switch(&store, &now, &builder).await?;
@@ -124,7 +124,8 @@ async fn what_nobody_prepared_has_no_rows() -> Result<(), Error> {
     let row = upsert(&definition, 1, account("ada", 1));
     let refused = write(&store, &fence, 1, vec![row]).await.unwrap_err();
     assert!(told(&refused).contains("there is no table `accounts_v1_1`: prepare"), "{refused:?}");
-    assert!(store.begin_generation(&definition).await.unwrap_err().is_invalid());
+    let refused = begin(&store, &definition).await.unwrap_err();
+    assert!(matches!(&refused, WriteError::Store(error) if error.is_invalid()), "{refused:?}");
     Ok(())
 }
 

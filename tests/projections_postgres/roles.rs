@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::tables::{ACCOUNTS, account};
-use crate::{Error, definition, fresh, lease, run, switch, upsert, write};
+use crate::{Error, begin, definition, fresh, lease, run, switch, upsert, write};
 
 pub(crate) async fn store_of(database: &TestDatabase, role: &str) -> Result<PostgresStore, Error> {
     let options: PgConnectOptions = database.url().parse()?;
@@ -48,7 +48,7 @@ async fn as_role(store: &PostgresStore, database: &TestDatabase, role: &str) -> 
     // And what it makes itself, it rebuilds.
     let own = crate::definition(crate::tables::ALL, 1);
     of_role.prepare(&own).await?;
-    let generation = of_role.begin_generation(&own).await?;
+    let generation = begin(&of_role, &own).await?;
     switch(&of_role, &own, &lease(&of_role, &own, generation).await?).await?;
     // History stays out of its reach.
     for refused in ["UPDATE annals.events SET data = '{}'", "DELETE FROM annals.events"] {

@@ -126,8 +126,13 @@ impl ReadModelStore for MemoryStore {
         Ok(state.models.catalog().into_iter().map(|entry| state.with_shards(entry)).collect())
     }
 
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError> {
         let mut state = self.write();
+        state.check_fence(fence)?;
         let generation = state.models.begin_generation(definition)?;
         state.forget_reader(&definition.reader(generation));
         Ok(generation)
@@ -147,8 +152,10 @@ impl ReadModelStore for MemoryStore {
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError> {
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
         let mut state = self.write();
+        state.check_fence(fence)?;
         if state.models.drop_generation(definition, generation) {
             state.forget_reader(&definition.reader(generation));
         }

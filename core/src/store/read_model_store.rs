@@ -36,12 +36,17 @@ pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
     /// When the store cannot be read.
     async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError>;
 
-    /// Makes the tables of one more generation, empty, beside those that answer; what an earlier rebuild left there goes.
+    /// Makes the tables of one more generation, empty, beside those that answer, under a lease of who builds them; what an
+    /// earlier rebuild left there goes.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError>;
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError>;
 
     /// Has a generation answer from now on, in one step, under the lease of who built it, and drops the one that answered
     /// before: whoever wrote that, in whatever process and shard, writes no more.
@@ -71,16 +76,17 @@ pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
         Ok(())
     }
 
-    /// Drops a generation that is built, with its checkpoint; one that answers stays.
+    /// Drops a generation that is built, with its checkpoint, under a lease of who builds; one that answers stays.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
     async fn drop_generation(
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError>;
+        fence: &Fence,
+    ) -> Result<(), WriteError>;
 
     /// Says whether a projection is to pause, for all processes.
     ///
@@ -219,8 +225,12 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         (**self).catalog().await
     }
 
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
-        (**self).begin_generation(definition).await
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError> {
+        (**self).begin_generation(definition, fence).await
     }
 
     async fn switch_generation(
@@ -241,8 +251,9 @@ impl<S: ReadModelStore + ?Sized> ReadModelStore for Arc<S> {
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError> {
-        (**self).drop_generation(definition, generation).await
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        (**self).drop_generation(definition, generation, fence).await
     }
 
     async fn set_paused(

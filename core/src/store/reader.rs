@@ -44,7 +44,7 @@ impl CheckpointId {
     }
 
     /// By whose lease one at a time rebuilds a projection.
-    pub(crate) fn of_rebuild(projection: &str, version: u32) -> Self {
+    pub fn of_rebuild(projection: &str, version: u32) -> Self {
         Self { name: format!("{}{projection}/rebuild", Self::PROJECTIONS), version, shard: 0 }
     }
 

@@ -152,13 +152,14 @@ pub(crate) async fn leases(
 pub(crate) async fn begin_generation(
     database: &Database,
     definition: &ModelDefinition,
-) -> Result<u32, StoreError> {
+    fence: &Fence,
+) -> Result<u32, WriteError> {
     let doing = format!("begin a rebuild of projection `{}`", definition.projection);
     let mut attempts = Attempts::new(database, doing);
     loop {
-        match begin_once(&mut attempts, database, definition).await {
+        match begin_once(&mut attempts, database, definition, fence).await {
             Ok(generation) => return Ok(generation),
-            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+            Err(trouble) => attempts.again(trouble).await?,
         }
     }
 }
@@ -167,10 +168,12 @@ async fn begin_once(
     attempts: &mut Attempts<'_>,
     database: &Database,
     definition: &ModelDefinition,
+    fence: &Fence,
 ) -> Result<u32, Trouble> {
     let mut transaction = attempts.begin().await?;
     let mut work = Work { attempts, database, connection: &mut transaction, definition };
     let kept = work.found().await?;
+    work.check_fence(fence).await?;
     if let Change::Behind(columns) = definition.change_from(&kept.definition) {
         return Err(definition.behind(&columns).into());
     }
@@ -285,15 +288,15 @@ async fn show_once(
 /// Drops a generation that is built.
 pub(crate) async fn drop_generation(
     database: &Database,
-    definition: &ModelDefinition,
-    generation: u32,
-) -> Result<(), StoreError> {
+    (definition, generation): (&ModelDefinition, u32),
+    fence: &Fence,
+) -> Result<(), WriteError> {
     let doing = format!("drop a rebuild of projection `{}`", definition.projection);
     let mut attempts = Attempts::new(database, doing);
     loop {
-        match drop_once(&mut attempts, database, definition, generation).await {
+        match drop_once(&mut attempts, database, (definition, generation), fence).await {
             Ok(()) => return Ok(()),
-            Err(trouble) => attempts.again(trouble).await.map_err(of_store)?,
+            Err(trouble) => attempts.again(trouble).await?,
         }
     }
 }
@@ -301,12 +304,13 @@ pub(crate) async fn drop_generation(
 async fn drop_once(
     attempts: &mut Attempts<'_>,
     database: &Database,
-    definition: &ModelDefinition,
-    generation: u32,
+    (definition, generation): (&ModelDefinition, u32),
+    fence: &Fence,
 ) -> Result<(), Trouble> {
     let mut transaction = attempts.begin().await?;
     let mut work = Work { attempts, database, connection: &mut transaction, definition };
     let kept = work.find().await?;
+    work.check_fence(fence).await?;
     if kept.is_none_or(|kept| kept.entry.building != Some(generation)) {
         return Ok(());
     }

@@ -297,6 +297,8 @@ macro_rules! __conformance_table {
             a_generation_takes_over_when_it_has_come_as_far
             /// A generation that is dropped leaves neither rows nor checkpoint nor parked events; one that answers stays (14).
             a_generation_that_is_dropped_leaves_nothing
+            /// Only whoever has the lease begins a generation, which empties what was built, or drops it (13, 14).
+            a_generation_is_begun_and_dropped_under_a_lease
             /// A pause is kept by version, for all processes, until it is taken back, whatever is rebuilt (14).
             a_pause_is_kept_for_all
         }

@@ -14,7 +14,7 @@ use super::worker::{Ended, Owned, Worker};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ModelDefinition, Rebuild, RebuildState};
-use crate::store::{CheckpointId, StoreError, WriteError};
+use crate::store::{CheckpointId, Fence, StoreError, WriteError};
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 
 /// For how long an engine waits for the lease of those who rebuild, which may just have been given up.
@@ -46,6 +46,22 @@ impl From<StoreError> for Left {
     }
 }
 
+impl From<WriteError> for Left {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Fenced { .. } => Ended::Again.into(),
+            error => store_error(error).into(),
+        }
+    }
+}
+
+fn store_error(error: WriteError) -> StoreError {
+    match error {
+        WriteError::Store(error) => error,
+        error => StoreError::other(chain(&error)),
+    }
+}
+
 /// A rebuild on its way.
 struct Building<'a> {
     operator: &'a Operator,
@@ -63,9 +79,10 @@ impl Operator {
             place = self.shared.places.acquire() => place.map_err(|_| ended())?,
         };
         let Some(mut turn) = self.turn(site).await? else { return Ok(Became::Elsewhere) };
+        let fence = turn.fence().await;
         let became = tokio::select! {
             _ = turn.lost() => Ok(Became::Elsewhere),
-            became = self.go_on(site) => became,
+            became = self.go_on(site, &fence) => became,
         };
         // Whether it could be given up, its task tells the log.
         let _ = turn.give_up().await;
@@ -91,8 +108,8 @@ impl Operator {
         }
     }
 
-    /// Builds until it is over, whatever the store bears meanwhile.
-    async fn go_on(&self, site: &Site) -> Result<Became, EngineError> {
+    /// Builds until it is over, whatever the store bears meanwhile, for as long as the lease of those who rebuild is held.
+    async fn go_on(&self, site: &Site, fence: &Fence) -> Result<Became, EngineError> {
         let definition = site.definition();
         let mut failures = Failures::default();
         loop {
@@ -100,11 +117,12 @@ impl Operator {
             let found = match self.find_rebuild(name, definition.version, None).await {
                 Ok(None) => return Ok(Became::Elsewhere),
                 Ok(Some(found)) if !found.state.is_under_way() => {
-                    if let Err(error) = self.drop_left(site).await {
-                        self.pause(site, &mut failures, error).await?;
-                        continue;
+                    match self.drop_left(site, fence).await {
+                        Ok(()) => return Ok(Became::Over(Box::new(found))),
+                        Err(WriteError::Fenced { .. }) => return Ok(Became::Elsewhere),
+                        Err(error) => self.pause(site, &mut failures, store_error(error)).await?,
                     }
-                    return Ok(Became::Over(Box::new(found)));
+                    continue;
                 }
                 Ok(Some(found)) => found,
                 Err(error) => {
@@ -114,7 +132,8 @@ impl Operator {
             };
             let mut rebuild = found;
             let before = rebuild.position;
-            let built = AssertUnwindSafe(self.build(site, &mut rebuild)).catch_unwind().await;
+            let built =
+                AssertUnwindSafe(self.build(site, &mut rebuild, fence)).catch_unwind().await;
             // Done again, it would panic again: a person has to see it.
             let built = built
                 .unwrap_or_else(|panic| Err(Left::Ended(Ended::Stopped(site.panicked(&*panic)))));
@@ -132,11 +151,11 @@ impl Operator {
                 Err(Left::Ended(Ended::Again)) => tokio::time::sleep(TELL).await,
                 Err(Left::Ended(Ended::Failed(error))) => {
                     if let Err(error) = self.pause(site, &mut failures, error).await {
-                        return Err(self.failed(site, rebuild, error).await);
+                        return Err(self.failed(site, rebuild, error, fence).await);
                     }
                 }
                 Err(Left::Ended(Ended::Stopped(error))) => {
-                    return Err(self.failed(site, rebuild, error).await);
+                    return Err(self.failed(site, rebuild, error, fence).await);
                 }
             }
         }
@@ -162,12 +181,12 @@ impl Operator {
 
     /// Gives the new rows up that a rebuild has left which is over, as one does that is cancelled. Only who has the lease of those
     /// who rebuild may: the next rebuild builds a generation of the same number.
-    async fn drop_left(&self, site: &Site) -> Result<(), StoreError> {
+    async fn drop_left(&self, site: &Site, fence: &Fence) -> Result<(), WriteError> {
         let (definition, rows) = (site.definition(), &self.shared.rows);
         let catalog = rows.catalog().await?;
         let entry = catalog.iter().find(|entry| entry.is_of(definition));
         match entry.and_then(|entry| entry.building) {
-            Some(left) => rows.drop_generation(definition, left).await,
+            Some(left) => rows.drop_generation(definition, left, fence).await,
             None => Ok(()),
         }
     }
@@ -184,9 +203,10 @@ impl Operator {
         let Ok(site) = self.site(projection, version) else { return };
         let cleared = async {
             let Some(mut turn) = self.turn(site).await? else { return Ok(()) };
+            let fence = turn.fence().await;
             let cleared = tokio::select! {
                 _ = turn.lost() => Ok(()),
-                cleared = self.clear(site) => cleared,
+                cleared = self.clear(site, &fence) => cleared,
             };
             // Whether it could be given up, its task tells the log.
             let _ = turn.give_up().await;
@@ -197,18 +217,24 @@ impl Operator {
         }
     }
 
-    async fn clear(&self, site: &Site) -> Result<(), EngineError> {
+    async fn clear(&self, site: &Site, fence: &Fence) -> Result<(), EngineError> {
         let ModelDefinition { projection, version, .. } = site.definition();
         let found = self.find_rebuild(projection, *version, None).await?;
         // Somebody may have asked for another meanwhile, and it goes on with nothing that was left.
         if found.is_some_and(|found| !found.state.is_under_way()) {
-            self.drop_left(site).await?;
+            self.drop_left(site, fence).await?;
         }
         Ok(())
     }
 
     /// Keeps why a rebuild cannot go on, and gives its rows up. An engine that ends leaves it to the next.
-    async fn failed(&self, site: &Site, mut rebuild: Rebuild, error: EngineError) -> EngineError {
+    async fn failed(
+        &self,
+        site: &Site,
+        mut rebuild: Rebuild,
+        error: EngineError,
+        fence: &Fence,
+    ) -> EngineError {
         if matches!(error, EngineError::Ended { .. }) {
             return error;
         }
@@ -218,19 +244,19 @@ impl Operator {
         tracing::error!(projection = definition.projection, %error, "a rebuild has failed");
         if let Some(generation) = rebuild.generation {
             // What is left of one that has failed, an engine that looks gives up.
-            let _ = self.shared.rows.drop_generation(definition, generation).await;
+            let _ = self.shared.rows.drop_generation(definition, generation, fence).await;
         }
         let _ = self.keep(&mut rebuild).await;
         error
     }
 
     /// Builds a generation, from where it was left, and has it answer.
-    async fn build(&self, site: &Site, rebuild: &mut Rebuild) -> Result<(), Left> {
+    async fn build(&self, site: &Site, rebuild: &mut Rebuild, fence: &Fence) -> Result<(), Left> {
         let definition = site.definition();
         let catalog = self.shared.rows.catalog().await?;
         let entry = catalog.into_iter().find(|entry| entry.is_of(definition));
         let entry = entry.ok_or_else(|| definition.not_prepared())?;
-        if !self.find_generation(site, &entry, rebuild).await? {
+        if !self.find_generation(site, &entry, rebuild, fence).await? {
             return self.done(site, rebuild).await;
         }
         let shared = &self.shared;
@@ -271,6 +297,7 @@ impl Operator {
         site: &Site,
         entry: &CatalogEntry,
         rebuild: &mut Rebuild,
+        fence: &Fence,
     ) -> Result<bool, Left> {
         let (definition, rows) = (site.definition(), &self.shared.rows);
         let is_left = rebuild.state != RebuildState::Asked && rebuild.generation.is_some();
@@ -278,7 +305,7 @@ impl Operator {
             return Ok(false);
         }
         if !is_left || rebuild.generation != entry.building {
-            rebuild.generation = Some(rows.begin_generation(definition).await?);
+            rebuild.generation = Some(rows.begin_generation(definition, fence).await?);
         }
         let generation = rebuild.generation.unwrap_or_default();
         tracing::info!(
@@ -337,9 +364,7 @@ impl Building<'_> {
                 Ok(true) => return Ok(()),
                 // The owner of the rows that answer was quicker.
                 Ok(false) => self.rebuild.state = RebuildState::Building,
-                Err(WriteError::Fenced { .. }) => return Err(Ended::Again.into()),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(error) => return Err(StoreError::other(chain(&error)).into()),
+                Err(error) => return Err(error.into()),
             }
         }
     }

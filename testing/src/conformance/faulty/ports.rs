@@ -205,8 +205,12 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
         self.store.catalog().await
     }
 
-    async fn begin_generation(&self, definition: &ModelDefinition) -> Result<u32, StoreError> {
-        self.store.begin_generation(definition).await
+    async fn begin_generation(
+        &self,
+        definition: &ModelDefinition,
+        fence: &Fence,
+    ) -> Result<u32, WriteError> {
+        self.store.begin_generation(definition, fence).await
     }
 
     async fn switch_generation(
@@ -223,8 +227,9 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
         &self,
         definition: &ModelDefinition,
         generation: u32,
-    ) -> Result<(), StoreError> {
-        self.store.drop_generation(definition, generation).await
+        fence: &Fence,
+    ) -> Result<(), WriteError> {
+        self.store.drop_generation(definition, generation, fence).await
     }
 
     async fn caught_up(&self, definition: &ModelDefinition) -> Result<(), StoreError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use annals::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
 use annals::read_model::{ModelTable, Select};
 use annals::{
-    CheckpointChange, Fence, Position, ReadModelStore, RowChange, Timestamp, UnitOfWorkStore,
-    WriteError,
+    CheckpointChange, CheckpointId, Fence, Position, ReadModelStore, RowChange, Timestamp,
+    UnitOfWorkStore, WriteError,
 };
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(super) async fn a_generation_is_built_beside_the_one_that_answers<S: UnitOfW
 ) -> Verdict {
     let (definition, owner) = first(&store).await?;
     write(&store, &owner, 1, "old").await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     ensure!(generation > 1, "generation {generation} was begun beside the first");
     let builder = claimed(&store, &definition, generation).await?;
     write(&store, &builder, generation, "new").await?;
@@ -46,7 +46,7 @@ pub(super) async fn a_generation_takes_over_under_its_builders_lease<S: UnitOfWo
 ) -> Verdict {
     let (definition, owner) = first(&store).await?;
     write(&store, &owner, 1, "old").await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let late = claimed(&store, &definition, generation).await?;
     write(&store, &late, generation, "new").await?;
     store.release_lease(&late).await?;
@@ -64,7 +64,7 @@ pub(super) async fn a_generation_takes_over_when_it_has_come_as_far<S: UnitOfWor
 ) -> Verdict {
     let (definition, owner) = first(&store).await?;
     write(&store, &owner, 1, "old").await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let builder = claimed(&store, &definition, generation).await?;
     ensure!(!switch(&store, &builder, generation).await?, "rows answer that are behind");
     ensure_eq!(answers(&store).await?, ["old"], "the rows that answer");
@@ -81,21 +81,45 @@ pub(super) async fn a_generation_that_is_dropped_leaves_nothing<S: UnitOfWorkSto
 ) -> Verdict {
     let (definition, owner) = first(&store).await?;
     write(&store, &owner, 1, "old").await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let builder = claimed(&store, &definition, generation).await?;
     write(&store, &builder, generation, "new").await?;
     park(&store, &builder).await?;
-    store.drop_generation(&definition, 1).await?;
+    let turn = turn(&store, &definition).await?;
+    store.drop_generation(&definition, 1, &turn).await?;
     ensure_eq!(answers(&store).await?, ["old"], "the rows of a generation that answers");
-    store.drop_generation(&definition, generation).await?;
+    store.drop_generation(&definition, generation, &turn).await?;
     let entry = entry(&store).await?;
     ensure_eq!((entry.generation, entry.building), (1, None), "what the catalog says");
     ensure_eq!(store.checkpoint(&builder.id).await?, None, "the checkpoint");
     ensure!(store.parked(&builder.id, None).await?.is_empty(), "what it had parked is there");
-    let next = store.begin_generation(&definition).await?;
+    let next = begin(&store, &definition).await?;
     let table = ModelTable { generation: next, ..ROWS };
     let rows = store.rows(&table, &[ROWS.table.key_of(&row("new", &json!(1)))], &[]).await?;
     ensure!(rows.is_empty(), "the next generation begins with {rows:?}");
+    Ok(())
+}
+
+pub(super) async fn a_generation_is_begun_and_dropped_under_a_lease<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (definition, _) = first(&store).await?;
+    let late = turn(&store, &definition).await?;
+    let generation = store.begin_generation(&definition, &late).await?;
+    store.release_lease(&late).await?;
+    let given_up = store.drop_generation(&definition, generation, &late).await;
+    ensure_fenced(given_up, &late)?;
+    // Whoever has the lease now goes on with what is there.
+    turn(&store, &definition).await?;
+    let builder = claimed(&store, &definition, generation).await?;
+    write(&store, &builder, generation, "new").await?;
+    ensure_fenced(store.begin_generation(&definition, &late).await.map(drop), &late)?;
+    ensure_fenced(store.drop_generation(&definition, generation, &late).await, &late)?;
+    let entry = entry(&store).await?;
+    ensure_eq!((entry.generation, entry.building), (1, Some(generation)), "what the catalog says");
+    let kept = store.checkpoint(&builder.id).await?;
+    ensure_eq!(kept, Some(Position::from(1)), "the checkpoint of what is built");
+    write(&store, &builder, generation, "next").await?;
     Ok(())
 }
 
@@ -108,7 +132,7 @@ pub(super) async fn a_pause_is_kept_for_all<S: UnitOfWorkStore>(store: S) -> Ver
     store.set_paused(name, version, true).await?;
     ensure!(entry(&store).await?.paused, "it is not paused");
     ensure!(store.prepare(&definition).await?.paused, "it goes on once it is prepared again");
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let builder = claimed(&store, &definition, generation).await?;
     switch(&store, &builder, generation).await?;
     ensure!(entry(&store).await?.paused, "it goes on once it is rebuilt");
@@ -133,6 +157,21 @@ pub(super) async fn claimed(
 ) -> Result<Fence, Found> {
     let fence = store.claim_lease(&definition.reader(generation), "owner", LONG).await?;
     fence.ok_or_else(|| Found("nobody holds the lease, and it cannot be claimed".to_owned()))
+}
+
+/// The lease of those who rebuild the projection.
+async fn turn(store: &impl ReadModelStore, definition: &ModelDefinition) -> Result<Fence, Found> {
+    let id = CheckpointId::of_rebuild(&definition.projection, definition.version);
+    let fence = store.claim_lease(&id, "owner", LONG).await?;
+    fence.ok_or_else(|| Found("nobody rebuilds, and the lease cannot be claimed".to_owned()))
+}
+
+/// Begins a generation, as who rebuilds.
+pub(super) async fn begin(
+    store: &impl ReadModelStore,
+    definition: &ModelDefinition,
+) -> Result<u32, Found> {
+    Ok(store.begin_generation(definition, &turn(store, definition).await?).await?)
 }
 
 /// Has a generation answer, of a log that ends at the first position.

@@ -12,6 +12,7 @@ use annals::{
 };
 use futures::FutureExt;
 
+use super::generations::begin;
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::race::{ROUNDS, race};
 use crate::conformance::unit::{ROWS, ensure_fenced, prepare, reader};
@@ -212,7 +213,7 @@ pub(super) async fn a_generation_takes_over_with_all_shards<S: UnitOfWorkStore>(
         entry.map(|entry| entry.shards).ok_or_else(|| Found("it is not in the catalog".to_owned()))
     };
     ensure_eq!(of_rows().await?, 4, "the shards in the catalog");
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let building = definition.reader(generation);
     let builder = claimed(&store, &building, 0).await?;
     let head = Position::from(30);
@@ -229,7 +230,7 @@ pub(super) async fn a_generation_takes_over_with_all_shards<S: UnitOfWorkStore>(
     ensure_fenced(write(&store, &builder, 40).await, &builder)?;
     // One is a number, too, once somebody has said it.
     store.divide(&building, Division::FromNow(1)).await?;
-    let generation = store.begin_generation(&definition).await?;
+    let generation = begin(&store, &definition).await?;
     let last = definition.reader(generation);
     let builder = claimed(&store, &last, 0).await?;
     write(&store, &builder, 30).await?;
