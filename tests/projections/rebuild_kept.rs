@@ -16,6 +16,7 @@ on_each_store!(
     a_rebuild_is_resumed_where_it_was_left,
     a_cancelled_rebuild_leaves_the_rows,
     what_an_operator_cancels_stays_cancelled,
+    who_cancels_a_rebuild_that_is_over_cancels_no_other,
     a_rebuild_is_not_quicker_than_it_may_be,
     a_rebuild_that_fails_is_not_taken_up_again,
     an_operator_rebuilds_in_a_program_of_its_own,
@@ -175,6 +176,29 @@ async fn what_an_operator_cancels_stays_cancelled(store: impl Store) {
     let cancelled = once(&operator, |_| true).await;
     assert_eq!((cancelled.state, cancelled.by), (RebuildState::Cancelled, None));
     assert_eq!(generation(&operator).await, (1, None));
+}
+
+async fn who_cancels_a_rebuild_that_is_over_cancels_no_other(store: impl Store) {
+    start(&store, Duration::ZERO).await.shutdown().await.expect("nothing went wrong");
+    let operator = operator(&store);
+    let of_all = async || operator.begin_rebuild("items", 1, endless()).await;
+    let of_row = async || operator.begin_rebuild_key("items", 1, "i-3", endless()).await;
+    for is_row in [false, true] {
+        let begin = async || if is_row { of_row().await } else { of_all().await };
+        let seen = begin().await.expect("nobody has asked for it");
+        let over = operator.cancel_seen_rebuild(&seen).await.expect("it is asked for");
+        assert_eq!((over.state, over.asked_at), (RebuildState::Cancelled, seen.asked_at));
+        let other = begin().await.expect("the first is over");
+        let late = operator.cancel_seen_rebuild(&seen).await;
+        let Err(EngineError::OtherRebuild { asked_at, .. }) = late else { panic!("{late:?}") };
+        assert_eq!(asked_at, other.asked_at);
+        let kept = operator.rebuilds().await.expect("the store is there");
+        let kept = kept.into_iter().find(|kept| kept.key == other.key);
+        assert_eq!(kept.as_ref(), Some(&other), "it goes on");
+        operator.cancel_seen_rebuild(&other).await.expect("it is asked for");
+        let none = operator.cancel_seen_rebuild(&other).await;
+        assert!(matches!(none, Err(EngineError::NotRebuilding { .. })), "{none:?}");
+    }
 }
 
 async fn a_rebuild_is_not_quicker_than_it_may_be(store: impl Store) {

@@ -13,8 +13,11 @@ use crate::cli::console::{Answer, Console, cut, safe};
 use crate::cli::reader::owner;
 use crate::cli::table::Table;
 use crate::cli::{parked, progress, span};
-use crate::projection::{CatalogEntry, Operator, ParkedEvent, Rebuild, RebuildLoad, RebuildState};
+use crate::projection::{
+    CatalogEntry, EngineError, Operator, ParkedEvent, Rebuild, RebuildLoad, RebuildState,
+};
 use crate::store::CheckpointId;
+use crate::timestamp::Timestamp;
 
 /// How often it is looked how a rebuild goes.
 const LOOK: Duration = Duration::from_millis(200);
@@ -65,6 +68,9 @@ pub(in crate::cli) struct Cancelling {
     /// The rebuild of the row of this key alone
     #[arg(long)]
     key: Option<String>,
+    /// Only the one that was asked for then, as `rebuilds --json` tells; without it, the one that is under way now
+    #[arg(long, value_name = "INSTANT")]
+    asked_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -236,26 +242,27 @@ pub(super) async fn list(store: &Store, console: &mut Console) -> Result<Verdict
 impl Cancelling {
     /// Cancels a rebuild.
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
-        let CatalogEntry { projection, version, .. } = self.named.find(store).await?;
+        let Self { named, key, asked_at } = self;
+        let CatalogEntry { projection, version, .. } = named.find(store).await?;
         let operator = operator(store)?;
-        if let Some(key) = self.key {
-            // Nothing is dropped: the row that is there stays.
-            let cancelled = operator.cancel_rebuild_key(&projection, version, &key).await?;
-            console.answer(&Told::from(cancelled))?;
-            return Ok(Verdict::Fine);
-        }
         let is_it = |found: &Rebuild| {
-            (&found.projection, found.version, &found.key) == (&projection, version, &None)
+            (&found.projection, found.version, &found.key) == (&projection, version, &key)
                 && found.state.is_under_way()
         };
+        let found = operator.rebuilds().await?.into_iter().find(is_it);
         // Without one, nobody is asked: whoever wants to cancel it is told so.
-        if let Some(found) = operator.rebuilds().await?.into_iter().find(is_it) {
+        let Some(mut seen) = found else {
+            return Err(EngineError::NotRebuilding { projection }.into());
+        };
+        seen.asked_at = asked_at.unwrap_or(seen.asked_at);
+        // Of one row nothing is dropped: the row that is there stays.
+        if key.is_none() {
             console.confirm(&format!(
-                "drops what is built anew of projection `{projection}` (version {version}): {} of {} events are done",
-                found.events, found.of
+                "drops what is built anew of projection `{projection}` (version {version}), asked for at {}: {} of {} events are done",
+                seen.asked_at, seen.events, seen.of
             ))?;
         }
-        let cancelled = operator.cancel_rebuild(&projection, version).await?;
+        let cancelled = operator.cancel_seen_rebuild(&seen).await?;
         console.answer(&Told::from(cancelled))?;
         Ok(Verdict::Fine)
     }

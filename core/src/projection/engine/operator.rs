@@ -186,7 +186,8 @@ impl Operator {
         Ok(())
     }
 
-    /// Cancels a rebuild, whichever engine does it: the rows that answer stay. Gives back how far it had come.
+    /// Cancels the rebuild of all rows that is under way now, whichever engine does it: the rows that answer stay. Gives back how
+    /// far it had come.
     ///
     /// # Errors
     ///
@@ -196,22 +197,42 @@ impl Operator {
         projection: &str,
         version: u32,
     ) -> Result<Rebuild, EngineError> {
-        self.cancel(projection, version, None).await
+        self.cancel((projection, version), None, None).await
+    }
+
+    /// Cancels a rebuild, of all rows or of one, that somebody has seen among the [rebuilds](Self::rebuilds): another one, which was
+    /// asked for since, goes on.
+    ///
+    /// # Errors
+    ///
+    /// When it is over, its rows are about to answer, another one has taken its place, or the store cannot be written.
+    pub async fn cancel_seen_rebuild(&self, seen: &Rebuild) -> Result<Rebuild, EngineError> {
+        let Rebuild { projection, version, key, asked_at, .. } = seen;
+        self.cancel((projection, *version), key.as_deref(), Some(*asked_at)).await
     }
 
     pub(super) async fn cancel(
         &self,
-        projection: &str,
-        version: u32,
+        (projection, version): (&str, u32),
         key: Option<&str>,
+        mut asked_at: Option<Timestamp>,
     ) -> Result<Rebuild, EngineError> {
         loop {
             let found = self.find_rebuild(projection, version, key).await?;
-            let Some(mut rebuild) = found.filter(|found| {
-                matches!(found.state, RebuildState::Asked | RebuildState::Building)
-            }) else {
+            let under_way = found.filter(|found| found.state.is_under_way());
+            if let (Some(found), Some(asked_at)) = (&under_way, asked_at)
+                && found.asked_at != asked_at
+            {
+                let (projection, asked_at) = (projection.to_owned(), found.asked_at);
+                return Err(EngineError::OtherRebuild { projection, asked_at });
+            }
+            let Some(mut rebuild) =
+                under_way.filter(|found| found.state != RebuildState::Switching)
+            else {
                 return Err(EngineError::NotRebuilding { projection: projection.to_owned() });
             };
+            // From here on, this one and no other.
+            asked_at = Some(rebuild.asked_at);
             rebuild.state = RebuildState::Cancelled;
             if self.keep(&mut rebuild).await? {
                 tracing::warn!(projection, version, key, "a rebuild was cancelled by hand");

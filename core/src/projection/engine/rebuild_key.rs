@@ -84,7 +84,7 @@ impl Operator {
         version: u32,
         key: &str,
     ) -> Result<Rebuild, EngineError> {
-        self.cancel(projection, version, Some(key)).await
+        self.cancel((projection, version), Some(key), None).await
     }
 
     /// Changes how much the rebuild of one row that is under way may ask of the store: whichever engine does it goes on so.

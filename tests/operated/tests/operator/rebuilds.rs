@@ -170,7 +170,16 @@ async fn a_rebuild_that_nobody_takes_up_is_told_and_cancelled() {
     );
     let twice = shelf.operate("projections rebuild readers --yes --detach").failed(1);
     assert!(twice.contains("readers"), "{twice}");
-    let cancelled = shelf.json("projections cancel readers --yes", 0);
+    // Whoever means one that is over cancels no other.
+    let before = "projections cancel readers --asked-at 2026-03-01T09:00:00Z --yes";
+    let other = shelf.operate(before).failed(1);
+    assert!(other.contains("another one is under way, asked for at "), "{other}");
+    let asked = shelf.json("projections rebuilds", 0)["rebuilds"][0]["asked_at"].clone();
+    let asked = asked.as_str().expect("an instant");
+    assert!(other.contains(asked), "{other}");
+    let question = shelf.operate("projections cancel readers").failed(2);
+    assert!(question.contains(&format!("asked for at {asked}")), "{question}");
+    let cancelled = shelf.json(&format!("projections cancel readers --asked-at {asked} --yes"), 0);
     assert_eq!(cancelled["state"], "cancelled");
     shelf.operate("projections cancel readers --yes").failed(1);
     // What is asked for and left is done by the next who runs it.
