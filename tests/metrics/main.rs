@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use annals::prelude::*;
+use annals::projection::{ProjectionState, Tables};
 use annals::{Append, Expected, MemoryStore, NewEvent, Payload, metrics as names};
 use annals_postgres::PostgresStore;
 use annals_postgres::testing::TestDatabase;
@@ -69,6 +70,76 @@ fn a_projection_tells_what_it_has_passed_and_what_failed() {
     ] {
         assert!(measured.gauge(&of(name)) >= 0.0, "{name}");
     }
+}
+
+/// Whoever is the owner after it measures: what it has measured last would be told for ever.
+#[test]
+fn who_has_lost_a_projection_measures_it_no_more() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let parked = || {
+        let values = snapshotter.snapshot().into_vec();
+        let found = values.into_iter().find(|(key, ..)| {
+            let of = key.key().labels().find(|label| label.key() == "projection");
+            key.key().name() == names::PROJECTION_PARKED
+                && of.is_some_and(|label| label.value() == "measured_owners")
+        });
+        match found {
+            Some((.., DebugValue::Gauge(value))) => value.into_inner(),
+            _ => 0.0,
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = async {
+        let store = MemoryStore::new();
+        let bus = CommandBus::new(store.clone());
+        let engine = ProjectionEngine::builder(store).register::<MeasuredOwner>();
+        let engine = engine.retry(RetryPolicy::never()).start().await.unwrap();
+        let open = OpenAccount { account: "a".into(), owner: "Nobody".to_owned() };
+        bus.dispatch(open).await.unwrap();
+        let is_measured = async {
+            while parked() < 0.5 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), is_measured).await.unwrap();
+        engine.shutdown().await.unwrap();
+        assert!(parked() < 0.5);
+    };
+    metrics::with_local_recorder(&recorder, || runtime.block_on(run));
+}
+
+/// One that has no tables, and waits for them.
+#[derive(Debug, Clone, PartialEq, ReadModel)]
+#[read_model(table = "awaited_owners")]
+struct AwaitedOwner {
+    #[read_model(key)]
+    owner: String,
+}
+
+#[projection]
+impl AwaitedOwner {
+    #[on(upsert, key = owner)]
+    fn opened(_: Option<Self>, event: &bank::AccountOpened) -> Self {
+        Self { owner: event.owner.clone() }
+    }
+}
+
+#[test]
+fn who_waits_for_tables_tells_so_by_its_level() {
+    let measured = measured(async {
+        let engine = ProjectionEngine::builder(MemoryStore::new()).register::<AwaitedOwner>();
+        let engine = engine.tables(Tables::Awaited).start().await.unwrap();
+        let waits = async {
+            let state = async || engine.status().await.unwrap().projections.remove(0).state;
+            while state().await != ProjectionState::Unprepared {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), waits).await.unwrap();
+        engine.shutdown().await.unwrap();
+    });
+    assert!(measured.gauge("annals_projection_level{projection=awaited_owners}") > 0.5);
 }
 
 /// One that stops at what fails.

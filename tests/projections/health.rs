@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use annals::health::{Health, HealthCheck, PartKind};
 use annals::prelude::*;
-use annals::projection::{Level, ProjectionState, Thresholds};
+use annals::projection::{Level, ProjectionState, Tables, Thresholds};
 use annals::{LogPage, UnitOfWorkStore};
 use annals_testing::conformance::faulty::{Fault, Faulty};
 
@@ -19,6 +19,7 @@ on_each_store!(
     who_has_caught_up_once_stays_ready,
     an_outage_takes_the_readiness_and_not_the_life,
     an_engine_that_has_ended_does_not_live,
+    who_has_no_tables_is_not_ready,
 );
 
 async fn who_has_caught_up_once_stays_ready(store: impl Store) {
@@ -121,4 +122,21 @@ async fn an_engine_that_has_ended_does_not_live(store: impl Store) {
     engine.shutdown().await.expect("nothing went wrong");
     let health = check.ask().await;
     assert_eq!((health.live_code(), health.ready_code()), (503, 503), "{health:?}");
+}
+
+async fn who_has_no_tables_is_not_ready(store: impl Store) {
+    let engine = ProjectionEngine::builder(store.clone()).register::<ItemRow>();
+    let engine = engine.tables(Tables::Awaited).start().await.expect("it waits");
+    let check = HealthCheck::new().projections(&engine);
+    is(&engine, ProjectionState::Unprepared).await;
+    // The log is empty, and it is not behind.
+    let health = check.ask().await;
+    assert_eq!((health.live, health.ready_code()), (true, 503), "{health:?}");
+    assert_eq!((health.level, health.parts[0].caught_up), (Level::Warning, false), "{health:?}");
+    let plan = engine.operator().plan().await.expect("the store is there");
+    plan.apply().await.expect("it may make tables");
+    is(&engine, ProjectionState::Live).await;
+    let health = check.ask().await;
+    assert_eq!((health.ready_code(), health.level), (200, Level::Normal), "{health:?}");
+    engine.shutdown().await.expect("nothing went wrong");
 }

@@ -155,10 +155,12 @@ impl HealthCheck {
             live &= state != ProjectionState::Ended;
             if part.kind == PartKind::Projection {
                 let name = (part.name.clone(), part.version);
-                if behind <= self.ready_within {
+                // Without its tables it answers nothing, however little there is to read.
+                let is_prepared = state != ProjectionState::Unprepared;
+                if is_prepared && behind <= self.ready_within {
                     caught_up.insert(name.clone());
                 }
-                part.caught_up = caught_up.contains(&name);
+                part.caught_up = is_prepared && caught_up.contains(&name);
                 let waits_for_a_person =
                     matches!(state, ProjectionState::Paused | ProjectionState::Stopped);
                 let is_too_old = self.unready_behind.is_some_and(|limit| behind > limit);

@@ -94,12 +94,27 @@ impl Worker {
         };
         self.show(|shown| (shown.lag, shown.parked) = (Some((behind, time)), owned.parked.len()));
         // Of several shards, what this engine's are together: that which is furthest behind tells.
-        let crew = self.berth.crew.as_ref().and_then(std::sync::Weak::upgrade);
-        let shown = crew.map_or_else(|| self.shown.borrow().clone(), |crew| crew.shown());
+        let shown = self.shown_here();
         let (behind, time) = shown.lag.unwrap_or((behind, time));
         metrics::projection_lag(self.name(), behind, time, shown.parked);
         metrics::projection_level(self.name(), self.settings.thresholds.level(shown.state, time));
         Ok(())
+    }
+
+    /// Takes back what was measured, unless this engine has another shard of it: it is the owner's to say.
+    pub(super) fn measure_no_more(&self) {
+        let shown = self.shown_here();
+        if shown.lag.is_none() {
+            metrics::projection_lag(self.name(), 0, Duration::ZERO, 0);
+            let level = self.settings.thresholds.level(shown.state, Duration::ZERO);
+            metrics::projection_level(self.name(), level);
+        }
+    }
+
+    /// What all shards show together that this engine has of it.
+    fn shown_here(&self) -> Shown {
+        let crew = self.berth.crew.as_ref().and_then(std::sync::Weak::upgrade);
+        crew.map_or_else(|| self.shown.borrow().clone(), |crew| crew.shown())
     }
 
     /// Tells the store, once, that the log's end was reached. The rows do not depend on it: if it fails, it is tried later.

@@ -170,7 +170,9 @@ impl Thresholds {
     pub(crate) fn level(self, state: ProjectionState, behind: Duration) -> Level {
         if state == ProjectionState::Stopped || behind >= self.critical {
             Level::Critical
-        } else if behind >= self.warning || state == ProjectionState::Retrying {
+        } else if behind >= self.warning
+            || matches!(state, ProjectionState::Retrying | ProjectionState::Unprepared)
+        {
             Level::Warning
         } else {
             Level::Normal

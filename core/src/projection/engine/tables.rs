@@ -1,12 +1,15 @@
 //! Engines that may make no tables: they wait until somebody else has made them.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use super::Settings;
 use super::asked::Asked;
-use super::status::ProjectionState;
+use super::status::{Level, ProjectionState};
 use super::worker::Worker;
 use crate::causes::chain;
+use crate::metrics;
 use crate::projection::{CatalogEntry, Preparation, Projector};
 use crate::shards::Division;
 use crate::store::{ReadModelStore, StoreError};
@@ -64,7 +67,10 @@ impl Worker {
             projection = self.name(),
             "its tables are not made: waits for an operator to run the plan"
         );
-        self.show(|shown| shown.state = ProjectionState::Unprepared);
+        let state = ProjectionState::Unprepared;
+        self.show(|shown| shown.state = state);
+        let level = self.settings.thresholds.level(state, Duration::ZERO);
+        metrics::projection_level(self.name(), level);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return false,
@@ -75,6 +81,7 @@ impl Worker {
                             self.entry = entry;
                             self.awaits_tables = false;
                             self.show(|shown| shown.last_error = None);
+                            metrics::projection_level(self.name(), Level::Normal);
                             return true;
                         }
                         Ok(None) => self.show_what_is_missing().await,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 
 use super::asked::{Asked, Given};
@@ -41,6 +42,7 @@ impl Worker {
         let given = self.given.take().filter(|given| given.generation == self.generation);
         let mut handed = None;
         let owned = {
+            let mut another = std::pin::pin!(tokio::time::sleep(self.settings.polling).fuse());
             let mut taken = std::pin::pin!(async {
                 match given {
                     Some(Given { lease, .. }) => {
@@ -54,6 +56,8 @@ impl Worker {
                 tokio::select! {
                     () = self.stop.cancelled() => return Err(Ended::Shutdown),
                     taken = &mut taken => break Some(taken?),
+                    // The store answers, and another is the owner.
+                    () = &mut another, if self.has_failed => self.measure_no_more(),
                     ask = asked.recv() => match ask {
                         Some(Asked::TakeOver { given }) => {
                             handed = Some(given);

@@ -53,6 +53,8 @@ pub(super) struct Worker {
     /// Whether the next page is read while the one before it is applied.
     pub(super) reads_ahead: bool,
     pub(super) left: Left,
+    /// Whether it measured last that the store fails.
+    pub(super) has_failed: bool,
 }
 
 /// Which of a projection's workers it is.
@@ -161,6 +163,7 @@ impl Worker {
             given: None,
             reads_ahead: true,
             left: Left::default(),
+            has_failed: false,
         };
         (worker, shown_to, reached_to)
     }
@@ -212,6 +215,7 @@ impl Worker {
             Ok(owned) => owned,
             Err(ended) => return ended,
         };
+        self.has_failed = false;
         let (kept, began) = (owned.kept, Instant::now());
         let ended = self.own(&mut owned, asked).await;
         if !matches!(ended, Ended::Failed(_)) || owned.has_gone_on(kept, began) {
@@ -224,7 +228,8 @@ impl Worker {
         ended
     }
 
-    fn tell_failed(&self, error: &StoreError, pause: Duration) {
+    fn tell_failed(&mut self, error: &StoreError, pause: Duration) {
+        self.has_failed = true;
         let text = chain(error);
         self.show(|shown| {
             shown.state = ProjectionState::Retrying;
@@ -252,6 +257,7 @@ impl Worker {
     async fn disown(&self, owned: Owned) {
         self.show(|shown| (shown.position, shown.lag, shown.parked) = (None, None, 0));
         self.reached.send_modify(|reached| reached.position = None);
+        self.measure_no_more();
         // Whether it could be given up, its task tells the log.
         let _ = owned.lease.give_up().await;
     }
