@@ -13,7 +13,11 @@ use crate::models::ItemRow;
 use crate::on_each_store;
 use crate::stores::{PATIENCE, Store, bus, listed, priced, record, wait};
 
-on_each_store!(one_worker_makes_way_for_the_new_rows, all_shards_make_way_for_the_new_rows_at_once,);
+on_each_store!(
+    one_worker_makes_way_for_the_new_rows,
+    all_shards_make_way_for_the_new_rows_at_once,
+    engines_that_look_seldom_make_way_at_once_too,
+);
 
 /// A store at which new rows are always behind once they are written.
 struct Behind;
@@ -36,20 +40,27 @@ impl<S: UnitOfWorkStore + SnapshotStore> Fault<S> for Behind {
 }
 
 async fn one_worker_makes_way_for_the_new_rows(store: impl Store) {
-    rebuilt(store, 1).await;
+    rebuilt(store, 1, Duration::from_secs(1)).await;
 }
 
 async fn all_shards_make_way_for_the_new_rows_at_once(store: impl Store) {
-    rebuilt(store, 4).await;
+    rebuilt(store, 4, Duration::from_secs(1)).await;
 }
 
-async fn rebuilt(store: impl Store, shards: u32) {
+async fn engines_that_look_seldom_make_way_at_once_too(store: impl Store) {
+    rebuilt(store, 4, Duration::from_secs(6)).await;
+}
+
+async fn rebuilt(store: impl Store, shards: u32, polling: Duration) {
     let start = async || {
         let engine = ProjectionEngine::builder(Faulty::new(store.clone(), Behind));
-        let engine = engine.register::<ItemRow>().shards::<ItemRow>(shards);
+        let engine = engine.register::<ItemRow>().shards::<ItemRow>(shards).polling(polling);
         engine.start().await.expect("the engine starts")
     };
-    let (one, two) = (start().await, start().await);
+    let one = start().await;
+    // They look at different times.
+    tokio::time::sleep(polling / 2).await;
+    let two = start().await;
     let bus = bus(&store);
     let is_over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..4)

@@ -39,6 +39,9 @@ pub struct Rebuild {
     pub of: u64,
     /// For how long it has been worked at, in milliseconds: without pauses between one engine and the next.
     pub worked: u64,
+    /// When the new rows first were about to answer, as [`worked`](Self::worked) was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switching_since: Option<u64>,
     /// Why it failed, if it did.
     pub error: Option<String>,
     /// How often what is kept has changed. A change is made to what was read, or not at all.
@@ -168,6 +171,7 @@ impl Rebuild {
             events: 0,
             of: 0,
             worked: 0,
+            switching_since: None,
             error: None,
             revision: 0,
         }

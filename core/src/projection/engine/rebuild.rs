@@ -349,6 +349,7 @@ impl Building<'_> {
         loop {
             self.catch_up(owned).await?;
             self.rebuild.state = RebuildState::Switching;
+            self.rebuild.switching_since.get_or_insert(self.rebuild.worked);
             self.tell(owned).await?;
             let shared = &self.operator.shared;
             let fence = owned.lease.fence().await;

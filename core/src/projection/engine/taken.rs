@@ -184,6 +184,8 @@ impl Worker {
             skipped: skipped.iter().map(|event| event.position).collect(),
             size: Size::new(most),
             next_page: None,
+            told_vain: Vec::new(),
+            has_beside: self.entry.building.is_some(),
             still: None,
         })
     }

@@ -25,6 +25,7 @@ use crate::metrics;
 use crate::position::Position;
 use crate::projection::progress::Reached;
 use crate::projection::{CatalogEntry, ParkedEvent, Projector, message_of};
+use crate::request::Request;
 use crate::shards::{Part, Place, Places, Shard};
 use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
 use crate::subscription::SubscriptionError;
@@ -94,6 +95,10 @@ pub(super) struct Owned {
     pub(super) skipped: HashSet<Position>,
     pub(super) size: Size,
     pub(super) next_page: Option<NextPage>,
+    /// What was asked of which there was nothing to do: what all workers look at together may be older than that it was told.
+    pub(super) told_vain: Vec<Request>,
+    /// Whether new rows are built beside its own, as it has seen last.
+    pub(super) has_beside: bool,
     pub(super) still: Option<Still>,
 }
 
