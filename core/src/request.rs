@@ -20,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) asked_at: Timestamp,
     /// From when on nobody does it any more: whoever asked is gone, and would be surprised.
     pub(crate) until: Timestamp,
+    /// Whether whoever came to it found nothing to do any more: that is told to whoever asked.
+    pub(crate) is_vain: bool,
 }
 
 /// What is to be done.
@@ -41,6 +43,9 @@ pub(crate) enum Wish {
 /// How much longer than somebody waits for it a request counts: clocks differ, and who is at it comes to its end.
 const GRACE: Duration = Duration::from_mins(1);
 
+/// What is kept with a request of which nothing was to be done.
+const VAIN: &str = "there was nothing to do";
+
 /// Under which requests are kept.
 const NAME: &str = "annals/requests";
 
@@ -52,7 +57,7 @@ impl Request {
     /// One that is asked now.
     pub(crate) fn new(reader: CheckpointId, wish: Wish) -> Self {
         let asked_at = Timestamp::now();
-        Self { reader, wish, asked_at, until: asked_at + GRACE }
+        Self { reader, wish, asked_at, until: asked_at + GRACE, is_vain: false }
     }
 
     /// The same, of somebody who waits for so long from now on.
@@ -79,11 +84,16 @@ impl Request {
             position: Position::START,
             stream_id: crate::stream::StreamId::new("annals/requests", "nothing"),
             event_type: NAME.to_owned(),
-            error: String::new(),
+            error: if self.is_vain { VAIN.to_owned() } else { String::new() },
             attempts: 0,
             parked_at: self.asked_at,
             retry_at: Some(self.until),
         })
+    }
+
+    /// The change that keeps that there was nothing to do: whoever asked takes it back, or whoever comes to it when it is over.
+    pub(crate) fn in_vain(&self) -> RowChange {
+        Self { is_vain: true, ..self.clone() }.kept()
     }
 
     /// The change that takes it back, since it is done.
@@ -104,7 +114,8 @@ impl Request {
         let asked_at = kept.parked_at;
         // An older release says nothing of it.
         let until = kept.retry_at.unwrap_or(asked_at + GRACE);
-        Some(Self { reader: CheckpointId { name, version, shard }, wish, asked_at, until })
+        let (reader, is_vain) = (CheckpointId { name, version, shard }, !kept.error.is_empty());
+        Some(Self { reader, wish, asked_at, until, is_vain })
     }
 }
 

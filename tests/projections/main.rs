@@ -20,6 +20,7 @@ mod rebuild_kept;
 mod rebuild_steady;
 mod refusals;
 mod releases;
+mod requested;
 mod retries;
 mod row_rebuilds;
 mod scratch;

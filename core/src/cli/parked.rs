@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, cut, safe, safe_lines};
 use super::reader::{ALL, Kind, Of};
-use super::requests::{ask_and_wait, ask_for, forget, is_retried, wait_for};
+use super::requests::{ask_and_wait, ask_for, forget, in_vain, is_retried, wait_for};
 use super::table::{Table, more};
 use super::{linked, span};
 use crate::position::Position;
@@ -101,13 +101,15 @@ struct Item {
 }
 
 /// `{"did", "keys", "done", "left"}`: how many keys were asked for, whether all was done in time, and for how many of them
-/// events are parked now.
+/// events are parked now; with `"missed"`, for how many there was nothing to drop any more, if there are any.
 #[derive(Serialize)]
 struct Outcome {
     did: &'static str,
     keys: usize,
     done: bool,
     left: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<usize>,
 }
 
 impl Item {
@@ -252,10 +254,13 @@ impl Chosen {
             } else {
                 ask_and_wait(store, &asked, wait).await?
             };
+        // Tried again meanwhile, it is applied, and nothing was given up.
+        let missed = if is_drop { in_vain(store, &asked).await? } else { 0 };
         if !done {
             // Done later, it would surprise whoever has gone.
             forget(store, &asked).await?;
         }
+        let missed = (missed > 0).then_some(missed);
         let left = self::keys(store, Some(&name)).await?;
         let left = left.iter().filter(|(_, left)| {
             found.iter().any(|(_, before)| {
@@ -263,8 +268,8 @@ impl Chosen {
             })
         });
         let left = left.count();
-        console.answer(&Outcome { did, keys: found.len(), done, left })?;
-        Ok(Verdict::wrong_if(!done || left > 0))
+        console.answer(&Outcome { did, keys: found.len(), done, left, missed })?;
+        Ok(Verdict::wrong_if(!done || left > 0 || missed.is_some()))
     }
 }
 
@@ -339,8 +344,9 @@ impl Answer for All {
 
 impl Answer for Outcome {
     fn text(&self) -> String {
-        let Self { did, keys, done, left } = self;
-        match (keys, done, left) {
+        let Self { did, keys, done, left, missed } = self;
+        let did = if *missed == Some(*keys) { "not dropped" } else { did };
+        let mut text = match (keys, done, left) {
             (0, ..) => "nothing is parked".to_owned(),
             (_, false, _) => "nobody runs it now: nothing was done".to_owned(),
             (keys, true, 0) => {
@@ -352,6 +358,15 @@ impl Answer for Outcome {
                 let keys = span::count(*keys as u64, "key");
                 format!("{did}: of {keys}, {left} {are} parked still")
             }
+        };
+        if let Some(missed) = missed {
+            let missed = span::count(*missed as u64, "key");
+            // Writing to a text does not fail.
+            let _ = write!(
+                text,
+                "; for {missed} there was nothing to drop: it was tried again meanwhile and applied, or dropped by another"
+            );
         }
+        text
     }
 }

@@ -61,11 +61,21 @@ pub(super) async fn is_retried(store: &Store, dropped: &[Request]) -> Result<boo
     }))
 }
 
+/// Of how many of them whoever came to it found nothing to do any more; takes those back.
+pub(super) async fn in_vain(store: &Store, asked: &[Request]) -> Result<usize, Fault> {
+    let mut vain = requests(store).await?;
+    vain.retain(|kept| kept.is_vain && asked.iter().any(|asked| asked.is_same(kept)));
+    if !vain.is_empty() {
+        take_back(store, &vain).await?;
+    }
+    Ok(vain.len())
+}
+
 /// Takes back what nobody has done.
 pub(super) async fn forget(store: &Store, asked: &[Request]) -> Result<(), Fault> {
     Ok(take_back(store, asked).await?)
 }
 
 fn is_open(open: &[Request], asked: &Request) -> bool {
-    open.iter().any(|request| request.reader == asked.reader && request.wish == asked.wish)
+    open.iter().any(|request| request.is_same(asked) && !request.is_vain)
 }

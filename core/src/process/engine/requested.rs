@@ -24,12 +24,14 @@ impl Worker {
         self.passes_over(owned).await?;
         let mut requests = requests(self.store()?).await?;
         requests.retain(|request| {
-            let is_due = request.is_over() || !self.is_too_early(owned, &request.wish);
-            self.is_asked(request) && is_due
+            let is_due = !request.is_vain && !self.is_too_early(owned, &request.wish);
+            self.is_asked(request) && (is_due || request.is_over())
         });
         owned.asked.retain(|asked, _| requests.contains(asked));
         for request in requests {
             let is_over = request.is_over();
+            let is_vain = matches!(&request.wish, Wish::Drop { key } if !owned.parked.contains_key(key))
+                && !owned.asked.contains_key(&request);
             if !is_over && !owned.asked.contains_key(&request) {
                 owned.asked.insert(request.clone(), Instant::now());
                 self.begin_requested(owned, &request.wish).await?;
@@ -40,7 +42,8 @@ impl Worker {
             }
             let fence = owned.lease.fence().await;
             let change = CheckpointChange { fence, position: owned.kept };
-            self.store()?.write_rows(vec![request.done()], change).await.map_err(ended)?;
+            let done = if is_vain && !is_over { request.in_vain() } else { request.done() };
+            self.store()?.write_rows(vec![done], change).await.map_err(ended)?;
             owned.asked.remove(&request);
         }
         Ok(())

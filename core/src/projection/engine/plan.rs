@@ -361,6 +361,9 @@ impl Operator {
         if pruned == Pruned::Done {
             tracing::warn!(projection, version, "a version of a projection was pruned by hand");
         }
+        if pruned != Pruned::InUse {
+            self.forget_requests(projection, version).await?;
+        }
         Ok(pruned)
     }
 }

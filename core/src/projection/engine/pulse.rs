@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ModelDefinition};
 use crate::request::{Request, requests};
-use crate::store::{CheckpointId, EventStore, ReadModelStore, StoreError};
+use crate::store::{EventStore, ReadModelStore, StoreError};
 
 pub(super) struct Pulse {
     events: Arc<dyn EventStore>,
@@ -94,10 +94,10 @@ impl Pulse {
         Ok(catalog.iter().find(|entry| entry.is_of(definition)).cloned())
     }
 
-    /// What is asked of the owners of a reader's shards, as it was looked for after an instant.
+    /// What is asked of the owners of a projection, whichever rows it was asked for, as it was looked for after an instant.
     pub(super) async fn requests(
         &self,
-        reader: &CheckpointId,
+        definition: &ModelDefinition,
         after: Instant,
     ) -> Result<Vec<Request>, StoreError> {
         let mut seen = self.requests.lock().await;
@@ -109,9 +109,8 @@ impl Pulse {
                 &seen.insert(Seen { at, all }).all
             }
         };
-        let is_of = |request: &&Request| {
-            request.reader.name == reader.name && request.reader.version == reader.version
-        };
+        let ModelDefinition { projection, version, .. } = definition;
+        let is_of = |request: &&Request| request.reader.is_of(projection, *version);
         Ok(all.iter().filter(is_of).cloned().collect())
     }
 }

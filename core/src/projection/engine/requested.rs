@@ -3,34 +3,51 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
+use super::EngineError;
+use super::operator::Operator;
 use super::parked::Tries;
 use super::worker::{Ended, Owned, Worker};
 use crate::position::Position;
-use crate::request::{Request, Wish};
+use crate::request::{Request, Wish, requests, take_back};
 use crate::store::{CheckpointChange, StoreError};
 
 impl Worker {
-    /// Does what was asked since an instant, and takes it back; so it does with what it is too late for.
+    /// Does what was asked since an instant, and takes it back; so it does with what it is too late for, of rows and shards that
+    /// are gone, too.
     pub(super) async fn do_requested(
         &mut self,
         owned: &mut Owned,
         since: Instant,
     ) -> Result<(), Ended> {
-        for request in self.pulse.requests(&owned.reader, since).await? {
+        let definition = self.projector.definition();
+        let asked = self.pulse.requests(definition, since).await?;
+        owned.told_vain.retain(|told| asked.contains(told));
+        for request in asked {
             let is_over = request.is_over();
-            if !self.is_asked(&request) || (is_too_early(owned, &request.wish) && !is_over) {
+            let is_due = request.reader.name == owned.reader.name
+                && self.is_asked(&request)
+                && !request.is_vain
+                && !owned.told_vain.contains(&request)
+                && !is_too_early(owned, &request.wish);
+            if !is_due && !is_over {
                 continue;
             }
+            let mut done = request.done();
             match &request.wish {
                 _ if is_over => {}
                 Wish::Retry { key } => self.retry(owned, key, Tries::Anew).await?,
-                Wish::Drop { key } => drop(self.drop_parked(owned, key).await?),
+                Wish::Drop { key } => {
+                    if self.drop_parked(owned, key).await? == 0 {
+                        done = request.in_vain();
+                        owned.told_vain.push(request.clone());
+                    }
+                }
                 // It goes on, and has come past what it was to skip.
                 Wish::Resume { .. } | Wish::Skip { .. } | Wish::Shards { .. } => {}
             }
             let fence = owned.lease.fence().await;
             let change = CheckpointChange { fence, position: owned.kept.unwrap_or_default() };
-            let written = self.rows.write_rows(vec![request.done()], change).await;
+            let written = self.rows.write_rows(vec![done], change).await;
             written.map_err(|error| Self::ended(error.into(), &[]))?;
         }
         Ok(())
@@ -39,8 +56,11 @@ impl Worker {
     /// What is asked of this projection now: of one that has stopped, which has no lease.
     pub(super) async fn asked_of(&self, generation: u32) -> Result<Vec<Request>, StoreError> {
         let reader = self.projector.definition().reader(generation);
-        let mut requests = self.pulse.requests(&reader, Instant::now()).await?;
-        requests.retain(|request| self.is_asked(request) && !request.is_over());
+        let definition = self.projector.definition();
+        let mut requests = self.pulse.requests(definition, Instant::now()).await?;
+        requests.retain(|request| {
+            request.reader.name == reader.name && self.is_asked(request) && !request.is_over()
+        });
         Ok(requests)
     }
 
@@ -54,6 +74,23 @@ impl Worker {
             // Rows tell up to where they are: they are divided at once.
             Wish::Shards { .. } => false,
         }
+    }
+}
+
+impl Operator {
+    /// Takes back what was asked of the owners of a version that is gone.
+    pub(super) async fn forget_requests(
+        &self,
+        projection: &str,
+        version: u32,
+    ) -> Result<(), EngineError> {
+        let rows = &*self.shared.rows;
+        let mut left = requests(rows).await?;
+        left.retain(|request| request.reader.is_of(projection, version));
+        if !left.is_empty() {
+            take_back(rows, &left).await?;
+        }
+        Ok(())
     }
 }
 

@@ -175,6 +175,51 @@ async fn all_that_is_parked_is_tried_again() {
     serving.stop();
 }
 
+/// How many requests are kept.
+async fn requests(shelf: &Shelf) -> i64 {
+    let open = "SELECT count(*) FROM annals.parked WHERE name = 'annals/requests'";
+    let open = sqlx::query_scalar::<_, i64>(open).fetch_one(shelf.store.pool()).await;
+    open.expect("the statement is right")
+}
+
+#[tokio::test]
+async fn a_drop_that_comes_too_late_says_so() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Nobody").await;
+    let serving = shelf.serve(&[]);
+    shelf.until("parked list", |found| count(found) == 2).await;
+    serving.stop();
+    for (of, name) in [("readers", "projection/readers/1"), ("recalls", "process/recalls")] {
+        let mut asking = shelf.command();
+        let drop = ["operate", "parked", "drop", of, "--all", "--yes", "--wait", "1m"];
+        let asking = asking.args(drop).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let asking = asking.expect("the program starts");
+        for _ in 0..600 {
+            if requests(&shelf).await == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // As it is once somebody has had it tried again in between.
+        let applied = sqlx::query("DELETE FROM annals.parked WHERE name = 'annals/' || $1");
+        let applied = applied.bind(name).execute(shelf.store.pool()).await;
+        assert_eq!(applied.expect("the statement is right").rows_affected(), 1, "{of}");
+        let serving = shelf.serve(&["--mended"]);
+        let told = asking.wait_with_output().expect("it ends");
+        assert_eq!(
+            (told.status.code(), &*String::from_utf8_lossy(&told.stdout)),
+            (
+                Some(3),
+                "not dropped: nothing is parked any more for 1 key; for 1 key there was nothing to drop: it was tried again meanwhile and applied, or dropped by another\n"
+            ),
+            "{of}"
+        );
+        assert_eq!(requests(&shelf).await, 0, "it takes back what it has asked");
+        serving.stop();
+    }
+}
+
 /// How many events are parked of a generation of the readers' rows.
 async fn parked_of(shelf: &Shelf, generation: u32) -> i64 {
     let parked = "SELECT count(*) FROM annals.parked WHERE name = $1";
