@@ -18,6 +18,9 @@ use super::proxy::{Cuts, Proxy, Way};
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// Longer than anything takes, unless something is wrong.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// The table of the rows that units write.
 const ROWS: ModelTable = ModelTable {
     table: &Table::new("lost", &[TableColumn::new("key", ColumnKind::Text, false)], &[0]),
@@ -203,7 +206,8 @@ async fn a_server_that_stays_silent_is_told_of_in_time() -> Result<(), Error> {
         .acquire_timeout(Duration::from_millis(500));
     let behind = Behind::new(builder).await?;
     let fence = behind.claim("one").await?;
-    behind.store.append(vec![append("before")]).await?;
+    // On a busy machine, a server that is well may take longer than it may say nothing: its connections are made once it does not.
+    answers(async || behind.store.append(vec![append("before")]).await.is_ok()).await?;
     behind.proxy.set(Cuts::Silent);
     let unknown = timeout(SOON, behind.store.append(vec![append("a")])).await?.unwrap_err();
     assert!(matches!(unknown, WriteError::UnknownOutcome { .. }), "{unknown:?}");
@@ -216,8 +220,17 @@ async fn a_server_that_stays_silent_is_told_of_in_time() -> Result<(), Error> {
         assert!(away.is_unavailable(), "{away:?}");
     }
     behind.proxy.set(Cuts::None);
-    assert!(timeout(SOON, behind.store.head()).await??.get() > 0);
-    Ok(())
+    answers(async || behind.store.head().await.is_ok_and(|head| head.get() > 0)).await
+}
+
+/// Asks until there is an answer.
+async fn answers(mut is_there: impl AsyncFnMut() -> bool) -> Result<(), Error> {
+    let asking = async {
+        while !is_there().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    Ok(timeout(PATIENCE, asking).await?)
 }
 
 /// Who waits is woken up, though the listener lost its connection meanwhile, and nobody looks by himself for an hour.

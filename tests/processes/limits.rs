@@ -1,6 +1,6 @@
 //! What takes for ever, what panics where nobody expects it, and what is under way at a shutdown.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use annals::prelude::*;
@@ -55,15 +55,33 @@ async fn a_command_that_never_ends_waits_for_a_person(scene: Scene<impl Store>) 
     running.shutdown().await.unwrap();
 }
 
+/// Counts how often an engine was told where the log ends, once something is due: that goes before what comes later.
+#[derive(Default)]
+struct Barriers(AtomicUsize);
+
+impl Watch for Barriers {
+    fn fate(&self, _: &'static str, _: Option<&UnitOfWork>) -> Fate {
+        Fate::Passes
+    }
+
+    fn answered(&self, _: &'static str) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// What was due before an event goes before it, however many there are.
 async fn a_deadline_goes_before_what_came_after_it_was_due(scene: Scene<impl Store>) {
+    let store = Watched::new(scene.store.clone(), Barriers::default());
+    let told = || store.watch.0.load(Ordering::SeqCst);
+    let scene = Scene::new(store.clone());
     let running = scene.started().await;
     scene.begin("a", "1", act().moves(Move::Second(MINUTE))).await;
     scene.tell("a", "2", act().held("one")).await;
     scene.passes.waits("one").await;
+    assert_eq!(told(), 0, "nothing is due");
     scene.clock.advance(2 * MINUTE);
     // Until the engine has seen that it is due.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until(async || told() > 0).await;
     for _ in 0..20 {
         scene.tell("a", "later", act()).await;
     }

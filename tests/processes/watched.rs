@@ -69,6 +69,11 @@ pub trait Watch: Send + Sync + 'static {
         async { Ok(()) }.boxed()
     }
 
+    /// Learns that a call has its answer.
+    fn answered(&self, call: &'static str) {
+        let _ = call;
+    }
+
     /// Learns what was read of the log.
     fn read(&self, page: &LogPage) {
         let _ = page;
@@ -151,7 +156,9 @@ impl<S: Store, W: Watch> EventStore for Watched<S, W> {
     }
 
     async fn barrier(&self) -> Result<Position, StoreError> {
-        fares!(self.fate("barrier"), self.store.barrier(), lost())
+        let barrier = fares!(self.fate("barrier"), self.store.barrier(), lost());
+        self.watch.answered("barrier");
+        barrier
     }
 
     async fn find_key(

@@ -124,7 +124,11 @@ impl Shelf {
 
     pub(crate) fn operate_with(&self, arguments: &[&str]) -> Answered {
         let mut command = self.command();
-        let output = command.arg("operate").args(arguments).stdin(Stdio::null()).output();
+        command.arg("operate").args(arguments);
+        if waits(arguments) {
+            command.args(["--wait", "1m"]);
+        }
+        let output = command.stdin(Stdio::null()).output();
         let output = output.expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
         Answered {
@@ -165,6 +169,25 @@ impl Shelf {
         assert_eq!(line, "serving\n");
         Serving { child }
     }
+}
+
+/// Whether a command waits for others, and does not say how long: on a busy machine, they may take longer than it waits by itself.
+fn waits(arguments: &[&str]) -> bool {
+    const WAIT: &[[&str; 2]] = &[
+        ["parked", "retry"],
+        ["parked", "drop"],
+        ["projections", "resume"],
+        ["projections", "skip"],
+        ["projections", "rebuild"],
+        ["processes", "resume"],
+        ["processes", "skip"],
+        ["processes", "shards"],
+        ["sagas", "retry"],
+        ["sagas", "drop"],
+    ];
+    let says = ["--wait", "--detach", "--dry-run", "--help"];
+    WAIT.iter().any(|words| arguments.starts_with(words))
+        && !arguments.iter().any(|argument| says.contains(argument))
 }
 
 /// A program that serves.
