@@ -33,7 +33,7 @@ pub(super) enum Projections {
     /// Have one run in so many shards, which engines share
     Shards(shards::Dividing),
     /// Show the rebuilds that are asked for, under way or over
-    Rebuilds,
+    Rebuilds(rebuilds::Listing),
     /// Change how much a rebuild that is under way may ask of the database; without options, as much as there is
     SetLoad(rebuilds::Loading),
     /// Cancel a rebuild of all rows, or of one: the rows stay as they are
@@ -66,7 +66,7 @@ impl Projections {
             Self::Skip(skipped) => skipped.run(&store, console).await,
             Self::Rebuild(rebuilding) => rebuilding.run(&store, console).await,
             Self::Shards(dividing) => dividing.run(&store, console).await,
-            Self::Rebuilds => rebuilds::list(&store, console).await,
+            Self::Rebuilds(listing) => listing.run(&store, console).await,
             Self::SetLoad(loading) => loading.run(&store, console).await,
             Self::Cancel(cancelling) => cancelling.run(&store, console).await,
             Self::Plan(planning) => planning.run(&store, console).await,

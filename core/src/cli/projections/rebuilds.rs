@@ -1,5 +1,6 @@
 //! `projections rebuild`, `rebuilds`, `set-load` and `cancel`: rows built anew.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use super::{Named, differences, operator};
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, cut, safe};
 use crate::cli::reader::owner;
-use crate::cli::table::Table;
+use crate::cli::table::{Table, more};
 use crate::cli::{parked, progress, span};
 use crate::projection::{
     CatalogEntry, EngineError, Operator, ParkedEvent, Rebuild, RebuildLoad, RebuildState,
@@ -30,8 +31,8 @@ pub(in crate::cli) struct Rebuilding {
     /// follow streams of their own
     #[arg(long)]
     key: Option<String>,
-    /// Tell how the rows would differ, and leave them as they are; exits with 3 if any would
-    #[arg(long, conflicts_with_all = ["key", "detach"])]
+    /// Tell how the rows would differ, all of them, and leave them as they are; exits with 3 if any would
+    #[arg(long, conflicts_with = "detach")]
     dry_run: bool,
     #[command(flatten)]
     load: Load,
@@ -59,6 +60,13 @@ struct Load {
     /// Read and write over no more connections than this: over one, they take turns
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     connections: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Listing {
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
 }
 
 #[derive(Debug, Args)]
@@ -108,10 +116,12 @@ struct Outcome {
     first: Option<ParkedEvent>,
 }
 
-/// `{"rebuilds": […]}`: of each projection the last one of all rows, and the last one of each row.
+/// `{"rebuilds": […], "more"}`: of each projection the last one of all rows, and the last one of each row; those that are under way
+/// come first, then those that were last told of; `more` counts those that are not listed.
 #[derive(Serialize)]
 struct All {
     rebuilds: Vec<Told>,
+    more: usize,
 }
 
 impl From<Rebuild> for Told {
@@ -143,6 +153,11 @@ impl Load {
 impl Rebuilding {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let Self { named, key, dry_run, load, detach, wait } = self;
+        if let (true, Some(key)) = (dry_run, &key) {
+            return Err(Fault::Usage(format!(
+                "a dry run compares all rows, and knows no --key: leave it out, and look whether `{key}` is among those that differ"
+            )));
+        }
         let CatalogEntry { projection, version, paused, .. } = named.find(store).await?;
         let operator = operator(store)?;
         if dry_run {
@@ -232,11 +247,16 @@ async fn follow(operator: &Operator, begun: Rebuild, wait: Duration) -> Result<R
     Ok(last)
 }
 
-/// Tells of all rebuilds.
-pub(super) async fn list(store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
-    let rebuilds = operator(store)?.rebuilds().await?;
-    console.answer(&All { rebuilds: rebuilds.into_iter().map(Told::from).collect() })?;
-    Ok(Verdict::Fine)
+impl Listing {
+    /// Tells of all rebuilds.
+    pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
+        let mut rebuilds = operator(store)?.rebuilds().await?;
+        rebuilds.sort_by_key(|rebuild| (!rebuild.state.is_under_way(), Reverse(rebuild.told_at)));
+        let more = rebuilds.len().saturating_sub(self.limit);
+        rebuilds.truncate(self.limit);
+        console.answer(&All { rebuilds: rebuilds.into_iter().map(Told::from).collect(), more })?;
+        Ok(Verdict::Fine)
+    }
 }
 
 impl Cancelling {
@@ -382,6 +402,8 @@ impl Answer for All {
                 cut(rebuild.error.as_deref().unwrap_or_default(), 60),
             ]);
         }
-        table.text("nothing was ever rebuilt")
+        let mut text = table.text("nothing was ever rebuilt");
+        text.push_str(&more(self.more));
+        text
     }
 }

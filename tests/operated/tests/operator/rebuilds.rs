@@ -64,7 +64,8 @@ async fn what_a_rebuild_would_change_is_told_and_not_done() {
     assert!(!text.contains('\u{1b}'), "{text:?}");
     // It has written nothing: it would be the same again.
     assert_eq!(shelf.json("projections rebuild readers --dry-run", 3)["different"], 1);
-    shelf.operate("projections rebuild readers --dry-run --key Ada").failed(2);
+    let refused = shelf.operate("projections rebuild readers --dry-run --key Ada").failed(2);
+    assert!(refused.contains("a dry run compares all rows, and knows no --key"), "{refused}");
     let load = "--events-per-second 1000 --batch 1 --pause 1ms --connections 1";
     shelf.operate(&format!("projections rebuild readers --dry-run {load}")).with(3);
     let left = "SELECT count(*) FROM annals.checkpoints WHERE name LIKE 'annals/scratch/%'";
@@ -120,6 +121,18 @@ async fn one_row_is_built_anew() {
     let left = shelf.json("projections rebuild readers --dry-run", 3);
     assert_eq!(left["first"][0]["key"], "Bob");
     serving.stop();
+    // As many as are asked for: first what is under way, then what was told of last.
+    let asked = shelf.json("projections rebuild readers --key Cyd --detach", 0);
+    shelf.operate("projections cancel readers --key Cyd").with(0);
+    shelf.operate("projections rebuild readers --key Dan --detach").with(0);
+    let keys = |all: &Value| -> Vec<Value> {
+        all["rebuilds"].as_array().expect("a list").iter().map(|one| one["key"].clone()).collect()
+    };
+    let few = shelf.json("projections rebuilds --limit 2", 0);
+    assert_eq!((keys(&few), &few["more"]), (vec![json!("Dan"), asked["key"].clone()], &json!(3)));
+    let few = shelf.operate("projections rebuilds --limit 2").with(0);
+    assert!(few.ends_with("and 3 more: --limit shows them\n"), "{few}");
+    assert_eq!(shelf.json("projections rebuilds", 0)["more"], 0);
 }
 
 #[tokio::test]
