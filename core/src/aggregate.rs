@@ -38,6 +38,9 @@ pub trait Aggregate:
     /// Stored names of events in its streams that it passes over.
     const IGNORED: &'static [&'static str] = &[];
 
+    /// Whether any `#[apply]` takes the event's context. Where none does, a load reads no metadata.
+    const TAKES_CONTEXT: bool = true;
+
     /// Applies one event to the state, which is `None` before the first.
     ///
     /// # Errors
@@ -91,6 +94,9 @@ pub trait Aggregate:
     note = "write `#[apply] fn …(&mut self, event: &{E})` in a `#[handlers] impl {Self}`, without `&mut self` and with `-> Self` if the event creates it"
 )]
 pub trait Apply<E: EventOf<Self>>: Aggregate {
+    /// Whether it takes the event's context.
+    const TAKES_CONTEXT: bool = true;
+
     /// Applies `event` to the state.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 -- version comes without its data, and the stream has to be read from its beginning. At least one row comes, without an event if
 -- there is none.
 SELECT e.position, e.stream_version, e.schema_version, e.readable_from, e.recorded_at, e.event_id, e.event_type,
-       e.data, e.metadata,
+       e.data, CASE WHEN $5 THEN e.metadata END AS metadata,
        k.stream_version AS kept_version, k.event_id AS kept_event, k.fingerprint,
        CASE WHEN e.stream_version = greatest(k.stream_version, $3) THEN k.data END AS kept
   FROM (VALUES (1)) AS asked

@@ -43,6 +43,7 @@ pub(crate) async fn stream_page(
             .bind(bounded(read.from))
             .bind(bounded(read.to))
             .bind(bounded(asked as u64))
+            .bind(read.metadata)
     };
     let mut page = database.fetch_page(doing, wanted, query, size).await?;
     if page.is_full {
@@ -64,7 +65,8 @@ pub(crate) async fn snapshot_page(
     let limit = read.limit.max(1);
     let query = |asked: usize| {
         let query = database.statements.snapshot_page().bind(read.stream_id.as_str());
-        query.bind(i64::from(snapshot_version)).bind(bounded(read.from)).bind(bounded(asked as u64))
+        let query = query.bind(i64::from(snapshot_version)).bind(bounded(read.from));
+        query.bind(bounded(asked as u64)).bind(read.metadata)
     };
     let mut page = database.fetch_page(doing, (2, limit.saturating_add(1)), query, size).await?;
     if page.is_full {
@@ -289,16 +291,16 @@ pub(crate) async fn stream_head(
 ///
 /// Events of one command, and often of a whole stream, have the same metadata: it is read once, and shared.
 #[derive(Default)]
-struct Rows {
+struct Rows<'r> {
     event_type: Option<Cow<'static, str>>,
-    metadata: Option<(String, Arc<Metadata>)>,
+    metadata: Option<(&'r str, Arc<Metadata>)>,
 }
 
-impl Rows {
+impl<'r> Rows<'r> {
     /// Makes an event of a row; the stream's name is in it unless it is known.
     fn recorded(
         &mut self,
-        row: &PgRow,
+        row: &'r PgRow,
         stream_id: Option<&StreamId>,
     ) -> Result<RecordedEvent, sqlx::Error> {
         let data: &str = get(row, DATA)?;
@@ -330,16 +332,18 @@ impl Rows {
         }
     }
 
-    fn metadata(&mut self, text: &str) -> Result<Arc<Metadata>, sqlx::Error> {
+    /// Reads metadata; what was not asked for is as none.
+    fn metadata(&mut self, text: Option<&'r str>) -> Result<Arc<Metadata>, sqlx::Error> {
+        let text = text.unwrap_or("{}");
         if let Some((last, metadata)) = &self.metadata
-            && last == text
+            && *last == text
         {
             return Ok(metadata.clone());
         }
         let metadata: Metadata =
             serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
         let metadata = Arc::new(metadata);
-        self.metadata = Some((text.to_owned(), metadata.clone()));
+        self.metadata = Some((text, metadata.clone()));
         Ok(metadata)
     }
 }

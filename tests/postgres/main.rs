@@ -6,6 +6,7 @@ mod bank;
 #[expect(dead_code, reason = "storms cut otherwise")]
 mod proxy;
 
+mod asked;
 mod backup;
 mod interleaved;
 mod limits;

@@ -6,9 +6,9 @@ use annals_testing::conformance::rules;
 
 use crate::faults::{
     BehindItsCheckpoint, Deaf, Doubles, EveryStream, FenceUnchecked, ForgottenKey,
-    ForgottenReaders, FurthestShard, NarrowVersions, NewestSnapshot, NoConcurrencyCheck, NoFault,
-    OneByOne, OnlyLeasesThatAreHeld, OutOfOrder, PassedEvent, Rewritten, SkippedEvent,
-    TailWithoutItsFirst, UnitsOfOneVersion, VersionsMixedUpInTheLog,
+    ForgottenReaders, FurthestShard, MoreLeftOut, NarrowVersions, NewestSnapshot,
+    NoConcurrencyCheck, NoFault, OneByOne, OnlyLeasesThatAreHeld, OutOfOrder, PassedEvent,
+    Rewritten, SkippedEvent, TailWithoutItsFirst, UnitsOfOneVersion, VersionsMixedUpInTheLog,
 };
 
 /// Checks that a fault breaks just these rules.
@@ -58,6 +58,11 @@ async fn no_concurrency_check() {
 #[tokio::test(start_paused = true)]
 async fn versions_of_32_bits() {
     check(|| NarrowVersions, &["versions_have_64_bits"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_left_out_than_metadata() {
+    check(|| MoreLeftOut, &["without_metadata_the_events_are_the_same"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use annals::shards::{Division, Shard, Standing};
 use annals::{
-    Append, CheckpointChange, CheckpointId, EventStore, Expected, LeaseHolder, LogPage, Payload,
-    Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage, SnapshotStore,
-    StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
+    Append, CheckpointChange, CheckpointId, EventStore, Expected, LeaseHolder, LogPage, Page,
+    Payload, Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage,
+    SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use annals_testing::conformance::faulty::Fault;
 use async_trait::async_trait;
@@ -88,6 +88,23 @@ impl<S: Sync> Fault<S> for VersionsMixedUpInTheLog {
     {
         let mut page = store.log_page(read).await?;
         page.events.iter_mut().for_each(|event| event.schema_version = event.readable_from);
+        Ok(page)
+    }
+}
+
+/// Tells readers who ask for no metadata that each event is of the first version of its shape.
+pub struct MoreLeftOut;
+
+#[async_trait]
+impl<S: Sync> Fault<S> for MoreLeftOut {
+    async fn stream_page(&self, store: &S, read: &ReadStream) -> Result<Page, StoreError>
+    where
+        S: EventStore,
+    {
+        let mut page = store.stream_page(read).await?;
+        if !read.metadata {
+            page.events.iter_mut().for_each(|event| event.schema_version = 0);
+        }
         Ok(page)
     }
 }

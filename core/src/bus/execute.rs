@@ -98,8 +98,9 @@ impl CommandBus {
         let command_id = options.command_id.unwrap_or_else(|| settings.ids.new_id());
         let issued_at = options.issued_at.unwrap_or_else(|| settings.clock.now());
         let mut metadata = options.metadata;
-        metadata.correlation_id.get_or_insert_with(|| command_id.to_string());
-        metadata.causation_id = Some(command_id.to_string());
+        let id = command_id.to_string();
+        metadata.correlation_id.get_or_insert_with(|| id.clone());
+        metadata.causation_id = Some(id);
         metadata.issued_at = Some(issued_at);
 
         let is_seen = !settings.interceptors.is_empty() || options.key.is_some();
@@ -123,10 +124,15 @@ impl CommandBus {
         let answer = if let Some(refusal) = refused {
             Err(DispatchError::Refused(refusal))
         } else {
-            // What interceptors enrich, but for what says which command it was.
-            let mut metadata = call.metadata.clone();
-            metadata.causation_id = Some(command_id.to_string());
-            metadata.issued_at = Some(issued_at);
+            let metadata = if settings.interceptors.is_empty() {
+                std::mem::take(&mut call.metadata)
+            } else {
+                // What interceptors enrich, but for what says which command it was.
+                let mut metadata = call.metadata.clone();
+                metadata.causation_id = Some(command_id.to_string());
+                metadata.issued_at = Some(issued_at);
+                metadata
+            };
             let metadata = Arc::new(metadata);
             let terms = Terms { metadata, expected_version: options.expected_version, key };
             self.do_once(&call.stream_id, job, &terms).await

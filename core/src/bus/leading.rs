@@ -49,8 +49,13 @@ impl<A: Aggregate> Leading<A> {
     /// Sends what waits, call after call.
     async fn send(mut self, mut together: Vec<Waiting>, mut head: StreamHead) {
         while !together.is_empty() {
+            let answered = together.len();
             let Some(ended) = self.send_together(together, head).await else { return };
             head = ended;
+            if answered > 1 {
+                // Whoever was answered may want something again at once: it goes with the next call.
+                tokio::task::yield_now().await;
+            }
             together = self.next(head);
         }
     }

@@ -86,7 +86,7 @@ pub(crate) async fn replay<A: Aggregate>(
         Until::Version(version) => version,
         Until::Head | Until::Instant(_) => u64::MAX,
     };
-    let whole = ReadStream::new(stream_id.clone()).to(to);
+    let whole = ReadStream::new(stream_id.clone()).to(to).metadata(A::TAKES_CONTEXT);
     let begun = Instant::now();
     let codec = stores.events.codec();
     let Beginning { restored, mut page } = snapshot::begin::<A>(stores, &whole).await;
@@ -158,7 +158,7 @@ impl<'a, A: Aggregate> Fold<'a, A> {
             next = read.following(&page)?;
             if let Some(read) = next.clone() {
                 let events = stores.events.clone();
-                ahead = Ahead::begin(async move { events.stream_page(&read).await });
+                ahead = Ahead::begin(async move { events.stream_page(&read).await }).await;
             }
             if let Reached::Until = self.apply_all(page.events)? {
                 break;

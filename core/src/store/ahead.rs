@@ -9,12 +9,15 @@ use super::StoreError;
 pub(crate) struct Ahead<P>(AbortOnDropHandle<Result<P, StoreError>>);
 
 impl<P: Send + 'static> Ahead<P> {
-    /// Begins to read, in a Tokio runtime; elsewhere nothing is read ahead.
-    pub(crate) fn begin(
+    /// Begins to read, in a Tokio runtime; elsewhere nothing is read ahead. The read is on its way when this returns.
+    pub(crate) async fn begin(
         read: impl Future<Output = Result<P, StoreError>> + Send + 'static,
     ) -> Option<Self> {
         let runtime = Handle::try_current().ok()?;
-        Some(Self(AbortOnDropHandle::new(runtime.spawn(read))))
+        let reading = Self(AbortOnDropHandle::new(runtime.spawn(read)));
+        // The task is this thread's next, and no other thread's: it would begin only when the work on the page before it is done.
+        tokio::task::yield_now().await;
+        Some(reading)
     }
 
     /// Waits for the page.

@@ -31,12 +31,15 @@ pub struct ReadStream {
     pub direction: Direction,
     /// How many events a page has at most.
     pub limit: usize,
+    /// Whether the events' metadata is read. A store may leave it out otherwise, as if there were none.
+    pub metadata: bool,
 }
 
 impl ReadStream {
     /// Reads a whole stream forwards, 1,024 events a page.
     pub fn new(stream_id: StreamId) -> Self {
-        Self { stream_id, from: 1, to: u64::MAX, direction: Direction::Forwards, limit: 1024 }
+        let direction = Direction::Forwards;
+        Self { stream_id, from: 1, to: u64::MAX, direction, limit: 1024, metadata: true }
     }
 
     /// Reads from this version on.
@@ -64,6 +67,13 @@ impl ReadStream {
     #[must_use]
     pub fn limit(mut self, events: usize) -> Self {
         self.limit = events.max(1);
+        self
+    }
+
+    /// Sets whether the events' metadata is read: whoever does not look at it need not wait for it.
+    #[must_use]
+    pub fn metadata(mut self, is_read: bool) -> Self {
+        self.metadata = is_read;
         self
     }
 

@@ -138,6 +138,7 @@ fn fallback(aggregate: &Aggregate) -> TokenStream {
 /// Expands to:
 ///
 /// ```text
+/// const TAKES_CONTEXT: bool = false || <Self as Apply<AccountOpened>>::TAKES_CONTEXT || …;
 /// fn apply(state: &mut Option<Self>, event: &Self::Event, cx: &EventContext<Self>) -> Result<(), Misfit> {
 ///     match event {
 ///         AccountEvent::AccountOpened(event) => <Self as Apply<AccountOpened>>::apply(state, event, cx),
@@ -161,7 +162,14 @@ fn apply_fn(aggregate: &Aggregate) -> TokenStream {
     if arms.is_empty() {
         return apply_nothing(aggregate);
     }
+    let takes_context = event_enum::listed(aggregate).into_iter().map(|(_, ty)| {
+        let span = token_of(ty);
+        let annals = annals.at(span);
+        quote_spanned!(span=> || <Self as #annals::Apply<#ty>>::TAKES_CONTEXT)
+    });
     quote_spanned! {Span::mixed_site()=>
+        const TAKES_CONTEXT: ::core::primitive::bool = false #(#takes_context)*;
+
         #[inline]
         fn apply(
             state: &mut ::core::option::Option<Self>,

@@ -39,6 +39,7 @@ pub(crate) fn expand(handlers: &Handlers) -> TokenStream {
 ///
 /// ```text
 /// impl Apply<MoneyDeposited> for Account {
+///     const TAKES_CONTEXT: bool = false;
 ///     fn apply(state: &mut Option<Self>, event: &MoneyDeposited, _: &EventContext<Self>) -> Result<(), Misfit> {
 ///         match state {
 ///             Some(state) => { Self::deposited(state, event); Ok(()) }
@@ -58,7 +59,10 @@ fn apply(scope: &Scope<'_>, method: &Method, event: &Type) -> TokenStream {
     let header = quote_spanned!(span=> #annals_here::Apply<#event> for #self_here);
     let body =
         if method.refused { quote!(::core::unreachable!()) } else { scope.fold(method, &APPLY) };
+    let takes_context = method.context.is_some();
     let body = quote_spanned! {Span::mixed_site()=>
+        const TAKES_CONTEXT: ::core::primitive::bool = #takes_context;
+
         #[inline]
         fn apply(
             state: &mut ::core::option::Option<Self>,

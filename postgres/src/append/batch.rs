@@ -1,5 +1,6 @@
 //! The appends of several callers as the arrays of one statement.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use annals::{Append, Expected, KeyOwner, Position, Receipt, StreamHead, StreamId};
@@ -19,7 +20,8 @@ use crate::statements::Statements;
 pub(crate) struct Batch<'a> {
     streams: Vec<&'a str>,
     categories: Vec<&'a str>,
-    numbers: HashMap<&'a str, usize>,
+    /// The streams' places, once they do not come in the order of their names.
+    places: Option<HashMap<&'a str, usize>>,
     ends: Vec<End>,
     /// At which version each stream is expected before the batch, where anything is.
     expected: Vec<Option<i64>>,
@@ -169,12 +171,19 @@ impl<'a> Batch<'a> {
     }
 
     fn stream(&mut self, stream_id: &'a StreamId) -> usize {
-        let next = self.streams.len();
-        let stream = *self.numbers.entry(stream_id.as_str()).or_insert(next);
-        let is_in_order = self.streams.last().is_none_or(|last| *last < stream_id.as_str());
-        self.is_plain.0 &= if stream == next { is_in_order } else { stream + 1 == next };
+        let (name, next) = (stream_id.as_str(), self.streams.len());
+        let order = self.streams.last().map_or(Ordering::Less, |last| (*last).cmp(name));
+        let stream = match (&mut self.places, order) {
+            (None, Ordering::Less) => next,
+            (None, Ordering::Equal) => next - 1,
+            (places, _) => {
+                let numbered = || self.streams.iter().copied().zip(0..).collect();
+                *places.get_or_insert_with(numbered).entry(name).or_insert(next)
+            }
+        };
+        self.is_plain.0 &= self.places.is_none();
         if stream == next {
-            self.streams.push(stream_id.as_str());
+            self.streams.push(name);
             self.categories.push(stream_id.category());
             self.ends.push(End::default());
             self.expected.push(None);
@@ -247,7 +256,7 @@ impl Given {
         }
         let heads = rows.iter().map(|row| {
             let (position, version, instant): (i64, i64, Instant) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?, row.try_get_unchecked(2)?);
             Ok(StreamHead::new(unsigned(version), Position::from(unsigned(position)), instant.0))
         });
         let mut heads = heads.collect::<Result<Vec<_>, sqlx::Error>>()?;

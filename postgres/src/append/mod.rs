@@ -205,10 +205,23 @@ impl Sending {
     async fn send(mut self) {
         let shared = self.shared.clone();
         while let Some(calls) = self.next_batch() {
+            let answered = calls.len();
             settle::settle(&shared, &mut self.writer, calls).await;
             shared.wake.tell(&shared.database);
-            // Whoever was answered may want something again at once: it goes with the next batch, or keeps this task.
+            self.gather(answered).await;
+        }
+    }
+
+    /// Lets those come who were just answered: whoever wants something again at once goes with the next batch. It is over as soon
+    /// as nobody more has come while the others had their turn. One caller alone has nobody to go with.
+    async fn gather(&self, answered: usize) {
+        let mut waiting = 0;
+        while answered > 1 {
             tokio::task::yield_now().await;
+            let before = std::mem::replace(&mut waiting, self.shared.queue().calls.len());
+            if waiting >= answered || waiting <= before {
+                return;
+            }
         }
     }
 

@@ -94,6 +94,8 @@ macro_rules! __conformance_table {
         metadata {
             /// Metadata comes back as it was: correlation, causation, user, instant, headers, in any script (6).
             metadata_comes_back_as_it_was
+            /// A reader who asks for no metadata gets the same events, each with its own metadata or with none (6, 7).
+            without_metadata_the_events_are_the_same
             /// Stored names and versions of shapes come back as they were (6, 10).
             stored_names_come_back_as_they_were
             /// Events of old versions and names come back beside new ones, in stream and log, nothing of them rewritten (10).

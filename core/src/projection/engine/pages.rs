@@ -64,7 +64,7 @@ impl Worker {
         if asked.following(&page)?.is_some() && self.reads_ahead {
             let (events, read) = (self.events.clone(), read(page.reached));
             let asked = read.clone();
-            let page = Ahead::begin(async move { events.log_page(&asked).await });
+            let page = Ahead::begin(async move { events.log_page(&asked).await }).await;
             owned.next_page = page.map(|page| NextPage { read, page });
         }
         Ok(page)

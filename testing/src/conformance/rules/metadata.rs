@@ -6,7 +6,7 @@ use annals::{Append, EventFilter, EventStore, Expected, Metadata, ReadStream, Re
 
 use crate::conformance::broken::{Verdict, ensure, ensure_eq};
 use crate::conformance::material::{
-    COUNTED, append, changed, ensure_untouched, event, events_of, filtered, log_of,
+    COUNTED, append, changed, ensure_events, ensure_untouched, event, events_of, filtered, log_of,
     of_several_releases, store_numbers, store_one, stream,
 };
 use crate::conformance::race::race;
@@ -36,6 +36,30 @@ pub(super) async fn metadata_comes_back_as_it_was<S: EventStore>(store: S) -> Ve
         for (event, metadata) in read.iter().zip(&all) {
             ensure_eq!(*event.metadata, *metadata, "the metadata of an event");
         }
+    }
+    Ok(())
+}
+
+pub(super) async fn without_metadata_the_events_are_the_same<S: EventStore>(store: S) -> Verdict {
+    let (a, none) = (stream("a"), Arc::new(Metadata::default()));
+    let events = (1..=6).map(|number| {
+        let metadata = Metadata::default().with_user(format!("user {}", number / 2));
+        event(number).with_metadata(Arc::new(metadata))
+    });
+    store_one(&store, Append::new(a.clone(), Expected::Any, events.collect())).await?;
+    for asked in [ReadStream::new(a.clone()), ReadStream::new(a).backwards()] {
+        let asked = asked.from(2).limit(4);
+        let whole = store.stream_page(&asked).await?;
+        let bare = store.stream_page(&asked.metadata(false)).await?;
+        ensure_eq!(bare.more, whole.more, "whether more is to come");
+        let found = bare.events.into_iter().zip(&whole.events).map(|(mut event, whole)| {
+            if event.metadata == none {
+                event.metadata = whole.metadata.clone();
+            }
+            event
+        });
+        let found: Vec<_> = found.collect();
+        ensure_events("the events read without metadata", &found, &whole.events)?;
     }
     Ok(())
 }
