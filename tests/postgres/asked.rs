@@ -31,6 +31,13 @@ pub struct Sign {
     note: NoteId,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, Command)]
+pub struct Jot {
+    #[command(id)]
+    note: NoteId,
+    text: String,
+}
+
 /// One of its events is applied with its context, the other without.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
 #[aggregate(id = NoteId, events(Noted, NoteSigned), snapshot())]
@@ -63,13 +70,18 @@ impl Note {
     }
 }
 
-/// The same stream, of which no event is applied with its context.
+/// None of its events is applied with its context.
 #[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(id = NoteId, events(Noted), ignore("NoteSigned"), category = "note")]
-pub struct Text(String);
+#[aggregate(id = NoteId, events(Noted))]
+pub struct Scrap(String);
 
 #[handlers]
-impl Text {
+impl Scrap {
+    #[handle(upsert)]
+    fn jot(_: Option<&Self>, command: Jot) -> Noted {
+        Noted { text: command.text }
+    }
+
     #[apply(upsert)]
     fn noted(_: Option<Self>, event: &Noted) -> Self {
         Self(event.text.clone())
@@ -84,7 +96,8 @@ async fn a_load_reads_metadata_only_where_an_apply_takes_the_context() -> Result
     bus.dispatch(Write { note: note.clone(), text: "first".to_owned() }).user("ada").await?;
     bus.dispatch(Sign { note: note.clone() }).user("bob").await?;
     let notes = Repository::<Note>::new(store.clone());
-    let texts = Repository::<Text>::new(store.clone());
+    let scraps = Repository::<Scrap>::new(store.clone());
+    bus.dispatch(Jot { note: note.clone(), text: "first".to_owned() }).await?;
     let loaded = notes.load(&note).await?.expect("it is there");
     assert_eq!(loaded.state.by.as_deref(), Some("bob, here"));
     // From the snapshot on, and back in time.
@@ -94,11 +107,11 @@ async fn a_load_reads_metadata_only_where_an_apply_takes_the_context() -> Result
     let then = notes.load(&note).at_version(2).await?.expect("it was there");
     assert_eq!(then.state.by.as_deref(), Some("bob, here"));
 
-    assert!(Note::TAKES_CONTEXT && !Text::TAKES_CONTEXT);
+    assert!(Note::TAKES_CONTEXT && !Scrap::TAKES_CONTEXT);
     // What nobody looks at need not even be readable.
     let spoilt = "ALTER TABLE annals.events DISABLE TRIGGER ALL; UPDATE annals.events SET metadata = '{\"user\":5}'";
     sqlx::raw_sql(spoilt).execute(store.pool()).await?;
-    assert_eq!(texts.load(&note).await?.expect("it is there").state, Text("first".to_owned()));
+    assert_eq!(scraps.load(&note).await?.expect("it is there").state, Scrap("first".to_owned()));
     notes.load(&note).await.expect_err("its metadata does not read");
     Ok(())
 }
