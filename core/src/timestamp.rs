@@ -5,7 +5,7 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use serde::de::Visitor;
+use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in microseconds, the precision in which stores keep it.
@@ -136,7 +136,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TimestampVisitor)
+        deserializer.deserialize_string(TimestampVisitor)
     }
 }
 
@@ -152,6 +152,13 @@ impl Visitor<'_> for TimestampVisitor {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
         text.parse().map_err(E::custom)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, text: &[u8]) -> Result<Timestamp, E> {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.visit_str(text),
+            Err(_) => Err(E::invalid_value(Unexpected::Bytes(text), &self)),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use annals::{Append, Expected, KeyOwner, Position, Receipt, StreamHead, StreamId};
+use annals::{Append, Expected, KeyOwner, Metadata, Position, Receipt, StreamHead, StreamId};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -68,7 +69,24 @@ struct Events<'a> {
     schema_versions: Vec<i64>,
     readable_from: Vec<i64>,
     data: Vec<&'a str>,
-    metadata: Vec<String>,
+    /// Of each event, which of the texts is its metadata.
+    metadata: Vec<usize>,
+    /// Metadata as JSON: once for events that share it, one after the other.
+    texts: Vec<(&'a Arc<Metadata>, String)>,
+}
+
+impl<'a> Events<'a> {
+    fn add_metadata(&mut self, metadata: &'a Arc<Metadata>) -> Result<(), serde_json::Error> {
+        if self.texts.last().is_none_or(|(last, _)| !Arc::ptr_eq(last, metadata)) {
+            self.texts.push((metadata, serde_json::to_string(&**metadata)?));
+        }
+        self.metadata.push(self.texts.len() - 1);
+        Ok(())
+    }
+
+    fn metadata(&self) -> Vec<&str> {
+        self.metadata.iter().map(|text| &*self.texts[*text].1).collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -148,7 +166,7 @@ impl<'a> Batch<'a> {
             self.events.schema_versions.push(event.schema_version.into());
             self.events.readable_from.push(event.readable_from.into());
             self.events.data.push(event.data.as_str());
-            self.events.metadata.push(serde_json::to_string(&*event.metadata)?);
+            self.events.add_metadata(&event.metadata)?;
             end.last = Some(self::number(self.events.ids.len()));
         }
         let end = self.ends[stream];
@@ -210,7 +228,7 @@ impl<'a> Batch<'a> {
             .bind(&events.schema_versions)
             .bind(&events.readable_from)
             .bind(&events.data)
-            .bind(&events.metadata)
+            .bind(events.metadata())
     }
 
     /// The statement that appends the batch, in any transaction.
@@ -230,7 +248,7 @@ impl<'a> Batch<'a> {
             .bind(&events.schema_versions)
             .bind(&events.readable_from)
             .bind(&events.data)
-            .bind(&events.metadata)
+            .bind(events.metadata())
             .bind(&keys.streams)
             .bind(&keys.texts)
             .bind(&keys.commands)

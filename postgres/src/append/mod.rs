@@ -31,6 +31,9 @@ const PERMIT: usize = 1024;
 /// What an event takes beside its texts, in bytes.
 const BESIDE: usize = 256;
 
+/// How often others have their turn at most before the next batch is sent.
+const MOST_TURNS: usize = 8;
+
 /// How much goes into one statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -213,13 +216,17 @@ impl Sending {
     }
 
     /// Lets those come who were just answered: whoever wants something again at once goes with the next batch. It is over as soon
-    /// as nobody more has come while the others had their turn. One caller alone has nobody to go with.
+    /// as nobody more has come while the others had their turn, or all have. One caller alone has nobody to go with.
     async fn gather(&self, answered: usize) {
-        let mut waiting = 0;
-        while answered > 1 {
+        let mut waiting = self.shared.queue().calls.len();
+        let wanted = (answered + waiting).min(self.shared.limits.calls);
+        for _ in 0..MOST_TURNS {
+            if wanted == 1 || waiting >= wanted {
+                return;
+            }
             tokio::task::yield_now().await;
             let before = std::mem::replace(&mut waiting, self.shared.queue().calls.len());
-            if waiting >= answered || waiting <= before {
+            if waiting <= before {
                 return;
             }
         }

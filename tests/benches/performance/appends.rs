@@ -7,11 +7,12 @@ use super::{Bench, raw};
 impl Bench {
     pub async fn large_append(&mut self) {
         const EVENTS: usize = 1_000;
+        let mut connection = self.pool.acquire().await.expect("a connection");
         let turns = in_turns(
             self.rounds,
             async |round| self.fill(&format!("large-{round}"), EVENTS).await,
             async |round| {
-                raw::append(&self.pool, &format!("tally-raw-large-{round}"), 0, EVENTS).await;
+                raw::append(&mut connection, &format!("tally-raw-large-{round}"), 0, EVENTS).await;
             },
         )
         .await;

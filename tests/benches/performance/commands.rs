@@ -1,5 +1,7 @@
 //! Commands beside the same by hand: one client, many clients, and many on one stream.
 
+use std::ops::Range;
+
 use annals::prelude::*;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -47,6 +49,15 @@ impl Bench {
         .expect("a bus")
     }
 
+    /// The streams of a run: those of cached aggregates are the same each time, and all in the cache after the run that does not
+    /// count. With it, how many runs came before to the same streams.
+    fn streams_of(&self, state: State, round: usize) -> (String, usize) {
+        match state {
+            State::Loaded => (format!("{}-{round}", state.name()), 0),
+            State::Cached => (state.name().to_owned(), (round + 1) % (self.rounds + 1)),
+        }
+    }
+
     /// One command after the other, each to the next of a few streams.
     async fn one_client(&mut self, state: State) {
         const COMMANDS: usize = 400;
@@ -55,26 +66,25 @@ impl Bench {
         let turns = in_turns(
             self.rounds,
             async |round| {
-                let bus = bus.clone();
+                let (bus, (streams, _)) = (bus.clone(), self.streams_of(state, round));
                 client(async move {
                     for command in 0..COMMANDS {
-                        let stream = format!("one-{}-{round}-{}", state.name(), command % STREAMS);
+                        let stream = format!("one-{streams}-{}", command % STREAMS);
                         bus.dispatch(deposit(stream)).await.unwrap();
                     }
                 })
                 .await;
             },
             async |round| {
-                let pool = self.pool.clone();
+                let mut connection = self.pool.acquire().await.expect("a connection");
+                let (streams, runs) = self.streams_of(state, round);
                 client(async move {
                     for command in 0..COMMANDS {
-                        let stream = command % STREAMS;
-                        let name = format!("tally-raw-one-{}-{round}-{stream}", state.name());
+                        let name = format!("tally-raw-one-{streams}-{}", command % STREAMS);
+                        let version = (runs * COMMANDS / STREAMS + command / STREAMS) as i64;
                         match state {
-                            State::Loaded => raw::deposit(&pool, &name).await,
-                            State::Cached => {
-                                raw::append(&pool, &name, (command / STREAMS) as i64, 1).await;
-                            }
+                            State::Loaded => raw::deposit(&mut connection, &name).await,
+                            State::Cached => raw::append(&mut connection, &name, version, 1).await,
                         }
                     }
                 })
@@ -99,12 +109,13 @@ impl Bench {
         let turns = in_turns(
             self.rounds,
             async |round| {
-                // A stream for each round: what is loaded stays as short as by hand.
+                // What is loaded is as short as by hand.
+                let (streams, _) = self.streams_of(state, round);
                 clients(CLIENTS, |client| {
-                    let bus = bus.clone();
+                    let (bus, streams) = (bus.clone(), streams.clone());
                     async move {
                         for _ in 0..COMMANDS {
-                            let stream = format!("many-{}-{round}-{client}", state.name());
+                            let stream = format!("many-{streams}-{client}");
                             bus.dispatch(deposit(stream)).await.unwrap();
                         }
                     }
@@ -112,9 +123,17 @@ impl Bench {
                 .await;
             },
             async |round| {
+                let (streams, runs) = self.streams_of(state, round);
                 clients(CLIENTS, |client| {
-                    let name = format!("tally-raw-many-{}-{round}-{client}", state.name());
-                    raw_client(group.clone(), self.pool.clone(), name, state, COMMANDS)
+                    let name = format!("tally-raw-many-{streams}-{client}");
+                    let first = runs * COMMANDS;
+                    raw_client(
+                        group.clone(),
+                        self.pool.clone(),
+                        name,
+                        state,
+                        first..first + COMMANDS,
+                    )
                 })
                 .await;
             },
@@ -172,11 +191,18 @@ impl Bench {
 }
 
 /// Commands of one client by hand, through a group commit.
-async fn raw_client(group: GroupCommit, pool: PgPool, name: String, state: State, commands: usize) {
-    for version in 0..commands as i64 {
+async fn raw_client(
+    group: GroupCommit,
+    pool: PgPool,
+    name: String,
+    state: State,
+    versions: Range<usize>,
+) {
+    let mut connection = pool.acquire().await.expect("a connection");
+    for version in versions {
         let version = match state {
-            State::Cached => version,
-            State::Loaded => raw::load(&pool, &name).await.version,
+            State::Cached => version as i64,
+            State::Loaded => raw::load(&mut connection, &name).await.version,
         };
         group.append(&name, version).await;
     }

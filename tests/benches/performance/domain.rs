@@ -75,7 +75,10 @@ pub fn deposit(tally: String) -> AddToTally {
 
 /// Events with the metadata that a command gives to its own.
 pub fn events(count: usize) -> Vec<NewEvent> {
-    let metadata = std::sync::Arc::new(Metadata::default().with_correlation_id("a benchmark"));
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut metadata = Metadata::default().with_correlation_id(&*id).with_causation_id(id);
+    metadata.issued_at = Some(Timestamp::from_micros(1_772_366_400_000_000));
+    let metadata = std::sync::Arc::new(metadata);
     (0..count)
         .map(|_| {
             NewEvent::new(uuid::Uuid::now_v7(), "Deposited", 1, Payload::new(r#"{"amount":1}"#))

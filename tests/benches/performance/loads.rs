@@ -20,6 +20,7 @@ impl Bench {
         const LOADS: usize = 5;
         self.fill("long", EVENTS).await;
         let tallies = Repository::<Tally>::new(self.store.clone());
+        let mut connection = self.pool.acquire().await.expect("a connection");
         let turns = in_turns(
             self.rounds,
             async |_| {
@@ -30,7 +31,10 @@ impl Bench {
             },
             async |_| {
                 for _ in 0..LOADS {
-                    assert_eq!(raw::load(&self.pool, "tally-long").await.amount, EVENTS as u64);
+                    assert_eq!(
+                        raw::load(&mut connection, "tally-long").await.amount,
+                        EVENTS as u64
+                    );
                 }
             },
         )
@@ -52,6 +56,7 @@ impl Bench {
         self.store.append(vec![append]).await.expect("filled");
         let saved = Repository::<Saved>::new(self.store.clone());
         saved.snapshot("long").await.expect("a snapshot");
+        let mut connection = self.pool.acquire().await.expect("a connection");
         let turns = in_turns(
             self.rounds,
             async |_| {
@@ -62,7 +67,10 @@ impl Bench {
             },
             async |_| {
                 for _ in 0..LOADS {
-                    assert_eq!(raw::load_snapshot(&self.pool, "saved-long").await, EVENTS as u64);
+                    assert_eq!(
+                        raw::load_snapshot(&mut connection, "saved-long").await,
+                        EVENTS as u64
+                    );
                 }
             },
         )

@@ -2,7 +2,7 @@
 //!
 //! Both run on one server, on the same tables, in turns. The server is the one at `DATABASE_URL`, as it is set; without it, a private
 //! one in the folder that `TMPDIR` names, which waits for the disk as one in production does, unless `--no-fsync` asks it not to: then
-//! its files are in memory, and nothing hides what Annals adds. `-- --quick` takes a few minutes; all of it takes about an hour and 10 GB.
+//! its files are in memory, and nothing hides what Annals adds. `-- --quick` takes about a minute; all of it takes about an hour and 10 GB.
 
 use std::env;
 use std::path::PathBuf;
@@ -135,7 +135,9 @@ async fn main() {
 fn again_on_disk() -> i32 {
     let program = env::current_exe().expect("the program's own path");
     let mut again = Command::new(program);
-    again.args(env::args_os().skip(1)).env("TMPDIR", env::temp_dir());
+    // `/tmp` may be in memory itself; what is in `/var/tmp` outlives a restart.
+    let lasting = Some(PathBuf::from("/var/tmp")).filter(|folder| folder.is_dir());
+    again.args(env::args_os().skip(1)).env("TMPDIR", lasting.unwrap_or_else(env::temp_dir));
     again.status().expect("it runs").code().unwrap_or(1)
 }
 

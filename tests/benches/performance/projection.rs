@@ -11,7 +11,7 @@ use sqlx::{PgPool, Row};
 
 use super::Bench;
 use super::latency::{histogram, record, tell};
-use super::measure::{Figure, Turns, time};
+use super::measure::{Figure, Turns, in_turns};
 use super::report::{Bound, Report, Unit};
 
 /// How many events there are, of how many rows.
@@ -123,16 +123,12 @@ async fn catch_up(store: &PostgresStore, pool: &PgPool, rounds: usize) -> Turns 
     .expect("made");
     let engine = ProjectionEngine::builder(store.clone()).register::<MeterRow>();
     let engine = engine.start().await.expect("an engine");
-    engine.rebuild::<MeterRow>().await.expect("built");
-    let mut turns = Turns::default();
-    for _ in 0..rounds {
-        let annals = time(async { engine.rebuild::<MeterRow>().await.expect("rebuilt") }).await;
-        sqlx::raw_sql("TRUNCATE raw_meters; UPDATE raw_checkpoint SET position = 0")
-            .execute(pool)
-            .await
-            .expect("emptied");
-        turns.add(annals, time(by_hand(pool)).await);
-    }
+    let turns = in_turns(
+        rounds,
+        async |_| engine.rebuild::<MeterRow>().await.expect("rebuilt"),
+        async |_| by_hand(pool).await,
+    )
+    .await;
     let expected: (i64, i64) = (EVENTS as i64, ROWS as i64);
     for table in ["meters", "raw_meters"] {
         let sql = format!("SELECT sum(amount)::bigint, count(*) FROM {table}");
@@ -196,6 +192,8 @@ fn counted(count: usize) -> Vec<NewEvent> {
 /// Batches by hand: read, read the rows, fold, one upsert with the checkpoint.
 async fn by_hand(pool: &PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
+    let empty = "TRUNCATE raw_meters; UPDATE raw_checkpoint SET position = 0";
+    sqlx::raw_sql(empty).execute(&mut *connection).await.expect("emptied");
     let mut after = 0_i64;
     loop {
         let events = sqlx::query(

@@ -16,7 +16,7 @@ pub struct Balance {
     pub version: i64,
 }
 
-const READ: &str = "SELECT position, stream_version, schema_version, recorded_at, event_id, event_type, data, metadata
+const READ: &str = "SELECT stream_version, schema_version, event_type, data
     FROM annals.events WHERE stream_id = $1 AND stream_version > $2 ORDER BY stream_version";
 
 /// The unique constraints check version and event id; a position is drawn for each event.
@@ -45,25 +45,26 @@ pub async fn pool(url: &str, connections: u32) -> PgPool {
 }
 
 /// Reads, decodes and folds a stream.
-pub async fn load(pool: &PgPool, stream: &str) -> Balance {
-    let rows = sqlx::query(READ).bind(stream).bind(0_i64).fetch_all(pool).await.expect("read");
+pub async fn load(connection: &mut PgConnection, stream: &str) -> Balance {
+    let rows = sqlx::query(READ).bind(stream).bind(0_i64).fetch_all(connection).await;
+    let rows = rows.expect("read");
     let mut balance = Balance::default();
     for row in rows {
-        let data: &str = row.get_unchecked(6);
+        let data: &str = row.get_unchecked(3);
         let event: Deposited = serde_json::from_str(data).expect("JSON");
         balance.amount += event.amount;
-        balance.version = row.get(1);
+        balance.version = row.get(0);
     }
     balance
 }
 
 /// One row: a snapshot, decoded.
-pub async fn load_snapshot(pool: &PgPool, stream: &str) -> u64 {
+pub async fn load_snapshot(connection: &mut PgConnection, stream: &str) -> u64 {
     let row = sqlx::query(
         "SELECT stream_version, data FROM annals.snapshots WHERE stream_id = $1 AND snapshot_version = 1",
     )
     .bind(stream)
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await
     .expect("a snapshot");
     let saved: Saved = serde_json::from_str(row.get_unchecked(1)).expect("JSON");
@@ -71,16 +72,14 @@ pub async fn load_snapshot(pool: &PgPool, stream: &str) -> u64 {
 }
 
 /// One deposit in two round trips: load, append.
-pub async fn deposit(pool: &PgPool, stream: &str) {
-    let balance = load(pool, stream).await;
-    append(pool, stream, balance.version, 1).await;
+pub async fn deposit(connection: &mut PgConnection, stream: &str) {
+    let balance = load(connection, stream).await;
+    append(connection, stream, balance.version, 1).await;
 }
 
 /// One deposit in one round trip, of a writer that knows the state.
-pub async fn append(pool: &PgPool, stream: &str, version: i64, events: usize) {
-    let deposit = Deposit::new(stream, version, events);
-    let mut connection = pool.acquire().await.expect("a connection");
-    insert(&mut connection, &[deposit]).await;
+pub async fn append(connection: &mut PgConnection, stream: &str, version: i64, events: usize) {
+    insert(connection, &[Deposit::new(stream, version, events)]).await;
 }
 
 /// Deposits to one stream.
@@ -100,14 +99,14 @@ impl Deposit {
 async fn insert(connection: &mut PgConnection, deposits: &[Deposit]) {
     let (mut streams, mut versions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let (mut data, mut metadatas) = (Vec::new(), Vec::new());
-    for deposit in deposits {
-        let metadata = metadata();
+    let of_each: Vec<String> = deposits.iter().map(|_| metadata()).collect();
+    for (deposit, metadata) in deposits.iter().zip(&of_each) {
         for (version, json) in (deposit.version + 1..).zip(&deposit.data) {
             streams.push(&*deposit.stream);
             versions.push(version);
             ids.push(Uuid::now_v7());
             data.push(&**json);
-            metadatas.push(metadata.clone());
+            metadatas.push(&**metadata);
         }
     }
     let rows = sqlx::query(APPEND)
@@ -136,8 +135,19 @@ impl GroupCommit {
             while receive.recv_many(&mut batch, 256).await > 0 {
                 let (deposits, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 insert(&mut connection, &deposits).await;
+                let answered = answers.len();
                 for answer in answers {
                     let _ = answer.send(());
+                }
+                // Whoever was answered goes with the next one.
+                let mut waiting = receive.len();
+                let wanted = answered + waiting;
+                while wanted > 1 && waiting < wanted {
+                    tokio::task::yield_now().await;
+                    let before = std::mem::replace(&mut waiting, receive.len());
+                    if waiting <= before {
+                        break;
+                    }
                 }
             }
         });

@@ -338,6 +338,10 @@ impl Aggregate for Account {
     type Services = ();
     const CATEGORY: &'static str = "account";
     const SNAPSHOT: Option<SnapshotPolicy> = Some(SnapshotPolicy::every(100));
+    const TAKES_CONTEXT: bool = <Self as Apply<AccountOpened>>::TAKES_CONTEXT
+        || <Self as Apply<MoneyDeposited>>::TAKES_CONTEXT
+        || <Self as Apply<Withdrawn>>::TAKES_CONTEXT
+        || <Self as Apply<AccountClosed>>::TAKES_CONTEXT;
 
     fn apply(
         state: &mut Option<Self>,
@@ -385,6 +389,8 @@ impl HandledBy<Account> for OpenAccount {
 inventory::submit!(CommandRegistration::of::<Account, OpenAccount>());
 
 impl Apply<AccountOpened> for Account {
+    const TAKES_CONTEXT: bool = false;
+
     fn apply(
         state: &mut Option<Self>,
         event: &AccountOpened,
@@ -420,6 +426,8 @@ impl HandledBy<Account> for Deposit {
 inventory::submit!(CommandRegistration::of::<Account, Deposit>());
 
 impl Apply<MoneyDeposited> for Account {
+    const TAKES_CONTEXT: bool = false;
+
     fn apply(
         state: &mut Option<Self>,
         event: &MoneyDeposited,
@@ -455,6 +463,8 @@ impl HandledBy<Account> for Withdraw {
 inventory::submit!(CommandRegistration::of::<Account, Withdraw>());
 
 impl Apply<Withdrawn> for Account {
+    const TAKES_CONTEXT: bool = false;
+
     fn apply(
         state: &mut Option<Self>,
         event: &Withdrawn,
@@ -485,6 +495,8 @@ impl HandledBy<Account> for CloseAccount {
 inventory::submit!(CommandRegistration::of::<Account, CloseAccount>());
 
 impl Apply<AccountClosed> for Account {
+    const TAKES_CONTEXT: bool = false;
+
     fn apply(
         state: &mut Option<Self>,
         _: &AccountClosed,
