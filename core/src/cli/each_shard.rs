@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::app::{Fault, Store};
 use super::reader::owner;
 use super::span;
 use super::table::Table;
 use crate::position::Position;
-use crate::projection::Level;
+use crate::projection::{CatalogEntry, Level};
 use crate::shards::marked;
 use crate::store::{CheckpointId, ReaderSeen};
 
@@ -56,6 +57,12 @@ pub(super) fn stopped(readers: &[ReaderSeen], seats: &CheckpointId, shards: u32)
     let is_seat = |id: &CheckpointId| id.name == seats.name && id.version == seats.version;
     let held = readers.iter().filter(|reader| reader.is_held() && is_seat(&reader.id));
     held.filter_map(|reader| marked(reader.id.shard)).filter(|shard| *shard < shards).collect()
+}
+
+/// Whether an engine that is there has stopped at some shard of a projection.
+pub(super) async fn has_stopped(store: &Store, entry: &CatalogEntry) -> Result<bool, Fault> {
+    let seats = CheckpointId::of_seats(&entry.projection, entry.version);
+    Ok(!stopped(&store.readers().await?, &seats, entry.shards).is_empty())
 }
 
 /// The shards of projections, by their names and versions.

@@ -162,30 +162,21 @@ impl Tail {
 
     /// Refuses names that nothing has, neither what is stored nor what this program links.
     async fn check(&self, store: &Store) -> Result<(), Fault> {
-        let is_there = async |filter: EventFilter| {
-            let first = ReadAll::after(Position::START).filter(filter).limit(1);
-            Ok::<_, Fault>(!store.log_page(&first).await?.events.is_empty())
-        };
         for name in &self.types {
             let filter = EventFilter::all().event_types([name.clone()]);
-            if linked::event(name).is_none() && !is_there(filter).await? {
+            if linked::event(name).is_none() && !is_there(store, filter).await? {
                 let known: Vec<_> =
                     EventRegistration::all().map(|linked| linked.event.name).collect();
                 return Err(linked::absent("event", name, &known));
             }
         }
         if let Some(category) = &self.category {
-            let known: Vec<_> =
-                AggregateRegistration::all().map(|linked| linked.category).collect();
-            let filter = EventFilter::all().categories([category.clone()]);
-            if !known.contains(&&**category) && !is_there(filter).await? {
-                return Err(linked::absent("category", category, &known));
-            }
+            find_category(store, category).await?;
         }
         if let Some(stream) = &self.stream {
             let id = StreamId::from_name(&**stream);
             if store.stream_head(&id).await?.version == 0 {
-                return Err(Fault::Absent(format!("no stream is named `{stream}`")));
+                return Err(no_stream(stream));
             }
         }
         Ok(())
@@ -230,6 +221,26 @@ impl Tail {
             back = back.saturating_mul(8);
         }
     }
+}
+
+/// Refuses a category that nothing has, neither what is stored nor what this program links.
+pub(super) async fn find_category(store: &Store, category: &str) -> Result<(), Fault> {
+    let known: Vec<_> = AggregateRegistration::all().map(|linked| linked.category).collect();
+    let filter = EventFilter::all().categories([category.to_owned()]);
+    if known.contains(&category) || is_there(store, filter).await? {
+        return Ok(());
+    }
+    Err(linked::absent("category", category, &known))
+}
+
+/// Says that a stream has no events.
+pub(super) fn no_stream(stream: &str) -> Fault {
+    Fault::Absent(format!("no stream is named `{stream}`"))
+}
+
+async fn is_there(store: &Store, filter: EventFilter) -> Result<bool, Fault> {
+    let first = ReadAll::after(Position::START).filter(filter).limit(1);
+    Ok(!store.log_page(&first).await?.events.is_empty())
 }
 
 /// A table of events.

@@ -11,7 +11,7 @@ use super::console::{Answer, Console, cut, safe, safe_lines};
 use super::reader::{ALL, Kind, Of};
 use super::requests::{ask_and_wait, ask_for, forget, in_vain, is_retried, wait_for};
 use super::table::{Table, more};
-use super::{linked, span};
+use super::{linked, sagas, span};
 use crate::position::Position;
 use crate::projection::ParkedEvent;
 use crate::request::{Request, Wish};
@@ -68,11 +68,14 @@ pub(super) struct Chosen {
 
 /// `{"parked": [{"kind", "name", "generation", "key", "position", "stream", "type", "error", "attempts", "parked_at",
 /// "retry_at", "events"}], "more"}`: each is the first event of its key; `events` are parked for that; `retry_at` is null of what
-/// waits for a person; `more` counts the keys that are not listed.
+/// waits for a person; `more` counts the keys that are not listed; with `"sagas"`, how many sagas are parked, if there are any and
+/// no name was given: `sagas list` tells of those.
 #[derive(Serialize)]
 struct Listed {
     parked: Vec<Item>,
     more: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sagas: Option<usize>,
 }
 
 /// `{"events": [as in the list, without "events"], "more"}`: those of one key, in the order of the log; those without an error wait
@@ -134,8 +137,16 @@ impl Parked {
         match self {
             Self::List { name, limit } => {
                 let found = keys(&store, name.as_deref()).await?;
-                let verdict = Verdict::wrong_if(!found.is_empty());
-                answer(console, found, limit)?;
+                let sagas = match &name {
+                    None => sagas::parked(&store).await?.into_iter().map(|(_, count)| count).sum(),
+                    Some(name) if found.is_empty() => {
+                        find(&store, name).await?;
+                        0
+                    }
+                    Some(_) => 0,
+                };
+                let verdict = Verdict::wrong_if(!found.is_empty() || sagas > 0);
+                answer(console, found, limit, sagas)?;
                 Ok(verdict)
             }
             Self::Show { name, key, limit } => {
@@ -178,11 +189,12 @@ pub(super) fn answer(
     console: &mut Console,
     found: Vec<(Of, ParkedKey)>,
     limit: usize,
+    sagas: usize,
 ) -> Result<(), Fault> {
     let more = found.len().saturating_sub(limit);
     let items = found.into_iter().take(limit);
     let parked = items.map(|(of, key)| Item::new(of, key.first, Some(key.events))).collect();
-    console.answer(&Listed { parked, more })
+    console.answer(&Listed { parked, more, sagas: (sagas > 0).then_some(sagas) })
 }
 
 /// What is parked for a key, or for all of one name.
@@ -192,14 +204,8 @@ async fn of_key(
     key: Option<&str>,
 ) -> Result<Vec<(Of, ParkedKey)>, Fault> {
     let all = keys(store, Some(name)).await?;
-    let is_known = !all.is_empty()
-        || linked::projections().iter().any(|linked| linked.name == name)
-        || linked::processes().iter().any(|(_, linked)| *linked == name);
-    if !is_known {
-        let known: Vec<&str> = linked::projections().iter().map(|linked| linked.name).collect();
-        let others = linked::processes().into_iter().map(|(_, name)| name);
-        let known: Vec<&str> = known.into_iter().chain(others).collect();
-        return Err(linked::absent("projection, process manager or reactor", name, &known));
+    if all.is_empty() {
+        find(store, name).await?;
     }
     let known: Vec<String> = all.iter().map(|(_, parked)| parked.first.key.clone()).collect();
     let found: Vec<_> = all
@@ -213,6 +219,24 @@ async fn of_key(
         }
         _ => Ok(found),
     }
+}
+
+/// Refuses a name that nothing has of which events may be parked, neither what is stored nor what this program links.
+async fn find(store: &Store, name: &str) -> Result<(), Fault> {
+    if linked::sagas().iter().any(|linked| linked.name == name) {
+        return Err(Fault::Absent(format!("`{name}` is a saga: see `sagas list {name}`")));
+    }
+    let projections = linked::projections().into_iter().map(|linked| linked.name.to_owned());
+    let processes = linked::processes().into_iter().map(|(_, linked)| linked.to_owned());
+    let catalog = store.catalog().await?.into_iter().map(|entry| entry.projection);
+    let readers = store.readers().await?;
+    let readers = readers.iter().filter_map(|reader| Of::reader(&reader.id)).map(|of| of.name);
+    let known: Vec<String> = projections.chain(processes).chain(catalog).chain(readers).collect();
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    Err(linked::absent("projection, process manager or reactor", name, &known))
 }
 
 impl Chosen {
@@ -301,8 +325,17 @@ impl Answer for Listed {
                 cut(&item.error, CUT),
             ]);
         }
-        let mut text = table.text("nothing is parked");
+        let mut text = match self.sagas {
+            Some(_) if self.parked.is_empty() => String::new(),
+            _ => table.text("nothing is parked"),
+        };
         text.push_str(&more(self.more));
+        if let Some(count) = self.sagas {
+            let (is, sagas) =
+                (if count == 1 { "is" } else { "are" }, span::count(count as u64, "saga"));
+            // Writing to a text does not fail.
+            let _ = writeln!(text, "{sagas} {is} parked: see `sagas list`");
+        }
         text
     }
 }

@@ -72,6 +72,13 @@ impl Snapshots {
             Self::List { stream, limit } => {
                 let stream = stream.map(StreamId::from_name);
                 let (snapshots, more) = listed(&store, stream.as_ref(), limit).await?;
+                // A snapshot may be there without its stream, after a restore.
+                if let Some(stream) = stream
+                    && snapshots.is_empty()
+                    && store.stream_head(&stream).await?.version == 0
+                {
+                    return Err(super::events::no_stream(stream.as_str()));
+                }
                 console.answer(&Listed { snapshots, more })?;
             }
             Self::Drop(Dropping { keep, older_than }) => {
@@ -108,7 +115,8 @@ async fn listed(
     let mut after = stream.map(|stream| (stream.clone(), 0));
     while found.len() <= limit {
         let behind = after.as_ref().map(|(stream, version)| (stream, *version));
-        let page = store.snapshots(behind, PAGE.min(limit + 1 - found.len())).await?;
+        let page =
+            store.snapshots(behind, PAGE.min((limit - found.len()).saturating_add(1))).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.stream_id.clone(), last.snapshot_version));
         let is_wanted = |seen: &SnapshotSeen| stream.is_none_or(|stream| seen.stream_id == *stream);

@@ -2,22 +2,34 @@
 
 use std::time::Duration;
 
+/// The longest time, in days: what is reckoned with it stays far from where instants end.
+const LONGEST: u64 = 36_500;
+
+/// A day, in milliseconds.
+const A_DAY: u64 = 86_400_000;
+
 /// Reads a time.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let help =
         || format!("`{}` is no time; write `90s`, `15m`, `36h` or `7d`", text.escape_debug());
     let (number, unit) =
         text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_| help())?;
-    let seconds = match unit {
-        "ms" => return Ok(Duration::from_millis(number)),
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
+    if number.is_empty() {
+        return Err(help());
+    }
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => A_DAY,
         _ => return Err(help()),
     };
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(help)
+    // Only digits: what is no number of 64 bits is more than any.
+    let time = number.parse().ok().and_then(|number: u64| number.checked_mul(milliseconds));
+    let time = time.filter(|time| *time <= LONGEST * A_DAY);
+    let too_long = || format!("`{text}` is too long; the longest time is `{LONGEST}d`");
+    time.map(Duration::from_millis).ok_or_else(too_long)
 }
 
 /// A time for people, in its two largest units.
@@ -57,10 +69,21 @@ mod tests {
         {
             assert_eq!(super::text(super::parse(written).expect("a time")), shown);
         }
-        for wrong in
-            ["", "s", "5", "5 s", "-5s", "1w", "99999999999999999999s", "9999999999999999999d"]
-        {
-            assert!(super::parse(wrong).is_err(), "{wrong}");
+        for wrong in ["", "s", "5", "5 s", "-5s", "1w"] {
+            let error = super::parse(wrong).expect_err("no time");
+            assert!(error.contains("is no time"), "{error}");
+        }
+        assert!(super::parse("36500d").is_ok());
+        for long in [
+            "36501d",
+            "200000000000000d",
+            "9999999999999999999d",
+            "18446744073709551615s",
+            "18446744073709551615ms",
+            "99999999999999999999s",
+        ] {
+            let error = super::parse(long).expect_err("too long");
+            assert_eq!(error, format!("`{long}` is too long; the longest time is `36500d`"));
         }
         assert_eq!(super::text(Duration::from_micros(10)), "1ms");
         assert_eq!(super::parse("1500ms"), Ok(Duration::from_millis(1_500)));

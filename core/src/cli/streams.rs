@@ -122,6 +122,9 @@ async fn show(
 impl Stats {
     async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
         let Self { category, limit, window } = self;
+        if let Some(category) = &category {
+            super::events::find_category(store, category).await?;
+        }
         let bar = progress::counting("streams");
         let mut longest: Vec<StreamSize> = Vec::new();
         let (mut streams, mut events) = (0, 0);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, safe};
 use super::reader::Of;
-use super::{events, linked, parked, progress, span};
+use super::{events, linked, parked, progress, sagas, span};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::sample::Sampled;
@@ -193,12 +193,18 @@ async fn parked(store: &Store) -> Result<Check, Fault> {
     for (of, _) in &keys {
         *counted.entry((of.kind.as_str(), &of.name)).or_default() += 1;
     }
+    let sagas = sagas::parked(store).await?;
+    let sagas = sagas.into_iter().map(|(name, count)| {
+        let (is, count) = (if count == 1 { "is" } else { "are" }, count as u64);
+        let sagas = span::count(count, "saga");
+        format!("{sagas} `{name}` {is} parked: `sagas list {name}`")
+    });
     let findings = counted.into_iter().map(|((kind, name), keys)| {
         let have = if keys == 1 { "has" } else { "have" };
         let keys = span::count(keys, "key");
         format!("of {kind} `{name}`, {keys} {have} parked events: `parked list {name}`")
     });
-    let findings = findings.collect();
+    let findings = findings.chain(sagas).collect();
     Ok(Check::new("parked", span::count(keys.len() as u64, "key"), findings))
 }
 

@@ -46,6 +46,8 @@ pub(crate) async fn sample<P: Projection>(
     let table = ModelTable { table: P::TABLE, version: P::VERSION, generation: entry.generation };
     let handlers = P::handlers();
     let keys = keys::<P>(&*store, &handlers).await?;
+    // A row for which events wait is not what the log says yet; what is tried again meanwhile was waiting, or waits again.
+    let mut parked = parked_keys(&*store, &reader).await?;
     let Some((until, rows)) = rows_at::<P>(&*store, &reader, &table, &keys).await? else {
         let finding =
             "the rows change all the time, and could not be compared: pause the projection first";
@@ -53,9 +55,7 @@ pub(crate) async fn sample<P: Projection>(
         return Ok(Some(Sampled { findings, ..Sampled::default() }));
     };
     let mut sampled = Sampled { rows: keys.len(), until: until.lowest(), findings: Vec::new() };
-    // A row for which events wait is not what the log says yet.
-    let parked: HashSet<String> =
-        store.parked(&reader, None).await?.into_iter().map(|event| event.key).collect();
+    parked.extend(parked_keys(&*store, &reader).await?);
     let folded = folded::<P>(&*store, &handlers, &keys, &until, &mut sampled).await?;
     for key in keys.iter().filter(|key| !parked.contains(&key.to_string())) {
         let wanted = folded.row(key).map(P::to_row).transpose();
@@ -82,6 +82,14 @@ pub(crate) async fn sample<P: Projection>(
         sampled.findings.push((key.to_string(), finding));
     }
     Ok(Some(sampled))
+}
+
+/// The keys for which events wait.
+async fn parked_keys(
+    store: &dyn InspectedStore,
+    reader: &CheckpointId,
+) -> Result<HashSet<String>, StoreError> {
+    Ok(store.parked(reader, None).await?.into_iter().map(|event| event.key).collect())
 }
 
 /// The keys of rows from both ends of the table, and of those that the newest events change.

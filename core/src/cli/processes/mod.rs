@@ -99,7 +99,7 @@ impl Processes {
                 let mut found = parked::keys(&store, None).await?;
                 found.retain(|(of, _)| matches!(of.kind, Kind::Process | Kind::Reactor));
                 let verdict = Verdict::wrong_if(!found.is_empty());
-                parked::answer(console, found, limit)?;
+                parked::answer(console, found, limit, 0)?;
                 Ok(verdict)
             }
         }

@@ -1,6 +1,6 @@
 //! `projections pause`, `resume`, `skip` and `show-version`: what a person changes of one that runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::{Named, operator, shards};
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
-use crate::cli::requests::{ask_and_wait, forget};
-use crate::cli::span;
+use crate::cli::requests::{LOOK, ask_and_wait, forget};
+use crate::cli::{each_shard, span};
 use crate::position::Position;
 use crate::projection::{CatalogEntry, Showing, Shown};
-use crate::request::Wish;
-use crate::store::CheckpointId;
+use crate::request::{Request, Wish};
+use crate::store::{CheckpointId, ReaderSeen};
 use crate::timestamp::Timestamp;
 
 #[derive(Debug, Args)]
@@ -86,9 +86,14 @@ impl Skipped {
         let entry = self.named.find(store).await?;
         let position = Position::from(self.position);
         let stands = store.standing(&entry.reader()).await?.lowest();
-        let asked = shards::of_each(&entry, &Wish::Skip { position });
-        let CatalogEntry { projection, version, .. } = entry;
+        let head = store.head().await?;
+        let CatalogEntry { projection, version, .. } = entry.clone();
         let skips = CheckpointId::of_skips(&projection, version);
+        if position > head {
+            return Err(Fault::Absent(format!(
+                "the log ends at position {head}: projection `{projection}` has not stopped at {position}"
+            )));
+        }
         if stands >= position {
             return Err(Fault::Absent(format!(
                 "projection `{projection}` is at position {stands} already: it has not stopped at {position}"
@@ -97,7 +102,10 @@ impl Skipped {
         console.confirm(&format!(
             "has projection `{projection}` pass over the event at position {position} for good: none of its rows will ever say what it says"
         ))?;
-        if !ask_and_wait(store, &asked, self.wait).await? {
+        let began = Instant::now();
+        let asked = stopped_before(store, &entry, position, self.wait).await?;
+        let left = self.wait.saturating_sub(began.elapsed());
+        if !ask_and_wait(store, &asked, left).await? {
             forget(store, &asked).await?;
         }
         // Whoever comes past it without a stop takes back what was asked, too, and one shard is enough to have stopped there.
@@ -109,6 +117,37 @@ impl Skipped {
         }
         console.answer(&Changed { projection, version, did: "skipped", done: true })?;
         Ok(Verdict::Fine)
+    }
+}
+
+/// What those shards are asked at which an engine has stopped before a position, as soon as there are any. One that runs is not
+/// asked: it would pass over the event later, when nobody looks.
+async fn stopped_before(
+    store: &Store,
+    entry: &CatalogEntry,
+    position: Position,
+    patience: Duration,
+) -> Result<Vec<Request>, Fault> {
+    let began = Instant::now();
+    let reader = entry.reader();
+    loop {
+        let readers = store.readers().await?;
+        let stands = |shard: u32| {
+            let is_it = |seen: &&ReaderSeen| {
+                (&seen.id.name, seen.id.version, seen.id.shard)
+                    == (&reader.name, reader.version, shard)
+            };
+            readers.iter().find(is_it).and_then(|seen| seen.position).unwrap_or_default()
+        };
+        let seats = CheckpointId::of_seats(&entry.projection, entry.version);
+        let mut stopped = each_shard::stopped(&readers, &seats, entry.shards);
+        stopped.retain(|shard| stands(*shard) < position);
+        if !stopped.is_empty() || began.elapsed() >= patience {
+            let mut asked = shards::of_each(entry, &Wish::Skip { position });
+            asked.retain(|request| stopped.contains(&request.reader.shard));
+            return Ok(asked);
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -4,19 +4,22 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::app::{Fault, Verdict};
+use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, cut, safe};
-use crate::cli::progress;
 use crate::cli::table::Table;
+use crate::cli::{each_shard, progress};
 use crate::position::Position;
-use crate::projection::{Difference, DifferenceKind, Differences, Operator, RebuildLoad};
+use crate::projection::{
+    CatalogEntry, Difference, DifferenceKind, Differences, Operator, RebuildLoad,
+};
 
 /// How many letters of a value stand in a table.
 const CUT: usize = 60;
 
 /// `{"projection", "version", "position", "rows", "same", "only_old", "only_new", "different", "first", "parked"}`: the numbers count
 /// rows; `first` are those that differ, a hundred at most, each with its key and how it differs; `parked` counts the events that
-/// would fail, or wait behind one that does.
+/// would fail, or wait behind one that does; `stopped` says that the projection has stopped, and nothing is told of what comes behind
+/// the position.
 #[derive(Serialize)]
 struct Told {
     projection: String,
@@ -29,15 +32,18 @@ struct Told {
     different: u64,
     first: Vec<Difference>,
     parked: usize,
+    stopped: bool,
 }
 
 /// Folds the rows aside, and tells how they differ.
 pub(super) async fn tell(
-    operator: &Operator,
-    (projection, version): (String, u32),
+    (store, operator): (&Store, &Operator),
+    entry: CatalogEntry,
     load: RebuildLoad,
     console: &mut Console,
 ) -> Result<Verdict, Fault> {
+    let stopped = each_shard::has_stopped(store, &entry).await?;
+    let CatalogEntry { projection, version, .. } = entry;
     let bar = progress::of(0, "events");
     let shown = bar.clone();
     let found =
@@ -48,7 +54,7 @@ pub(super) async fn tell(
     let found = found.await;
     bar.finish_and_clear();
     let found = found?;
-    let verdict = Verdict::wrong_if(!found.is_none());
+    let verdict = Verdict::wrong_if(stopped || !found.is_none());
     let Differences { position, rows, same, only_old, only_new, different, first, parked } = found;
     let parked = parked.len();
     console.answer(&Told {
@@ -62,6 +68,7 @@ pub(super) async fn tell(
         different,
         first,
         parked,
+        stopped,
     })?;
     Ok(verdict)
 }
@@ -87,6 +94,12 @@ impl Answer for Told {
         }
         if self.parked > 0 {
             let _ = writeln!(text, "{} events would be parked", self.parked);
+        }
+        if self.stopped {
+            let _ = writeln!(
+                text,
+                "it has stopped, and its rows end at position {position}: nothing is said of what comes after it"
+            );
         }
         text
     }

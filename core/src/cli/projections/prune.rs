@@ -80,6 +80,16 @@ impl Pruning {
                     "; no other version of `{name}` is kept: nothing answers for it then, and its public name goes"
                 );
             }
+            for entry in kept.iter().filter(|entry| !goes(entry)) {
+                let behind = behind(store, entry).await?;
+                if behind > 0 && unused.iter().any(|gone| gone.projection == entry.projection) {
+                    let CatalogEntry { projection, version, .. } = entry;
+                    let _ = write!(
+                        what,
+                        "; version {version} of `{projection}`, which stays, is {behind} behind the log's end"
+                    );
+                }
+            }
             console.confirm(&what)?;
         }
         // One after the other, rather than whatever is outdated by now: nobody was asked about that.
@@ -99,6 +109,16 @@ impl Pruning {
         console.answer(&Gone { pruned, scratch, scratch_kept })?;
         Ok(Verdict::wrong_if(is_wrong))
     }
+}
+
+/// How many positions the rows of a version are behind the log's end.
+async fn behind(store: &Store, entry: &CatalogEntry) -> Result<u64, Fault> {
+    let linked = linked::projections();
+    if linked::projection_of(&linked, entry).is_some_and(|linked| linked.inline.is_some()) {
+        return Ok(0);
+    }
+    let stands = store.standing(&entry.reader()).await?.lowest();
+    Ok(store.head().await?.get().saturating_sub(stands.get()))
 }
 
 impl One {

@@ -11,13 +11,13 @@ use serde::Serialize;
 use super::{Named, differences, operator};
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, cut, safe};
-use crate::cli::reader::owner;
+use crate::cli::reader::{Kind, Of, owner};
 use crate::cli::table::{Table, more};
 use crate::cli::{parked, progress, span};
 use crate::projection::{
     CatalogEntry, EngineError, Operator, ParkedEvent, Rebuild, RebuildLoad, RebuildState,
 };
-use crate::store::CheckpointId;
+use crate::store::{CheckpointId, ReaderSeen};
 use crate::timestamp::Timestamp;
 
 /// How often it is looked how a rebuild goes.
@@ -93,13 +93,16 @@ pub(in crate::cli) struct Loading {
 }
 
 /// A rebuild as it is kept: `{"projection", "version", "key", "state", "events", "of", "rate", "seconds_left", "by", "asked_at", "error",
-/// …}`; `key` is null of all rows; `state` is `asked`, `building`, `switching`, `done`, `cancelled` or `failed`.
+/// "left", …}`; `key` is null of all rows; `state` is `asked`, `building`, `switching`, `done`, `cancelled` or `failed`; `left` says that
+/// whoever began it is gone, and nobody has taken it up: then it has no rate, and nobody knows how long it takes, as of one that is only
+/// asked for.
 #[derive(Serialize)]
 struct Told {
     #[serde(flatten)]
     rebuild: Rebuild,
     rate: f64,
     seconds_left: Option<f64>,
+    left: bool,
 }
 
 /// What has become of a rebuild that was asked for: as it is kept, with `"parked"`, the keys with parked events of what was built anew,
@@ -111,9 +114,23 @@ struct Outcome {
     parked: usize,
     paused: bool,
     owners: BTreeSet<String>,
+    /// What it waits for, if it is asked for.
+    #[serde(skip)]
+    waits: Waits,
     /// Why the first of what is parked is.
     #[serde(skip)]
     first: Option<ParkedEvent>,
+}
+
+/// What a rebuild waits for that somebody runs, and has not begun.
+#[derive(Clone, Copy)]
+enum Waits {
+    /// Whoever runs it looks now and then what is asked for.
+    ForTheNextLook,
+    /// Others are under way.
+    ForOthers,
+    /// It was waited for in vain.
+    InVain,
 }
 
 /// `{"rebuilds": […], "more"}`: of each projection the last one of all rows, and the last one of each row; those that are under way
@@ -124,11 +141,30 @@ struct All {
     more: usize,
 }
 
-impl From<Rebuild> for Told {
-    fn from(rebuild: Rebuild) -> Self {
-        let (rate, left) = (rebuild.rate(), rebuild.left());
-        Self { rate, seconds_left: left.map(|left| left.as_secs_f64()), rebuild }
+impl Told {
+    fn new(rebuild: Rebuild, readers: &[ReaderSeen]) -> Self {
+        let left = is_left(&rebuild, readers);
+        let is_done_now = !left && rebuild.state != RebuildState::Asked;
+        let time = rebuild.left().filter(|_| is_done_now);
+        let rate = if is_done_now { rebuild.rate() } else { 0.0 };
+        Self { rate, seconds_left: time.map(|time| time.as_secs_f64()), left, rebuild }
     }
+}
+
+/// Whether a rebuild was begun, and nobody is at it: who does all rows has a lease for it, who does one row that of its shard.
+pub(super) fn is_left(rebuild: &Rebuild, readers: &[ReaderSeen]) -> bool {
+    let Rebuild { projection, version, state, key, .. } = rebuild;
+    let lease = CheckpointId::of_rebuild(projection, *version);
+    let is_its = |id: &CheckpointId| match key {
+        None => *id == lease,
+        Some(_) => {
+            id.version == *version
+                && Of::reader(id)
+                    .is_some_and(|of| of.kind == Kind::Projection && of.name == *projection)
+        }
+    };
+    let is_at_it = readers.iter().any(|reader| reader.is_held() && is_its(&reader.id));
+    state.is_under_way() && *state != RebuildState::Asked && !is_at_it
 }
 
 impl Load {
@@ -158,12 +194,12 @@ impl Rebuilding {
                 "a dry run compares all rows, and knows no --key: leave it out, and look whether `{key}` is among those that differ"
             )));
         }
-        let CatalogEntry { projection, version, paused, .. } = named.find(store).await?;
+        let entry = named.find(store).await?;
         let operator = operator(store)?;
         if dry_run {
-            return differences::tell(&operator, (projection, version), load.wanted(), console)
-                .await;
+            return differences::tell((store, &operator), entry, load.wanted(), console).await;
         }
+        let CatalogEntry { projection, version, paused, .. } = entry;
         let mut told = if let Some(key) = key {
             operator.begin_rebuild_key(&projection, version, key, load.wanted()).await?
         } else {
@@ -181,7 +217,12 @@ impl Rebuilding {
             told = follow(&operator, told, wait).await?;
         }
         let is_done = told.state == RebuildState::Done;
-        let outcome = Outcome::of(told, store).await?;
+        let mut outcome = Outcome::of(told, store).await?;
+        if outcome.has_others(&operator.rebuilds().await?) {
+            outcome.waits = Waits::ForOthers;
+        } else if !detach {
+            outcome.waits = Waits::InVain;
+        }
         let is_wrong = !detach && !is_done || outcome.parked > 0;
         console.answer(&outcome)?;
         Ok(Verdict::wrong_if(is_wrong))
@@ -190,7 +231,7 @@ impl Rebuilding {
 
 impl Outcome {
     async fn of(told: Rebuild, store: &Store) -> Result<Self, Fault> {
-        let catalog = store.catalog().await?;
+        let (catalog, readers) = (store.catalog().await?, store.readers().await?);
         let is_it = |entry: &&CatalogEntry| {
             (&entry.projection, entry.version) == (&told.projection, told.version)
         };
@@ -198,14 +239,14 @@ impl Outcome {
             parked: 0,
             paused: false,
             owners: BTreeSet::new(),
+            waits: Waits::ForTheNextLook,
             first: None,
-            told: Told::from(told.clone()),
+            told: Told::new(told.clone(), &readers),
         };
         let Some(entry) = catalog.iter().find(is_it) else { return Ok(outcome) };
         outcome.paused = entry.paused;
         let reader = entry.reader();
         let is_its = |id: &CheckpointId| (&id.name, id.version) == (&reader.name, reader.version);
-        let readers = store.readers().await?;
         let held = readers.iter().filter(|reader| reader.is_held() && is_its(&reader.id));
         outcome.owners = held.map(owner).collect();
         if told.state == RebuildState::Done {
@@ -218,6 +259,17 @@ impl Outcome {
             outcome.first = parked.into_iter().next().map(|(_, parked)| parked.first);
         }
         Ok(outcome)
+    }
+
+    /// Whether rebuilds of all rows are under way beside it.
+    fn has_others(&self, all: &[Rebuild]) -> bool {
+        let Rebuild { projection, version, .. } = &self.told.rebuild;
+        let is_other = |other: &Rebuild| {
+            (&other.projection, other.version) != (projection, *version)
+                && other.state.is_under_way()
+                && other.key.is_none()
+        };
+        self.told.rebuild.key.is_none() && all.iter().any(is_other)
     }
 }
 
@@ -254,7 +306,9 @@ impl Listing {
         rebuilds.sort_by_key(|rebuild| (!rebuild.state.is_under_way(), Reverse(rebuild.told_at)));
         let more = rebuilds.len().saturating_sub(self.limit);
         rebuilds.truncate(self.limit);
-        console.answer(&All { rebuilds: rebuilds.into_iter().map(Told::from).collect(), more })?;
+        let readers = store.readers().await?;
+        let told = rebuilds.into_iter().map(|rebuild| Told::new(rebuild, &readers));
+        console.answer(&All { rebuilds: told.collect(), more })?;
         Ok(Verdict::Fine)
     }
 }
@@ -283,7 +337,7 @@ impl Cancelling {
             ))?;
         }
         let cancelled = operator.cancel_seen_rebuild(&seen).await?;
-        console.answer(&Told::from(cancelled))?;
+        console.answer(&Told::new(cancelled, &store.readers().await?))?;
         Ok(Verdict::Fine)
     }
 }
@@ -297,7 +351,7 @@ impl Loading {
             Some(key) => operator.set_rebuild_key_load(&projection, version, key, load).await?,
             None => operator.set_rebuild_load(&projection, version, load).await?,
         };
-        console.answer(&Told::from(changed))?;
+        console.answer(&Told::new(changed, &store.readers().await?))?;
         Ok(Verdict::Fine)
     }
 }
@@ -315,11 +369,18 @@ impl Told {
 
 impl Answer for Outcome {
     fn text(&self) -> String {
-        let Self { told, parked, paused, owners, first } = self;
+        let Self { told, parked, paused, owners, first, .. } = self;
         if told.rebuild.state == RebuildState::Asked && !owners.is_empty() {
             let owners: Vec<String> = owners.iter().map(|owner| safe(owner)).collect();
+            let begins = match self.waits {
+                Waits::ForTheNextLook => "begins when it looks next",
+                Waits::ForOthers => "begins once other rebuilds are done",
+                Waits::InVain => {
+                    "has not begun: it may make no tables, or has not looked in this time"
+                }
+            };
             return format!(
-                "the rebuild of {} is asked for; `{}` runs it, and begins once other rebuilds are done, unless it may make no tables",
+                "the rebuild of {} is asked for; `{}` runs it, and {begins}",
                 told.name(),
                 owners.join("`, `")
             );
@@ -365,6 +426,9 @@ impl Answer for Told {
                 format!("{name} is as it was: the rebuild failed: {}", safe(why))
             }
             RebuildState::Asked => format!("{name} is to be rebuilt, as soon as somebody runs it"),
+            _ if self.left => format!(
+                "the rebuild of {name} is left after {events} of {so_many}: it goes on as soon as somebody runs it"
+            ),
             _ => format!("{name} is being rebuilt: {events} of {so_many}"),
         }
     }
@@ -385,15 +449,16 @@ impl Answer for All {
             "ERROR",
         ];
         let mut table = Table::new(head);
-        for Told { rebuild, rate, seconds_left } in &self.rebuilds {
+        for Told { rebuild, rate, seconds_left, left: is_left } in &self.rebuilds {
             let left = seconds_left.map(Duration::from_secs_f64);
-            let goes_on = rebuild.state.is_under_way();
+            let goes_on =
+                rebuild.state.is_under_way() && rebuild.state != RebuildState::Asked && !is_left;
             let of_what_goes_on = |text: String| if goes_on { text } else { String::new() };
             table.row([
                 rebuild.projection.clone(),
                 rebuild.version.to_string(),
                 cut(rebuild.key.as_deref().unwrap_or("(all)"), 40),
-                rebuild.state.as_str().to_owned(),
+                if *is_left { "left" } else { rebuild.state.as_str() }.to_owned(),
                 rebuild.events.to_string(),
                 rebuild.of.to_string(),
                 of_what_goes_on(format!("{rate:.0}")),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::rebuilds::is_left;
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
 use crate::cli::each_shard::{self, ShardSeen};
@@ -42,11 +43,12 @@ pub(in crate::cli) struct StatusOf {
 
 /// `{"level", "head", "projections": [{"name", "version", "generation", "state", "shards", "owners", "position", "behind",
 /// "seconds_behind", "level", "parked", "rebuilds_asked"}]}`: `state` is `running`, `paused`, `stopped` if nobody runs it since an
-/// engine has stopped at something that a person has to mend, `idle` if nobody runs it, or `inline`; of one that runs, a shard that has
+/// engine has stopped at something that a person has to mend, be it paused too, `idle` if nobody runs it, or `inline`; an older version
+/// than this program links, which nobody runs, is kept to go back to, and raises no level; of one that runs, a shard that has
 /// stopped makes the level `critical`, and one that nobody runs and that is behind `warning` at least; so do rows with parked events.
 /// `unprepared` is one whose tables, or some columns, are to be made yet for this program's release, which makes it a `warning`, too: it
 /// has no generation if nothing of it is in the store. `seconds_behind` is null of one that this program does not link; `parked` counts keys, and
-/// `rebuilds_asked` the rebuilds that nobody has begun yet. With `--shards` each has its `each_shard`, a list of
+/// `rebuilds_asked` the rebuilds that nobody has begun yet, or that who began them has left. With `--shards` each has its `each_shard`, a list of
 /// [shards](ShardSeen), which is empty of one that is inline.
 #[derive(Serialize)]
 struct Statuses {
@@ -159,10 +161,10 @@ impl Read {
         let stopped = each_shard::stopped(&self.readers, &seats, entry.shards);
         let (state, level) = match (is_inline, entry.paused, held.is_empty()) {
             (true, ..) => ("inline", Level::Normal),
+            // Nobody reads on until a person has mended it, be it paused as well.
+            (_, _, true) if !stopped.is_empty() => ("stopped", Level::Critical),
             (_, true, _) => ("paused", self.level(time)),
             (_, _, false) => ("running", self.level(time)),
-            // Nobody reads on until a person has mended it.
-            _ if !stopped.is_empty() => ("stopped", Level::Critical),
             // One that has everything done needs nobody.
             (..) if time == Some(Duration::ZERO) => ("idle", Level::Normal),
             (..) => ("idle", self.level(time).max(Level::Warning)),
@@ -177,7 +179,7 @@ impl Read {
         let is_asked = |rebuild: &&Rebuild| {
             rebuild.projection == entry.projection
                 && rebuild.version == entry.version
-                && rebuild.state == RebuildState::Asked
+                && (rebuild.state == RebuildState::Asked || is_left(rebuild, &self.readers))
         };
         let rebuilds_asked = self.rebuilds.iter().filter(is_asked).count();
         // What is asked of nobody stays asked.
@@ -186,7 +188,7 @@ impl Read {
         let is_for_a_person = is_asked_of_nobody || parked > 0;
         let level = if is_for_a_person { level.max(Level::Warning) } else { level };
         // Those that run tell nothing of one beside them that nobody runs.
-        let is_without_some = state == "running" && held.len() < entry.shards as usize;
+        let is_without_some = !held.is_empty() && held.len() < entry.shards as usize;
         let each_shard = if !is_inline && (self.tells_shards || is_without_some) {
             self.each_shard(store, entry, linked, (&readers, &stopped)).await?
         } else {
@@ -194,6 +196,12 @@ impl Read {
         };
         let idle = each_shard.iter().filter(|shard| is_without_some && shard.owner.is_none());
         let level = idle.filter_map(|shard| shard.level).fold(level, Level::max);
+        // Kept to go back to, and run by nobody: it is no worse for what came since.
+        let is_newer = |linked: &&ProjectionRegistration| {
+            linked.name == entry.projection && linked.version > entry.version
+        };
+        let is_kept_only = linked.is_none() && state == "idle" && self.linked.iter().any(is_newer);
+        let level = if is_kept_only { Level::Normal } else { level };
         Ok(Status {
             name: entry.projection.clone(),
             version: entry.version,
@@ -270,10 +278,10 @@ impl Read {
             };
             times.insert(position, time);
             let mut level = self.level(time);
-            if entry.paused {
-                seen.state = "paused";
-            } else if seen.owner.is_none() && stopped.contains(&shard) {
+            if seen.owner.is_none() && stopped.contains(&shard) {
                 (seen, level) = (seen.stopped(), Level::Critical);
+            } else if entry.paused {
+                seen.state = "paused";
             } else if seen.owner.is_none() && time != Some(Duration::ZERO) {
                 level = level.max(Level::Warning);
             }

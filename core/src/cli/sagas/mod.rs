@@ -44,6 +44,20 @@ fn journal(store: &Store) -> Journal {
     Journal::new(Arc::new(store.clone()))
 }
 
+/// How many sagas of each name wait for a person, of those that the program links.
+pub(super) async fn parked(store: &Store) -> Result<Vec<(&'static str, usize)>, Fault> {
+    let journal = journal(store);
+    let mut parked = Vec::new();
+    for linked in linked::sagas() {
+        let unfinished = journal.unfinished(linked.name).await?;
+        let count = unfinished.iter().filter(|listed| listed.owner.is_none()).count();
+        if count > 0 {
+            parked.push((linked.name, count));
+        }
+    }
+    Ok(parked)
+}
+
 /// A saga that the program links, by its name.
 fn find(name: &str) -> Result<&'static SagaRegistration, Fault> {
     let linked = linked::sagas();

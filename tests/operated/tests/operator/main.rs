@@ -8,6 +8,7 @@ mod shelf;
 mod commands;
 mod guides;
 mod looked_at;
+mod monitored;
 mod parked;
 mod processes;
 mod program;
