@@ -71,6 +71,17 @@ pub(super) async fn in_vain(store: &Store, asked: &[Request]) -> Result<usize, F
     Ok(vain.len())
 }
 
+/// For which keys nothing was done, of those that were asked for.
+pub(super) async fn undone(store: &Store, asked: &[Request]) -> Result<Vec<String>, Fault> {
+    let open = requests(store).await?;
+    let undone = asked.iter().filter(|request| is_open(&open, request));
+    let key = |request: &Request| match &request.wish {
+        Wish::Retry { key } | Wish::Drop { key } => Some(key.clone()),
+        _ => None,
+    };
+    Ok(undone.filter_map(key).collect())
+}
+
 /// Takes back what nobody has done.
 pub(super) async fn forget(store: &Store, asked: &[Request]) -> Result<(), Fault> {
     Ok(take_back(store, asked).await?)

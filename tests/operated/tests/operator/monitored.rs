@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use annals::{CheckpointId, ReadModelStore as _};
 use serde_json::{Value, json};
 
 use crate::program::{Shelf, named};
@@ -200,4 +201,80 @@ async fn a_rebuild_that_nobody_is_at_any_more_is_left() {
         (&first(&asked)["state"], &first(&asked)["seconds_left"]),
         (&json!("asked"), &Value::Null)
     );
+}
+
+/// What is parked of rows, as a release has left it.
+async fn parked(shelf: &Shelf, version: u32, keys: &[&str]) {
+    for key in keys {
+        let statement = "INSERT INTO annals.parked (name, version, shard, key_hash, key, position, stream_id, event_type, error, attempts, parked_at)
+            VALUES ('annals/projection/readers/1', $1, 0, sha256(convert_to($2, 'UTF8')), $2, 2, 'book-b-1', 'BookLent', 'wrong', 1, now())";
+        let insert = sqlx::query(statement).bind(i32::try_from(version).expect("it is small"));
+        insert.bind(*key).execute(shelf.store.pool()).await.expect("the statement is right");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_parked_in_two_versions_is_meant_in_one() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Nobody").await;
+    let serving = shelf.serve(&[]);
+    let readers = "parked list readers";
+    let versions = |found: &Value| -> Vec<Value> {
+        let items = found["parked"].as_array().into_iter().flatten();
+        items.map(|item| item["version"].clone()).collect()
+    };
+    shelf.until(readers, |found| versions(found) == [1]).await;
+    sql(
+        &shelf,
+        "INSERT INTO annals.projections (projection, version, model, generation, paused, definition)
+         SELECT projection, 0, model, 1, paused, definition FROM annals.projections WHERE projection = 'readers'",
+    )
+    .await;
+    parked(&shelf, 0, &["Nobody"]).await;
+    let mut found = versions(&shelf.json(readers, 3));
+    found.sort_by_key(Value::as_u64);
+    assert_eq!(found, [0, 1]);
+    let shown = shelf.operate("parked show readers Nobody").with(3);
+    assert!(shown.starts_with("projection `readers` (version 1), row `Nobody`\n"), "{shown}");
+    let shown = shelf.operate("parked show readers Nobody --version 0").with(3);
+    assert!(shown.starts_with("projection `readers` (version 0), row `Nobody`\n"), "{shown}");
+    let dropped = shelf.operate("parked drop readers Nobody --yes --wait 1m").with(0);
+    assert_eq!(dropped, "dropped: nothing is parked any more for 1 key\n");
+    let of_another = shelf.operate("parked drop readers Nobody --yes").failed(1);
+    assert!(
+        of_another.contains("for `Nobody` of `readers` is of version 0, not 1; add --version 0"),
+        "{of_another}"
+    );
+    let nobody = shelf.operate("parked drop readers Nobody --yes --version 0 --wait 0s").with(3);
+    assert_eq!(nobody, "nobody runs it now: nothing was done\n");
+    serving.stop();
+}
+
+#[tokio::test]
+async fn of_what_is_done_in_part_each_key_is_told() {
+    let shelf = Shelf::new().await;
+    shelf.add("b-1", "Emma").await;
+    shelf.lend("b-1", "Ada").await;
+    let serving = shelf.serve(&["--mended"]);
+    shelf.json("projections shards readers 2", 0);
+    shelf.until("projections status", |all| all["level"] == "normal").await;
+    serving.stop();
+    // Another engine has one of two, and does nothing.
+    let one = CheckpointId { name: "annals/projection/readers/1".to_owned(), version: 1, shard: 0 };
+    let held = shelf.store.claim_lease(&one, "other", Duration::from_mins(10)).await;
+    held.expect("the store is there").expect("it is free");
+    parked(&shelf, 1, &["k-1", "k-2", "k-3", "k-4", "k-5", "k-6", "k-7", "k-8"]).await;
+    let serving = shelf.serve(&["--mended"]);
+    let two = |all: &Value| all["projections"][0]["owners"] == json!(["other", "shelf"]);
+    shelf.until("projections status readers", two).await;
+    let told = shelf.operate("parked drop readers --all --yes --wait 5s").with(3);
+    let left = shelf.json("parked list readers", 3);
+    let left = left["parked"].as_array().expect("a list").iter();
+    let left: Vec<&str> = left.filter_map(|item| item["key"].as_str()).collect();
+    assert!((1..8).contains(&left.len()), "{left:?}");
+    let done = 8 - left.len();
+    assert!(told.starts_with(&format!("dropped: {done} of 8 keys; nothing was done")), "{told}");
+    assert!(left.iter().all(|key| told.contains(&format!("`{key}`"))), "{told} {left:?}");
+    serving.stop();
 }

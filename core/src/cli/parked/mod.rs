@@ -1,20 +1,19 @@
 //! `parked`: events that could not be applied, and wait for a person.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+mod asked;
 
-use clap::{Args, Subcommand};
+use std::fmt::Write as _;
+
+use clap::Subcommand;
 use serde::Serialize;
 
 use super::app::{Fault, Store, Verdict};
 use super::console::{Answer, Console, cut, safe, safe_lines};
 use super::reader::{ALL, Kind, Of};
-use super::requests::{ask_and_wait, ask_for, forget, in_vain, is_retried, wait_for};
 use super::table::{Table, more};
 use super::{linked, sagas, span};
 use crate::position::Position;
 use crate::projection::ParkedEvent;
-use crate::request::{Request, Wish};
 use crate::store::ParkedKey;
 use crate::stream::StreamId;
 use crate::timestamp::Timestamp;
@@ -41,33 +40,21 @@ pub(super) enum Parked {
         name: String,
         /// The key of the row, or the id of the process, as `list` shows it
         key: String,
+        /// The version of the projection; without it, the one that this program links, or the newest
+        #[arg(long)]
+        version: Option<u32>,
         /// How many events at most
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
     /// Have whoever runs it try again
-    Retry(Chosen),
+    Retry(asked::Chosen),
     /// Have whoever runs it give up: the events are never applied
-    Drop(Chosen),
+    Drop(asked::Chosen),
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Chosen {
-    /// The projection, process manager or reactor
-    name: String,
-    /// The key of the row, or the id of the process, as `list` shows it
-    #[arg(required_unless_present = "all")]
-    key: Option<String>,
-    /// All that is parked of it
-    #[arg(long, conflicts_with = "key")]
-    all: bool,
-    /// How long to wait for it to be done
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
-    wait: Duration,
-}
-
-/// `{"parked": [{"kind", "name", "generation", "key", "position", "stream", "type", "error", "attempts", "parked_at",
-/// "retry_at", "events"}], "more"}`: each is the first event of its key; `events` are parked for that; `retry_at` is null of what
+/// `{"parked": [{"kind", "name", "generation", "version", "key", "position", "stream", "type", "error", "attempts", "parked_at",
+/// "retry_at", "events"}], "more"}`: each is the first event of its key; only projections have `generation` and `version`; `events` are parked for that; `retry_at` is null of what
 /// waits for a person; `more` counts the keys that are not listed; with `"sagas"`, how many sagas are parked, if there are any and
 /// no name was given: `sagas list` tells of those.
 #[derive(Serialize)]
@@ -90,6 +77,8 @@ struct All {
 struct Item {
     #[serde(flatten)]
     of: Of,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     key: String,
     position: Position,
     stream: StreamId,
@@ -103,21 +92,10 @@ struct Item {
     events: Option<u64>,
 }
 
-/// `{"did", "keys", "done", "left"}`: how many keys were asked for, whether all was done in time, and for how many of them
-/// events are parked now; with `"missed"`, for how many there was nothing to drop any more, if there are any.
-#[derive(Serialize)]
-struct Outcome {
-    did: &'static str,
-    keys: usize,
-    done: bool,
-    left: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missed: Option<usize>,
-}
-
 impl Item {
     fn new(of: Of, event: ParkedEvent, events: Option<u64>) -> Self {
         Self {
+            version: (of.kind == Kind::Projection).then_some(event.reader.version),
             of,
             key: event.key,
             position: event.position,
@@ -149,9 +127,9 @@ impl Parked {
                 answer(console, found, limit, sagas)?;
                 Ok(verdict)
             }
-            Self::Show { name, key, limit } => {
+            Self::Show { name, key, version, limit } => {
                 let mut events = Vec::new();
-                for (of, parked) in of_key(&store, &name, Some(&key)).await? {
+                for (of, parked) in of_key(&store, &name, version, Some(&key)).await? {
                     let all = store.parked(&parked.first.reader, Some(&key)).await?;
                     events.extend(all.into_iter().map(|event| Item::new(of.clone(), event, None)));
                 }
@@ -197,28 +175,47 @@ pub(super) fn answer(
     console.answer(&Listed { parked, more, sagas: (sagas > 0).then_some(sagas) })
 }
 
-/// What is parked for a key, or for all of one name.
+/// What is parked for a key, or for all of one name: of a projection, of one of its versions.
 async fn of_key(
     store: &Store,
     name: &str,
+    version: Option<u32>,
     key: Option<&str>,
 ) -> Result<Vec<(Of, ParkedKey)>, Fault> {
-    let all = keys(store, Some(name)).await?;
-    if all.is_empty() {
+    let mut found = keys(store, Some(name)).await?;
+    if found.is_empty() {
         find(store, name).await?;
     }
-    let known: Vec<String> = all.iter().map(|(_, parked)| parked.first.key.clone()).collect();
-    let found: Vec<_> = all
-        .into_iter()
-        .filter(|(_, parked)| key.is_none_or(|key| parked.first.key == key))
-        .collect();
-    match key {
-        Some(key) if found.is_empty() => {
+    if let Some(key) = key {
+        let known: Vec<String> = found.iter().map(|(_, parked)| parked.first.key.clone()).collect();
+        found.retain(|(_, parked)| parked.first.key == key);
+        if found.is_empty() {
             let known: Vec<&str> = known.iter().map(String::as_str).take(20).collect();
-            Err(linked::absent(&format!("key with parked events of `{name}`"), key, &known))
+            return Err(linked::absent(
+                &format!("key with parked events of `{name}`"),
+                key,
+                &known,
+            ));
         }
-        _ => Ok(found),
     }
+    // Processes and reactors have no versions.
+    let version_of = |(of, parked): &(Of, ParkedKey)| {
+        (of.kind == Kind::Projection).then_some(parked.first.reader.version)
+    };
+    let linked = linked::projections().into_iter().filter(|linked| linked.name == name);
+    let newest = found.iter().filter_map(version_of).max();
+    let wanted = version.or(linked.map(|linked| linked.version).max()).or(newest);
+    let is_wanted = |item: &(Of, ParkedKey)| version_of(item).is_none_or(|of| Some(of) == wanted);
+    if let (false, Some(wanted), Some(newest)) = (found.iter().any(is_wanted), wanted, newest) {
+        let of_key = key.map(|key| format!(" for `{key}`")).unwrap_or_default();
+        let hint =
+            if version.is_none() { format!("; add --version {newest}") } else { String::new() };
+        return Err(Fault::Absent(format!(
+            "what is parked{of_key} of `{name}` is of version {newest}, not {wanted}{hint}"
+        )));
+    }
+    found.retain(is_wanted);
+    Ok(found)
 }
 
 /// Refuses a name that nothing has of which events may be parked, neither what is stored nor what this program links.
@@ -239,68 +236,11 @@ async fn find(store: &Store, name: &str) -> Result<(), Fault> {
     Err(linked::absent("projection, process manager or reactor", name, &known))
 }
 
-impl Chosen {
-    async fn run(
-        self,
-        store: &Store,
-        console: &mut Console,
-        did: &'static str,
-    ) -> Result<Verdict, Fault> {
-        let Self { name, key, wait, .. } = self;
-        let found = of_key(store, &name, key.as_deref()).await?;
-        let is_drop = did == "dropped";
-        if is_drop && !found.is_empty() {
-            let events: u64 = found.iter().map(|(_, parked)| parked.events).sum();
-            let keys = span::count(found.len() as u64, "key");
-            let events = span::count(events, "event");
-            console.confirm(&format!("gives up {events} for {keys} of `{name}`"))?;
-        }
-        let wish = |key: String| if is_drop { Wish::Drop { key } } else { Wish::Retry { key } };
-        let asked: Vec<Request> = found
-            .iter()
-            .map(|(_, parked)| {
-                Request::new(parked.first.reader.clone(), wish(parked.first.key.clone()))
-            })
-            .collect();
-        if is_drop && !asked.is_empty() {
-            ask_for(store, &asked, wait).await?;
-            // Tried again before that, it may be applied: nobody can say then that it was given up.
-            if is_retried(store, &asked).await? {
-                forget(store, &asked).await?;
-                return Err(Fault::Absent(format!(
-                    "somebody has what is parked of `{name}` tried again at this moment: look what is left of it, and ask again"
-                )));
-            }
-        }
-        let done = asked.is_empty()
-            || if is_drop {
-                wait_for(store, &asked, wait).await?
-            } else {
-                ask_and_wait(store, &asked, wait).await?
-            };
-        // Tried again meanwhile, it is applied, and nothing was given up.
-        let missed = if is_drop { in_vain(store, &asked).await? } else { 0 };
-        if !done {
-            // Done later, it would surprise whoever has gone.
-            forget(store, &asked).await?;
-        }
-        let missed = (missed > 0).then_some(missed);
-        let left = self::keys(store, Some(&name)).await?;
-        let left = left.iter().filter(|(_, left)| {
-            found.iter().any(|(_, before)| {
-                before.first.reader == left.first.reader && before.first.key == left.first.key
-            })
-        });
-        let left = left.count();
-        console.answer(&Outcome { did, keys: found.len(), done, left, missed })?;
-        Ok(Verdict::wrong_if(!done || left > 0 || missed.is_some()))
-    }
-}
-
 impl Answer for Listed {
     fn text(&self) -> String {
         let head = [
             "OF",
+            "#VERSION",
             "KEY",
             "#POSITION",
             "EVENT",
@@ -315,6 +255,7 @@ impl Answer for Listed {
             let next = item.retry_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
             table.row([
                 item.of.name.clone(),
+                item.version.map(|version| version.to_string()).unwrap_or_default(),
                 item.key.clone(),
                 item.position.to_string(),
                 item.event_type.clone(),
@@ -348,8 +289,10 @@ impl Answer for All {
                 event;
             if index == 0 {
                 let what = if of.kind == Kind::Projection { "row" } else { "process" };
-                text =
-                    format!("{} `{}`, {what} `{}`\n", of.kind.as_str(), safe(&of.name), safe(key));
+                let version = event.version.map(|version| format!(" (version {version})"));
+                let (kind, name) = (of.kind.as_str(), safe(&of.name));
+                let version = version.unwrap_or_default();
+                text = format!("{kind} `{name}`{version}, {what} `{}`\n", safe(key));
             }
             let event_type = safe(event_type);
             let stream = safe(stream.as_str());
@@ -370,35 +313,6 @@ impl Answer for All {
         }
         if self.more > 0 {
             let _ = write!(text, "\n{}", more(self.more));
-        }
-        text
-    }
-}
-
-impl Answer for Outcome {
-    fn text(&self) -> String {
-        let Self { did, keys, done, left, missed } = self;
-        let did = if *missed == Some(*keys) { "not dropped" } else { did };
-        let mut text = match (keys, done, left) {
-            (0, ..) => "nothing is parked".to_owned(),
-            (_, false, _) => "nobody runs it now: nothing was done".to_owned(),
-            (keys, true, 0) => {
-                let keys = span::count(*keys as u64, "key");
-                format!("{did}: nothing is parked any more for {keys}")
-            }
-            (keys, true, left) => {
-                let are = if *left == 1 { "is" } else { "are" };
-                let keys = span::count(*keys as u64, "key");
-                format!("{did}: of {keys}, {left} {are} parked still")
-            }
-        };
-        if let Some(missed) = missed {
-            let missed = span::count(*missed as u64, "key");
-            // Writing to a text does not fail.
-            let _ = write!(
-                text,
-                "; for {missed} there was nothing to drop: it was tried again meanwhile and applied, or dropped by another"
-            );
         }
         text
     }
