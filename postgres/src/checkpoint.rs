@@ -24,6 +24,8 @@ pub(crate) struct Move<'a> {
     pub(crate) unit: Uuid,
     /// Whether a connection was lost with a try before, and only the checkpoint can tell what became of it.
     pub(crate) is_in_doubt: bool,
+    /// Whether it is refused if a later unit has moved the checkpoint to the same position, as one may that comes late.
+    pub(crate) is_after_others: bool,
 }
 
 /// Where a checkpoint stands, and who moved it there.

@@ -168,7 +168,9 @@ impl Unit {
     fn moving<'a>(&self, change: &'a CheckpointChange) -> Move<'a> {
         // Events tell better: had they been stored, the append had met them.
         let tells_by_events = self.work.appends.iter().any(|append| !append.events.is_empty());
-        Move { change, unit: self.id, is_in_doubt: self.is_lost && !tells_by_events }
+        let is_in_doubt = self.is_lost && !tells_by_events;
+        // Many may commit at one position, in any order: what they write, the versions of their streams keep apart.
+        Move { change, unit: self.id, is_in_doubt, is_after_others: false }
     }
 
     /// Looks what the work has met.

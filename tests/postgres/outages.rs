@@ -319,3 +319,59 @@ async fn a_unit_without_events_may_have_an_unknown_outcome() -> Result<(), Error
     assert_eq!(behind.direct.checkpoint(&fence.id).await?, Some(Position::from(3)));
     Ok(())
 }
+
+/// A write whose writer has given it up comes to the server at last, after what was written since at the same position.
+#[tokio::test]
+async fn a_write_that_comes_late_undoes_nothing() -> Result<(), Error> {
+    const COLUMNS: &[TableColumn] = &[
+        TableColumn::new("key", ColumnKind::Text, false),
+        TableColumn::new("says", ColumnKind::Text, false),
+    ];
+    const TABLE: &Table = &Table::new("late", COLUMNS, &[0]);
+    let builder = PostgresStore::builder()
+        .wake_up(false)
+        .max_connections(1)
+        .silence(Duration::from_secs(1))
+        .patience(Duration::ZERO);
+    let behind = Behind::new(builder).await?;
+    let direct = &behind.direct;
+    let definition = ModelDefinition::new("late", 1, Some(TABLE), Vec::new());
+    direct.prepare(&definition).await?;
+    let id = definition.reader(1);
+    let fence = direct.claim_lease(&id, "owner", Duration::from_hours(1)).await?;
+    let fence = fence.expect("nobody has it");
+    let write = async |store: &PostgresStore, says: &str| {
+        let row = Row(vec![Value::Text("a".to_owned()), Value::Text(says.to_owned())]);
+        let table = definition.table_of(1).expect("it has one");
+        let change = CheckpointChange { fence: fence.clone(), position: Position::from(6) };
+        store.write_rows(vec![RowChange::Upsert { table, row }], change).await
+    };
+    let says = async || {
+        let says = sqlx::query_scalar::<_, String>("SELECT says FROM late");
+        says.fetch_one(direct.pool()).await
+    };
+    write(&behind.store, "first").await?;
+    let pid = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid()");
+    let pid = pid.fetch_one(behind.store.pool()).await?;
+    behind.proxy.set(Cuts::StillAt(Way::ToServer, "comes late"));
+    let unknown = timeout(SOON, write(&behind.store, "comes late")).await?.unwrap_err();
+    assert!(matches!(unknown, WriteError::UnknownCommit { .. }), "{unknown:?}");
+    write(direct, "next").await?;
+    behind.proxy.set(Cuts::None);
+    // The server does what it was told, and then sees that nobody is there.
+    timeout(SOON, async {
+        let there = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
+        while sqlx::query_scalar::<_, bool>(there).bind(pid).fetch_one(direct.pool()).await? {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok::<_, Error>(())
+    })
+    .await??;
+    assert_eq!(says().await?, "next");
+    // Whoever is there to be answered has not come late, whatever number the one before had.
+    let later = "UPDATE annals.checkpoints SET moved_by = 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+    sqlx::query(later).execute(direct.pool()).await?;
+    write(direct, "last").await?;
+    assert_eq!(says().await?, "last");
+    Ok(())
+}

@@ -20,6 +20,7 @@ use crate::instant::Instant;
 use crate::statements::Schema;
 
 const CHECKPOINT_MOVE: &str = include_str!("../../sql/checkpoint_move.sql");
+const CHECKPOINT_MOVE_AFTER: &str = include_str!("../../sql/checkpoint_move_after.sql");
 
 /// What becomes of rows and parked events, sorted: writers that meet lock in one order.
 #[derive(Default)]
@@ -80,7 +81,7 @@ impl<'a> Changes<'a> {
     ) -> Result<Statement<'a>, WriteError> {
         let mut statement = Statement::default();
         let mut parts = Parts { is_first: true, is_fenced: checkpoint.is_some() };
-        if let Some(Move { change, unit, .. }) = checkpoint {
+        if let Some(Move { change, unit, is_after_others, .. }) = checkpoint {
             let CheckpointChange { fence: Fence { id, epoch }, position } = change;
             // The places of what is bound are those in the statement's file.
             statement
@@ -92,6 +93,10 @@ impl<'a> Changes<'a> {
                 .bind_uuid(*unit);
             parts.begin(&mut statement, "moved");
             statement.push(&database.schema.fill(CHECKPOINT_MOVE));
+            if *is_after_others {
+                statement.push("\n");
+                statement.push(CHECKPOINT_MOVE_AFTER);
+            }
             statement.push("\nRETURNING c.position)");
         }
         for (number, (name, changes)) in self.tables.iter().enumerate() {

@@ -65,7 +65,13 @@ impl PostgresStore {
         let failed = |error| WriteError::Store(store_error(DOING, error));
         let begin = async {
             let mut transaction = database.begin(DOING).await?;
-            let moving = Move { change: checkpoint, unit: Uuid::now_v7(), is_in_doubt: false };
+            let moving = Move {
+                change: checkpoint,
+                unit: Uuid::now_v7(),
+                is_in_doubt: false,
+                // What is given up before its commit is undone.
+                is_after_others: false,
+            };
             let moved = moving.run(database, &mut transaction).await;
             if let Moved::Refused(refused) =
                 moved.map_err(|failure| Refusal::Failure(failure).into_error())?

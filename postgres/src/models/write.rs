@@ -63,7 +63,12 @@ pub(crate) async fn write_rows(
 ) -> Result<(), WriteError> {
     let changes = Changes::of(changes)?;
     let mut outage = Outage::new(database.patience);
-    let mut moving = Move { change: checkpoint, unit: Uuid::now_v7(), is_in_doubt: false };
+    let mut moving = Move {
+        change: checkpoint,
+        unit: Uuid::now_v7(),
+        is_in_doubt: false,
+        is_after_others: true,
+    };
     loop {
         let mut connection = match database.acquire(DOING).await {
             Ok(connection) => connection,
@@ -73,6 +78,16 @@ pub(crate) async fn write_rows(
         let written = timeout(database.silence, writing).await;
         let error = match written {
             Ok(Ok(())) => return Ok(()),
+            Ok(Err(Refusal::Answer(WriteError::MovedBack { position, to, .. })))
+                if position == to =>
+            {
+                if moving.is_in_doubt {
+                    return Err(not_done(&moving, moved_by_another(checkpoint)));
+                }
+                // Another has come there first, beside it: this one has not come late, since somebody waits for it.
+                moving.is_after_others = false;
+                continue;
+            }
             Ok(Err(Refusal::Answer(error))) => return Err(error),
             Ok(Err(Refusal::Failure(Failure::Failed(error) | Failure::Blocked(error)))) => {
                 return Err(not_done(&moving, error));
@@ -103,6 +118,11 @@ pub(crate) async fn write_rows(
         tracing::warn!(%error, "rows are written again");
         outage.pause().await;
     }
+}
+
+fn moved_by_another(checkpoint: &CheckpointChange) -> StoreError {
+    let name = &checkpoint.fence.id.name;
+    StoreError::other(format!("`{name}` has been moved by another since the connection was lost"))
 }
 
 /// What a writer is told whose last try was not done: nobody knows of the one before it whose connection was lost.
