@@ -92,15 +92,43 @@ impl Seats {
         self.is_first = false;
     }
 
-    /// How many shards this engine may have, by the leases of all engines, this one included.
-    async fn look(&mut self, share: &Share) -> Result<u32, StoreError> {
+    /// Takes a seat, unless this engine has one: of a reader without shards, it says no more than that somebody is there.
+    pub(crate) async fn sit(&mut self) -> Result<(), StoreError> {
+        self.rise();
+        if self.seat.is_none() {
+            let (seats, _) = self.held().await?;
+            self.take_seat(&seats).await;
+        }
+        Ok(())
+    }
+
+    /// Leaves a seat whose lease is lost.
+    fn rise(&mut self) {
         self.seat = self.seat.take().filter(|seat| seat.lease.freshness().is_held());
+    }
+
+    /// The numbers of the seats that are held, and those of marks.
+    async fn held(&self) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
         let listed = self.stores.1.store()?.leases(&self.id.name).await?;
         let is_of = |held: &&LeaseHolder| {
             held.id.name == self.id.name && held.id.version == self.id.version && held.is_held()
         };
         let held = listed.iter().filter(is_of).map(|held| held.id.shard);
-        let (seats, marks): (Vec<u32>, Vec<u32>) = held.partition(|number| *number < MARKS);
+        Ok(held.partition(|number| *number < MARKS))
+    }
+
+    /// Takes the first seat that is free. If another is quicker, this engine has another one the next time.
+    async fn take_seat(&mut self, seats: &[u32]) {
+        let most = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+        let free = (0..=most).find(|seat| !seats.contains(seat)).unwrap_or_default();
+        let lease = Lease::try_take(self.claim(free)).await.unwrap_or_default();
+        self.seat = lease.map(|lease| Seat { number: free, lease });
+    }
+
+    /// How many shards this engine may have, by the leases of all engines, this one included.
+    async fn look(&mut self, share: &Share) -> Result<u32, StoreError> {
+        self.rise();
+        let (seats, marks) = self.held().await?;
         let marked: BTreeSet<u32> = marks.into_iter().map(|number| number - MARKS).collect();
         for shard in share.stopped.difference(&marked) {
             // If another was quicker, that one says it.
@@ -111,10 +139,8 @@ impl Seats {
         let held = u32::try_from(seats.len()).unwrap_or(u32::MAX);
         let mut engines = held.max(1);
         if self.seat.is_none() && share.wants_a_seat() {
-            let free = (0..=held).find(|seat| !seats.contains(seat)).unwrap_or_default();
-            // If another was quicker, there is one more of them; the next time, this one has another seat.
-            let lease = Lease::try_take(self.claim(free)).await.unwrap_or_default();
-            self.seat = lease.map(|lease| Seat { number: free, lease });
+            // If another is quicker, there is one more of them.
+            self.take_seat(&seats).await;
             engines = held + 1;
         }
         let before = match &self.seat {

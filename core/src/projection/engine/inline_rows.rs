@@ -16,7 +16,8 @@ use super::{EngineError, ProjectionState, ProjectionStatus, Settings, Tables};
 use crate::causes::chain;
 use crate::position::Position;
 use crate::projection::inline::{Ahead, Inline, InlineError};
-use crate::projection::{CatalogEntry, Preparation};
+use crate::projection::{CatalogEntry, ModelDefinition, Preparation};
+use crate::shards::Seats;
 use crate::store::{
     Append, CheckpointChange, CheckpointId, EventFilter, EventStore, Fence, ReadAll, StoreError,
     UnitOfWork, UnitOfWorkStore, WriteError,
@@ -82,9 +83,25 @@ impl InlineRows {
     /// Writes the rows that are behind, in a task of the engine's; now and then again, since a program of before may begin
     /// streams meanwhile.
     pub(super) async fn run(self, stop: CancellationToken) {
+        let ModelDefinition { projection, version, .. } = self.inline.definition();
+        let id = CheckpointId::of_seats(projection, *version);
+        let stores = (self.events.clone(), Checkpoints::Beside(self.events.clone()));
+        let mut seats = Seats::new(id, stores, &self.settings.name, self.settings.lease);
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.keep_up() => {}
+            () = self.stay_seated(&mut seats) => {}
+        }
+        seats.leave().await;
+    }
+
+    /// Holds a lease for as long as the engine runs: by it, others know that somebody needs the rows.
+    async fn stay_seated(&self, seats: &mut Seats) {
+        loop {
+            if let Err(error) = seats.sit().await {
+                tracing::debug!(projection = self.name(), %error, "no seat was taken: tries again");
+            }
+            tokio::time::sleep(self.settings.polling.min(self.settings.lease / 4)).await;
         }
     }
 
