@@ -101,6 +101,7 @@ impl Pruning {
             pruned.push(One::of(entry, became));
         }
         let is_wrong = pruned.iter().any(|one| one.became != "gone");
+        operator.drop_left_rebuilds().await?;
         let scratch = operator.drop_left_scratch().await?;
         let is_scratch = |reader: &&ReaderSeen| reader.id.name.starts_with(CheckpointId::SCRATCH);
         let readers = store.readers().await?;

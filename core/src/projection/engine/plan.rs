@@ -331,7 +331,7 @@ impl Operator {
     /// back without reading the log from the beginning.
     ///
     /// Newer versions, and projections of which this program knows nothing, stay. Scratch tables that were
-    /// [left](Self::drop_left_scratch) go, too.
+    /// [left](Self::drop_left_scratch) go, too, and so do [rows](Self::drop_left_rebuilds) of rebuilds.
     ///
     /// # Errors
     ///
@@ -342,6 +342,7 @@ impl Operator {
         for entry in self.outdated().await? {
             let pruned = self.prune_version(&entry.projection, entry.version).await?;
             gone.push((entry, pruned));
+        self.drop_left_rebuilds().await?;
         }
         Ok(gone)
     }

@@ -220,6 +220,28 @@ impl Operator {
     async fn clear(&self, site: &Site, fence: &Fence) -> Result<(), EngineError> {
         let ModelDefinition { projection, version, .. } = site.definition();
         let found = self.find_rebuild(projection, *version, None).await?;
+    /// Drops the rows that rebuilds have left which are over, of projections of this program: those of one that was cancelled while
+    /// the lease of an engine held on that had died. An engine that runs the projection does the same by itself.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read. What cannot be dropped is told in the log.
+    pub async fn drop_left_rebuilds(&self) -> Result<(), EngineError> {
+        let (catalog, rebuilds) = (self.catalog().await?, self.rebuilds().await?);
+        for entry in catalog.iter().filter(|entry| entry.building.is_some()) {
+            let CatalogEntry { projection, version, .. } = entry;
+            let is_under_way = |rebuild: &Rebuild| {
+                (&rebuild.projection, rebuild.version) == (projection, *version)
+                    && rebuild.key.is_none()
+                    && rebuild.state.is_under_way()
+            };
+            if !rebuilds.iter().any(is_under_way) {
+                self.clear_cancelled(projection, *version).await;
+            }
+        }
+        Ok(())
+    }
+
         // Somebody may have asked for another meanwhile, and it goes on with nothing that was left.
         if found.is_some_and(|found| !found.state.is_under_way()) {
             self.drop_left(site, fence).await?;
