@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use annals::CheckpointId;
 use annals::prelude::*;
 use annals::projection::{Operator, ProjectionState, Rebuild, RebuildLoad, RebuildState};
+use annals::{CheckpointChange, CheckpointId, Position};
 use annals_testing::conformance::faulty::Faulty;
 
 use crate::models::ItemRow;
@@ -22,6 +22,9 @@ on_each_store!(
     an_operator_rebuilds_in_a_program_of_its_own,
     a_cancelled_rebuild_that_nobody_does_leaves_no_rows,
     what_is_left_of_a_cancelled_rebuild_goes_with_the_next_engine,
+    what_is_left_of_a_cancelled_rebuild_goes_with_prune,
+    rows_of_a_log_that_was_restored_are_built_anew,
+    a_rebuild_whose_rows_answer_is_done,
 );
 
 /// How often engines of these tests look what is asked for.
@@ -288,5 +291,57 @@ async fn what_is_left_of_a_cancelled_rebuild_goes_with_the_next_engine(store: im
     assert_eq!(once(&operator, |_| true).await.state, RebuildState::Cancelled);
     engine.rebuild::<ItemRow>().await.expect("it can be done again");
     assert_eq!(generation(&operator).await, (2, None));
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn what_is_left_of_a_cancelled_rebuild_goes_with_prune(store: impl Store) {
+    let operator = left_half_built(&store).await;
+    operator.prune().await.expect("the store is there");
+    assert_eq!(generation(&operator).await, (1, Some(2)), "it is under way");
+    let turn = CheckpointId::of_rebuild("items", 1);
+    let held = store.claim_lease(&turn, "dead", PATIENCE).await.expect("the store is there");
+    let held = held.expect("it is free");
+    operator.cancel_rebuild("items", 1).await.expect("it was left");
+    assert_eq!(generation(&operator).await, (1, Some(2)), "nobody knows that it is dead");
+    store.release_lease(&held).await.expect("it is held");
+    operator.prune().await.expect("the store is there");
+    assert_eq!(generation(&operator).await, (1, None));
+}
+
+async fn rows_of_a_log_that_was_restored_are_built_anew(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store, Duration::ZERO).await);
+    let last = fill(&bus, 30).await;
+    wait(&engine, &last).await;
+    engine.shutdown().await.expect("nothing went wrong");
+    // As a backup of the log leaves them that is older than they are.
+    let reader = CheckpointId::of_projection("items", 1, 1);
+    let fence = store.claim_lease(&reader, "person", PATIENCE).await.expect("the store is there");
+    let fence = fence.expect("nobody has it");
+    let beyond = Position::from(last.position.get() + 1_000);
+    let change = CheckpointChange { fence: fence.clone(), position: beyond };
+    store.write_rows(Vec::new(), change).await.expect("the store is there");
+    store.release_lease(&fence).await.expect("it is held");
+    let (before, operator) = (rows(&store).await, operator(&store));
+    let rebuilt = operator.rebuild("items", 1, RebuildLoad::unlimited());
+    let rebuilt = tokio::time::timeout(PATIENCE, rebuilt).await;
+    rebuilt.expect("it waits for no event that is gone").expect("nothing is wrong with it");
+    assert_eq!(rows(&store).await, before);
+    assert_eq!(store.checkpoint(&reader).await.expect("the store is there"), None);
+}
+
+async fn a_rebuild_whose_rows_answer_is_done(store: impl Store) {
+    let (bus, engine) = (bus(&store), start(&store, Duration::ZERO).await);
+    let last = fill(&bus, 30).await;
+    wait(&engine, &last).await;
+    engine.rebuild::<ItemRow>().await.expect("nothing is wrong with it");
+    engine.shutdown().await.expect("nothing went wrong");
+    // As an engine leaves it that dies once the rows answer.
+    let operator = operator(&store);
+    let mut left = once(&operator, |_| true).await;
+    left.state = RebuildState::Switching;
+    assert!(store.keep_rebuild(&left).await.expect("the store is there"));
+    let engine = start(&store, Duration::ZERO).await;
+    once(&operator, |rebuild| rebuild.state == RebuildState::Done).await;
+    assert_eq!(generation(&operator).await, (2, None), "it was built once more");
     engine.shutdown().await.expect("nothing went wrong");
 }

@@ -249,6 +249,10 @@ async fn a_retry_writes_its_row_and_no_other(store: impl Store) {
     let rows = engine.read_models().query::<Coded>().fetch().await.expect("rows are read");
     let rows: Vec<_> = rows.iter().map(|row| (&*row.tag, row.code, row.seen)).collect();
     assert_eq!(rows, [("a", None, 1), ("c", Some(7), 1), ("z", Some(8), 2)]);
+    // Nothing waits for it any more: what comes next is applied.
+    let next = record(&bus, "i", tagged(&["c"], 7)).await;
+    engine.wait_for::<Coded>(&next, PATIENCE).await.expect("its own row does not wait");
+    assert_eq!(parked::<Coded>(&engine).await, [("b".to_owned(), at)]);
     // It is done once and for all, and the other one still waits, after a restart, too.
     engine.shutdown().await.expect("nothing went wrong");
     let engine = start::<Coded>(&store).await;
@@ -257,7 +261,7 @@ async fn a_retry_writes_its_row_and_no_other(store: impl Store) {
     assert_eq!(engine.retry_parked::<Coded>("c").await.expect("it is the owner"), 0);
     assert_eq!(engine.retry_parked::<Coded>("b").await.expect("it is the owner"), 1);
     let row = engine.read_models().get::<Coded>("c").await.expect("the row is read");
-    assert_eq!(row.map(|row| row.seen), Some(1));
+    assert_eq!(row.map(|row| row.seen), Some(2));
 }
 
 /// Steps that panic, or give the row another key.

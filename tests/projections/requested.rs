@@ -23,13 +23,18 @@ fn keeper() -> CheckpointId {
 
 /// Asks an owner, as an operator does who waits until an instant.
 async fn ask(store: &impl Store, (generation, shard): (u32, u32), wish: Value, until: Timestamp) {
-    let reader = CheckpointId::of_projection("items", 1, generation);
+    let reader = CheckpointId { shard, ..CheckpointId::of_projection("items", 1, generation) };
+    ask_of(store, &reader, wish, until).await;
+}
+
+/// Asks the owner of a reader.
+pub async fn ask_of(store: &impl Store, reader: &CheckpointId, wish: Value, until: Timestamp) {
     let keeper = keeper();
     let lease = store.claim_lease(&keeper, "ada", PATIENCE).await.expect("the store is there");
     let fence = lease.expect("nobody else asks");
     let request = RowChange::Park(ParkedEvent {
         reader: keeper,
-        key: json!([reader.name, 1, shard, wish]).to_string(),
+        key: json!([reader.name, reader.version, reader.shard, wish]).to_string(),
         position: Position::START,
         stream_id: StreamId::new("annals/requests", "nothing"),
         event_type: "annals/requests".into(),

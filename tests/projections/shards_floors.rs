@@ -11,16 +11,20 @@ use annals::projection::{ModelDefinition, projector};
 use annals::shards::{Division, Shard};
 use annals::{CheckpointId, Fence};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::models::{ItemId, ItemListed, PriceChanged};
+use crate::models::{ItemId, ItemListed, OwnerRenamed, PriceChanged, What};
 use crate::on_each_store;
+use crate::requested::ask_of;
 use crate::shards::{SOON, builder, here, shows};
 use crate::stores::{PATIENCE, Store, bus, listed, priced, record};
 
 on_each_store!(
     what_is_parked_below_the_floor_of_its_key_is_applied_at_a_retry,
+    what_changes_each_row_does_not_wait_below_the_floor_of_a_key,
     a_row_is_built_anew_as_far_as_its_key_has_been_done,
     a_shard_leaves_alone_what_is_parked_of_another,
+    what_is_asked_for_a_key_waits_for_its_shard,
 );
 
 /// The owners of items whose prices may be below zero.
@@ -41,6 +45,7 @@ fn is_mended(owner: &str) -> bool {
 pub struct FlooredPrice {
     #[read_model(key)]
     item: ItemId,
+    #[read_model(index)]
     owner: String,
     prices: String,
 }
@@ -64,6 +69,11 @@ impl FlooredPrice {
         }
         self.prices = format!("{}, {}", self.prices, event.price);
         Ok(())
+    }
+
+    #[on(each(owner = from))]
+    fn renamed(&mut self, event: &OwnerRenamed) {
+        self.owner.clone_from(&event.to);
     }
 }
 
@@ -139,6 +149,23 @@ async fn what_is_parked_below_the_floor_of_its_key_is_applied_at_a_retry(store: 
     engine.shutdown().await.expect("nothing went wrong");
 }
 
+async fn what_changes_each_row_does_not_wait_below_the_floor_of_a_key(store: impl Store) {
+    let (bus, run) = (bus(&store), of_one_run());
+    record(&bus, &key(), listed(&run, 1)).await;
+    let renamed = OwnerRenamed { from: run.clone(), to: format!("{run} renamed") };
+    record(&bus, &key(), What::Renamed(renamed)).await;
+    let failed = record(&bus, &key(), priced(-2)).await;
+    one_is_ahead(&store, RetryPolicy::never()).await;
+    becomes_one(&store).await;
+    // It was applied before anything waited, and is read again now that something does.
+    let engine = start(&store, RetryPolicy::never()).await;
+    shows(&engine, |status| here(status) == 1 && status.events_behind == 0).await;
+    let parked = store.parked(&definition().reader(1), None).await.expect("it is there");
+    let parked: Vec<_> = parked.iter().map(|event| event.position).collect();
+    assert_eq!(parked, [failed.position]);
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
 async fn a_row_is_built_anew_as_far_as_its_key_has_been_done(store: impl Store) {
     let (bus, run) = (bus(&store), of_one_run());
     record(&bus, &key(), listed(&run, 1)).await;
@@ -160,18 +187,20 @@ async fn a_row_is_built_anew_as_far_as_its_key_has_been_done(store: impl Store) 
     engine.shutdown().await.expect("nothing went wrong");
 }
 
+/// Has the last of four shards do all of its events; then it is nobody's, and the others are free.
+async fn all_but_one_are_free(store: &impl Store, retry: RetryPolicy) -> Fence {
+    for fence in one_is_ahead(store, retry).await {
+        store.release_lease(&fence).await.expect("it is there");
+    }
+    hold(store, 3..4).await.remove(0)
+}
+
 async fn a_shard_leaves_alone_what_is_parked_of_another(store: impl Store) {
     let (bus, run) = (bus(&store), of_one_run());
     record(&bus, &key(), listed(&run, 1)).await;
     record(&bus, &key(), priced(-2)).await;
     let retry = RetryPolicy::times(1_000).with_pause(SOON).with_longest_pause(SOON);
-    let held = one_is_ahead(&store, retry).await;
-    for fence in &held {
-        store.release_lease(fence).await.expect("it is there");
-    }
-    let last = CheckpointId { shard: 3, ..definition().reader(1) };
-    let last = store.claim_lease(&last, "nobody", Duration::from_hours(1)).await;
-    let last = last.expect("it is there").expect("it is free");
+    let last = all_but_one_are_free(&store, retry).await;
     mend(&run);
     let engine = start(&store, retry).await;
     let parked = async || {
@@ -194,5 +223,23 @@ async fn a_shard_leaves_alone_what_is_parked_of_another(store: impl Store) {
     store.release_lease(&last).await.expect("it is there");
     shows(&engine, |status| here(status) == 4 && status.parked == 0).await;
     assert_eq!(prices(&store).await, "1, -2");
+    engine.shutdown().await.expect("nothing went wrong");
+}
+
+async fn what_is_asked_for_a_key_waits_for_its_shard(store: impl Store) {
+    let (bus, run) = (bus(&store), of_one_run());
+    record(&bus, &key(), listed(&run, 1)).await;
+    record(&bus, &key(), priced(-2)).await;
+    let last = all_but_one_are_free(&store, RetryPolicy::never()).await;
+    let engine = start(&store, RetryPolicy::never()).await;
+    shows(&engine, |status| here(status) == 3).await;
+    // Whoever asks knows of no shards.
+    let drop = json!({ "drop": { "key": key() } });
+    ask_of(&store, &definition().reader(1), drop, Timestamp::now() + PATIENCE).await;
+    // Long enough for the others to take it.
+    tokio::time::sleep(SOON * 20).await;
+    store.release_lease(&last).await.expect("it is there");
+    shows(&engine, |status| here(status) == 4 && status.parked == 0).await;
+    assert_eq!(prices(&store).await, "1");
     engine.shutdown().await.expect("nothing went wrong");
 }

@@ -8,16 +8,20 @@ use annals::prelude::*;
 use annals::projection::{ProjectionState, projector};
 use annals::shards::{Division, Shard};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::models::{ItemId, ItemListed, PriceChanged};
 use crate::on_each_store;
+use crate::requested::ask_of;
 use crate::shards::{SOON, builder, here, shows};
+use crate::stopped::broken;
 use crate::stores::{PATIENCE, Store, bus, listed, priced, record};
 
 on_each_store!(
     a_stop_of_one_shard_leaves_the_others_and_is_skipped_by_all,
     what_is_skipped_by_a_shard_that_is_no_more_is_lost_to_no_other,
     a_sound_engine_takes_over_from_one_whose_shards_have_all_stopped,
+    what_one_shard_was_asked_to_skip_the_others_pass_over,
 );
 
 /// A row that is not to miss anything: its shard stops at what fails.
@@ -171,4 +175,19 @@ async fn a_sound_engine_takes_over_from_one_whose_shards_have_all_stopped(store:
     shows(&first, |status| here(status) == 2 && status.stopped_at.is_none()).await;
     first.shutdown().await.expect("nothing went wrong");
     second.shutdown().await.expect("nothing went wrong");
+}
+
+async fn what_one_shard_was_asked_to_skip_the_others_pass_over(store: impl Store) {
+    let bus = bus(&store);
+    record(&bus, "a", listed("Ada", 1)).await;
+    let engine = builder(&store).register::<Strict>().shards::<Strict>(2);
+    let engine = engine.start().await.expect("the engine starts");
+    shows(&engine, |status| here(status) == 2 && status.events_behind == 0).await;
+    let broken = broken(&store, "b").await;
+    shows(&engine, |status| status.state == ProjectionState::Stopped && here(status) == 0).await;
+    let skip = json!({ "skip": { "position": broken.position } });
+    let first = projector::<Strict>().definition().reader(1);
+    ask_of(&store, &first, skip, Timestamp::now() + PATIENCE).await;
+    shows(&engine, |status| here(status) == 2 && status.events_behind == 0).await;
+    engine.shutdown().await.expect("nothing went wrong");
 }
