@@ -1,11 +1,13 @@
 //! The faults that the broken stores have.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use annals::projection::{CatalogEntry, ModelDefinition};
 use annals::shards::{Division, Shard, Standing};
 use annals::{
-    Append, CheckpointChange, CheckpointId, EventStore, Expected, LeaseHolder, LogPage, Page,
-    Payload, Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage,
+    Append, CheckpointChange, CheckpointId, EventStore, Expected, Fence, LeaseHolder, LogPage,
+    Page, Payload, Position, ReadAll, ReadModelStore, ReadStream, Receipt, RowChange, SnapshotPage,
     SnapshotStore, StoreError, StoredSnapshot, UnitOfWork, UnitOfWorkStore, WriteError,
 };
 use annals_testing::conformance::faulty::Fault;
@@ -404,5 +406,42 @@ impl<S: Sync> Fault<S> for Deaf {
     {
         let head = store.head().await?;
         store.wait_for_events(head).await
+    }
+}
+
+/// Lets rows answer whoever has built them, as if all knew the columns that the newest release has added.
+#[derive(Default)]
+pub struct ColumnsUnchecked {
+    prepared: Mutex<Option<ModelDefinition>>,
+}
+
+#[async_trait]
+impl<S: Sync> Fault<S> for ColumnsUnchecked {
+    async fn prepare(
+        &self,
+        store: &S,
+        definition: &ModelDefinition,
+    ) -> Result<CatalogEntry, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        *self.prepared.lock().expect("nobody panics with it") = Some(definition.clone());
+        store.prepare(definition).await
+    }
+
+    async fn switch_generation(
+        &self,
+        store: &S,
+        (definition, generation): (&ModelDefinition, u32),
+        fence: &Fence,
+        head: Position,
+    ) -> Result<bool, WriteError>
+    where
+        S: ReadModelStore,
+    {
+        let prepared = self.prepared.lock().expect("nobody panics with it").clone();
+        let newest = prepared.filter(|newest| newest.projection == definition.projection);
+        let definition = newest.as_ref().unwrap_or(definition);
+        store.switch_generation(definition, generation, fence, head).await
     }
 }

@@ -86,7 +86,8 @@ impl Models {
         let key = (definition.projection.clone(), definition.version);
         let Some(kept) = self.entries.get(&key) else { return Preparation::Make { sql: None } };
         match definition.change_from(&kept.definition) {
-            Change::None | Change::Behind(_) => Preparation::Nothing,
+            Change::None => Preparation::Nothing,
+            Change::Behind(columns) => Preparation::Behind { columns },
             Change::Added(columns) => Preparation::Add { columns },
             Change::Other(reason) => refused(&definition.refused(&reason)),
         }
@@ -158,17 +159,21 @@ impl Models {
         &mut self,
         definition: &ModelDefinition,
     ) -> Result<u32, StoreError> {
-        let key = (definition.projection.clone(), definition.version);
-        if let Some(kept) = self.entries.get(&key)
-            && let Change::Behind(columns) = definition.change_from(&kept.definition)
-        {
-            return Err(definition.behind(&columns));
-        }
+        self.check_columns(definition)?;
         let entry = self.entry(definition)?;
         let generation = entry.building.unwrap_or(entry.generation + 1);
         entry.building = Some(generation);
         self.forget(definition, generation);
         Ok(generation)
+    }
+
+    /// Refuses whoever lacks columns that are kept: rows of theirs would lose them.
+    fn check_columns(&self, definition: &ModelDefinition) -> Result<(), StoreError> {
+        let kept = self.entries.get(&(definition.projection.clone(), definition.version));
+        match kept.map(|kept| definition.change_from(&kept.definition)) {
+            Some(Change::Behind(columns)) => Err(definition.behind(&columns)),
+            _ => Ok(()),
+        }
     }
 
     /// The generation that answers, if another one is being built.
@@ -177,6 +182,7 @@ impl Models {
         definition: &ModelDefinition,
         building: u32,
     ) -> Result<u32, StoreError> {
+        self.check_columns(definition)?;
         let entry = self.entry(definition)?;
         if entry.building != Some(building) {
             return Err(definition.not_building(building));

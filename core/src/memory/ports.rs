@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::codec::PayloadCodec;
 use crate::position::Position;
-use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent};
+use crate::projection::{CatalogEntry, ModelDefinition, ParkedEvent, Preparation};
 use crate::read_model::{ModelTable, Row, RowKey, Select, Table, Test};
 use crate::receipt::Receipt;
 use crate::store::{
@@ -117,7 +117,14 @@ impl SnapshotStore for MemoryStore {
 impl ReadModelStore for MemoryStore {
     async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
         let mut state = self.write();
-        let entry = state.models.prepare(definition)?;
+        let adds = matches!(state.models.preparation(definition), Preparation::Add { .. });
+        let mut entry = state.models.prepare(definition)?;
+        // What is built has its columns from a release that does not know the new ones.
+        if let Some(built) = entry.building.filter(|_| adds) {
+            state.models.drop_generation(definition, built);
+            state.forget_reader(&definition.reader(built));
+            entry.building = None;
+        }
         Ok(state.with_shards(entry))
     }
 

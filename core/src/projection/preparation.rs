@@ -12,6 +12,11 @@ use crate::store::StoreError;
 pub enum Preparation {
     /// Nothing: all is there.
     Nothing,
+    /// Nothing: all is there, and columns beside it that a newer release has added. Rebuilds are for that one to do.
+    Behind {
+        /// The columns.
+        columns: Vec<String>,
+    },
     /// It makes the tables; the log is read from the beginning.
     Make {
         /// The statements that do the same, if the store has a language for them.

@@ -21,7 +21,8 @@ pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
     /// Makes what a projection writes to, if it is missing, and tells what is there. A table that was dropped is made anew, and
     /// its reader begins at the log's beginning.
     ///
-    /// Columns that were only added, and may hold nothing, are added. A projection that is kept under the same name and version
+    /// Columns that were only added, and may hold nothing, are added; a generation that is built beside, without what they are to
+    /// hold, is dropped. A projection that is kept under the same name and version
     /// with another definition is refused.
     ///
     /// # Errors
@@ -41,7 +42,8 @@ pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise, as when columns are kept that
+    /// the definition lacks.
     async fn begin_generation(
         &self,
         definition: &ModelDefinition,
@@ -56,7 +58,8 @@ pub trait ReadModelStore: OperatedStore + ScratchStore + ShardedStore {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise.
+    /// [`WriteError::Fenced`] if the lease has passed to another; [`WriteError::Store`] otherwise, as when columns are kept that
+    /// the definition lacks.
     async fn switch_generation(
         &self,
         definition: &ModelDefinition,

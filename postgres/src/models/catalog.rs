@@ -90,11 +90,18 @@ async fn prepare_once(
             }
             entry
         }
-        Some(kept) => {
+        Some(mut kept) => {
             match definition.change_from(&kept.definition) {
                 Change::None => work.make_missing(&kept.entry).await?,
                 Change::Behind(_) => {}
-                Change::Added(columns) => work.add_columns(&kept.entry, &columns).await?,
+                Change::Added(columns) => {
+                    // What is built has its columns from a release that does not know the new ones.
+                    if let Some(built) = kept.entry.building.take() {
+                        work.set_building(None).await?;
+                        work.forget(built).await?;
+                    }
+                    work.add_columns(&kept.entry, &columns).await?;
+                }
                 Change::Other(reason) => return Err(definition.refused(&reason).into()),
                 _ => {
                     return Err(definition.refused("what has changed is not known").into());
@@ -174,9 +181,7 @@ async fn begin_once(
     let mut work = Work { attempts, database, connection: &mut transaction, definition };
     let kept = work.found().await?;
     work.check_fence(fence).await?;
-    if let Change::Behind(columns) = definition.change_from(&kept.definition) {
-        return Err(definition.behind(&columns).into());
-    }
+    work.check_columns(&kept)?;
     let generation = kept.entry.building.unwrap_or(kept.entry.generation + 1);
     work.forget(generation).await?;
     if let Some(table) = definition.table_of(generation) {
@@ -223,6 +228,7 @@ async fn switch_once(
     if kept.entry.building != Some(generation) {
         return Err(definition.not_building(generation).into());
     }
+    work.check_columns(&kept)?;
     let answers = definition.reader(kept.entry.generation);
     let (standing, is_said) =
         sharded::standing_in(work.attempts, database, work.connection, &answers).await?;

@@ -1,6 +1,6 @@
 //! The steps of a change of tables and of the catalog, within its transaction.
 
-use annals::projection::{CatalogEntry, ModelDefinition};
+use annals::projection::{CatalogEntry, Change, ModelDefinition};
 use annals::read_model::ModelTable;
 use annals::shards::Layout;
 use annals::{CheckpointId, Fence, Position, StoreError, WriteError};
@@ -56,6 +56,14 @@ impl Work<'_, '_> {
     pub(super) async fn found(&mut self) -> Result<Kept, Trouble> {
         let found = self.find().await?;
         found.ok_or_else(|| self.definition.not_prepared().into())
+    }
+
+    /// Refuses whoever lacks columns that are kept: rows of theirs would lose them.
+    pub(super) fn check_columns(&self, kept: &Kept) -> Result<(), Trouble> {
+        match self.definition.change_from(&kept.definition) {
+            Change::Behind(columns) => Err(self.definition.behind(&columns).into()),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the tables of the first generation.
@@ -145,12 +153,8 @@ impl Work<'_, '_> {
             Some(table) => self.lock_views(table, Occasion::Prepared).await?,
             None => None,
         };
-        for generation in [Some(entry.generation), entry.building].into_iter().flatten() {
-            if let Some(table) = definition.table_of(generation) {
-                self.run(layout::add_columns(&database.schema, &table, added)?).await?;
-            }
-        }
         if let Some(table) = table {
+            self.run(layout::add_columns(&database.schema, &table, added)?).await?;
             self.renew_views(&table, public, Occasion::Prepared).await?;
         }
         let define = database

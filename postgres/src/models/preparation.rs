@@ -38,7 +38,7 @@ pub(crate) async fn preparation(
             granted(database, definition, kept.entry.generation).await?
         }
         Change::None => Preparation::MakeAgain,
-        Change::Behind(_) => Preparation::Nothing,
+        Change::Behind(columns) => Preparation::Behind { columns },
         Change::Added(columns) => Preparation::Add { columns },
         Change::Other(reason) => {
             Preparation::Refused { reason: definition.refused(&reason).to_string() }

@@ -31,6 +31,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals::projection::{CatalogEntry, ModelDefinition};
 use annals::shards::{Division, Standing};
 use annals::{
     Append, CheckpointChange, CheckpointId, EventStore, Fence, KeyEntry, LeaseHolder, LogPage,
@@ -86,6 +87,40 @@ pub trait Fault<S: Sync>: Send + Sync + 'static {
         S: ReadModelStore,
     {
         store.write_rows(rows, checkpoint).await
+    }
+
+    /// Prepares a projection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadModelStore::prepare`].
+    async fn prepare(
+        &self,
+        store: &S,
+        definition: &ModelDefinition,
+    ) -> Result<CatalogEntry, StoreError>
+    where
+        S: ReadModelStore,
+    {
+        store.prepare(definition).await
+    }
+
+    /// Has a generation answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadModelStore::switch_generation`].
+    async fn switch_generation(
+        &self,
+        store: &S,
+        (definition, generation): (&ModelDefinition, u32),
+        fence: &Fence,
+        head: Position,
+    ) -> Result<bool, WriteError>
+    where
+        S: ReadModelStore,
+    {
+        store.switch_generation(definition, generation, fence, head).await
     }
 
     /// Takes or renews a lease.

@@ -301,6 +301,8 @@ macro_rules! __conformance_table {
             a_generation_that_is_dropped_leaves_nothing
             /// Only whoever has the lease begins a generation, which empties what was built, or drops it (13, 14).
             a_generation_is_begun_and_dropped_under_a_lease
+            /// Rows that were built without a column that is kept never answer: whoever knows it builds them anew (14).
+            a_generation_takes_over_with_all_columns
             /// A pause is kept by version, for all processes, until it is taken back, whatever is rebuilt (14).
             a_pause_is_kept_for_all
         }

@@ -21,6 +21,13 @@ const COLUMNS: &[TableColumn] = &[
     TableColumn::new("key", ColumnKind::Text, false),
     TableColumn::new("says", ColumnKind::Json, false),
 ];
+const ONE_MORE: &[TableColumn] = &[
+    TableColumn::new("key", ColumnKind::Text, false),
+    TableColumn::new("says", ColumnKind::Json, false),
+    TableColumn::new("note", ColumnKind::Text, true),
+];
+/// The table of [`ROWS`] as a newer release has it.
+pub(crate) const WIDE: Table = Table::new("conformance_rows", ONE_MORE, &[0]);
 pub(crate) const ROWS: ModelTable = model(&Table::new("conformance_rows", COLUMNS, &[0]));
 pub(crate) const OTHERS: ModelTable = model(&Table::new("conformance_others", COLUMNS, &[0]));
 

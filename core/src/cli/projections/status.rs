@@ -300,7 +300,10 @@ impl Read {
 async fn is_awaited(store: &Store, linked: &'static ProjectionRegistration) -> Result<bool, Fault> {
     let projector = (linked.projector)();
     let preparation = store.preparation(projector.definition()).await?;
-    Ok(!matches!(preparation, Preparation::Nothing | Preparation::Refused { .. }))
+    Ok(!matches!(
+        preparation,
+        Preparation::Nothing | Preparation::Behind { .. } | Preparation::Refused { .. }
+    ))
 }
 
 impl Answer for Statuses {

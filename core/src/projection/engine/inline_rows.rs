@@ -70,7 +70,7 @@ impl InlineRows {
     async fn is_made(&self, store: &dyn UnitOfWorkStore) -> Result<CatalogEntry, StoreError> {
         let definition = self.inline.definition();
         match store.preparation(definition).await? {
-            Preparation::Nothing => store.prepare(definition).await,
+            Preparation::Nothing | Preparation::Behind { .. } => store.prepare(definition).await,
             Preparation::Refused { reason } | Preparation::Forbidden { reason } => {
                 Err(StoreError::invalid(reason))
             }

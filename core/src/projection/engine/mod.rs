@@ -141,9 +141,8 @@ impl ProjectionEngine {
         }
         tasks.close();
         let inline = inlined;
-        let sites = workers.iter().map(|crew: &Arc<Crew>| operator::Site {
-            projector: crew.projector.clone(),
-            crew: Some(crew.clone()),
+        let sites = workers.iter().map(|crew: &Arc<Crew>| {
+            operator::Site::new(crew.projector.clone(), Some(crew.clone()))
         });
         let operator = Operator::new(operator::Shared {
             events: events.clone(),

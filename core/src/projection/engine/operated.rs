@@ -121,7 +121,7 @@ impl ProjectionEngineBuilder {
         let Self { events, rows, projectors, inline, settings, .. } = self.checked()?;
         let settings = Arc::new(settings);
         let pulse = Arc::new(Pulse::new((events.clone(), rows.clone()), settings.polling));
-        let sites = projectors.into_values().map(|projector| Site { projector, crew: None });
+        let sites = projectors.into_values().map(|projector| Site::new(projector, None));
         let shared = Shared {
             events,
             rows,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -17,7 +17,8 @@ use super::pulse::Pulse;
 use super::rebuild::Became;
 use super::{EngineError, Settings, Tables};
 use crate::projection::{
-    CatalogEntry, ModelDefinition, Projector, Rebuild, RebuildLoad, RebuildState, message_of,
+    CatalogEntry, ModelDefinition, Preparation, Projector, Rebuild, RebuildLoad, RebuildState,
+    message_of,
 };
 use crate::store::{EventStore, ReadModelStore, StoreError};
 use crate::timestamp::Timestamp;
@@ -68,9 +69,15 @@ pub(super) struct Site {
     pub(super) projector: Arc<dyn Projector>,
     /// The workers of this program, if it runs the projection.
     pub(super) crew: Option<Arc<Crew>>,
+    /// Said once that rebuilds are left to a newer release.
+    leaves: Arc<Once>,
 }
 
 impl Site {
+    pub(super) fn new(projector: Arc<dyn Projector>, crew: Option<Arc<Crew>>) -> Self {
+        Self { projector, crew, leaves: Arc::new(Once::new()) }
+    }
+
     pub(super) fn definition(&self) -> &ModelDefinition {
         self.projector.definition()
     }
@@ -291,6 +298,29 @@ impl Operator {
         })
     }
 
+    /// Refuses a rebuild by this program if the rows have columns that it does not know: a newer release does it.
+    pub(super) async fn check_columns(&self, site: &Site) -> Result<(), StoreError> {
+        let definition = site.definition();
+        match self.shared.rows.preparation(definition).await? {
+            Preparation::Behind { columns } => Err(definition.behind(&columns)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a rebuild is left to a newer release.
+    pub(super) async fn leaves(&self, site: &Site) -> Result<bool, StoreError> {
+        let definition = site.definition();
+        let Preparation::Behind { columns } = self.shared.rows.preparation(definition).await?
+        else {
+            return Ok(false);
+        };
+        site.leaves.call_once(|| {
+            let (projection, reason) = (&definition.projection, definition.behind(&columns));
+            tracing::warn!(projection, %reason, "a rebuild is left to others");
+        });
+        Ok(true)
+    }
+
     /// The last rebuild of all rows, or of a row.
     pub(super) async fn find_rebuild(
         &self,
@@ -329,6 +359,7 @@ impl Operator {
         if definition.table.is_none() {
             return Err(definition.not_rebuilt().into());
         }
+        self.check_columns(site).await?;
         let rebuilding = || EngineError::Rebuilding { projection: projection.clone() };
         let before = self.find_rebuild(projection, *version, None).await?;
         if before.as_ref().is_some_and(|before| before.state.is_under_way()) {

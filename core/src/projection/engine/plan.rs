@@ -177,7 +177,9 @@ impl Operator {
                 Preparation::MakeAgain => PlanAction::MakeAgain,
                 Preparation::Add { columns } => PlanAction::Add { columns },
                 Preparation::Refused { reason } => PlanAction::Refuse { reason },
-                Preparation::Nothing | Preparation::Forbidden { .. } => {
+                Preparation::Nothing
+                | Preparation::Behind { .. }
+                | Preparation::Forbidden { .. } => {
                     let asked = rebuilds.iter().find(|rebuild| rebuild.is_of(definition));
                     match asked.filter(|rebuild| rebuild.state.is_under_way()) {
                         Some(rebuild) => PlanAction::Rebuild(Box::new(rebuild.clone())),
@@ -193,7 +195,9 @@ impl Operator {
                 Preparation::MakeAgain => PlanAction::MakeAgain,
                 Preparation::Add { columns } => PlanAction::Add { columns },
                 Preparation::Refused { reason } => PlanAction::Refuse { reason },
-                Preparation::Nothing | Preparation::Forbidden { .. } => continue,
+                Preparation::Nothing
+                | Preparation::Behind { .. }
+                | Preparation::Forbidden { .. } => continue,
             };
             steps.push(PlanStep::of_kept(&definition.projection, definition.version, action));
         }
@@ -338,11 +342,11 @@ impl Operator {
     /// When the store cannot be written. What was dropped before stays dropped.
     pub async fn prune(&self) -> Result<Vec<(CatalogEntry, Pruned)>, EngineError> {
         self.drop_left_scratch().await?;
+        self.drop_left_rebuilds().await?;
         let mut gone = Vec::new();
         for entry in self.outdated().await? {
             let pruned = self.prune_version(&entry.projection, entry.version).await?;
             gone.push((entry, pruned));
-        self.drop_left_rebuilds().await?;
         }
         Ok(gone)
     }

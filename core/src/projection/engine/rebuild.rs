@@ -131,6 +131,14 @@ impl Operator {
                 }
             };
             let mut rebuild = found;
+            match self.leaves(site).await {
+                Ok(false) => {}
+                Ok(true) => return self.leave(rebuild).await,
+                Err(error) => {
+                    self.pause(site, &mut failures, error).await?;
+                    continue;
+                }
+            }
             let before = rebuild.position;
             let built =
                 AssertUnwindSafe(self.build(site, &mut rebuild, fence)).catch_unwind().await;
@@ -149,6 +157,10 @@ impl Operator {
                 }
                 // Its own lease has run out, as in an outage that lasted longer.
                 Err(Left::Ended(Ended::Again)) => tokio::time::sleep(TELL).await,
+                // A newer release has added columns meanwhile.
+                Err(_) if self.leaves(site).await.unwrap_or_default() => {
+                    return self.leave(rebuild).await;
+                }
                 Err(Left::Ended(Ended::Failed(error))) => {
                     if let Err(error) = self.pause(site, &mut failures, error).await {
                         return Err(self.failed(site, rebuild, error, fence).await);
@@ -159,6 +171,16 @@ impl Operator {
                 }
             }
         }
+    }
+
+    /// Leaves a rebuild to a newer release: it can be cancelled until that takes it up.
+    async fn leave(&self, mut rebuild: Rebuild) -> Result<Became, EngineError> {
+        if rebuild.state == RebuildState::Switching {
+            rebuild.state = RebuildState::Building;
+            // If somebody else has changed it, it is as that one says.
+            self.keep(&mut rebuild).await?;
+        }
+        Ok(Became::Elsewhere)
     }
 
     /// Waits after a failure of the store, unless it will not do at all.
@@ -198,28 +220,6 @@ impl Operator {
         entry.is_some_and(|entry| entry.building.is_some())
     }
 
-    /// Gives the new rows up of a rebuild that was cancelled, unless somebody builds them: who does so gives them up.
-    pub(super) async fn clear_cancelled(&self, projection: &str, version: u32) {
-        let Ok(site) = self.site(projection, version) else { return };
-        let cleared = async {
-            let Some(mut turn) = self.turn(site).await? else { return Ok(()) };
-            let fence = turn.fence().await;
-            let cleared = tokio::select! {
-                _ = turn.lost() => Ok(()),
-                cleared = self.clear(site, &fence) => cleared,
-            };
-            // Whether it could be given up, its task tells the log.
-            let _ = turn.give_up().await;
-            cleared
-        };
-        if let Err(error) = cleared.await {
-            tracing::warn!(projection, %error, "an engine gives the rows of a cancelled rebuild up");
-        }
-    }
-
-    async fn clear(&self, site: &Site, fence: &Fence) -> Result<(), EngineError> {
-        let ModelDefinition { projection, version, .. } = site.definition();
-        let found = self.find_rebuild(projection, *version, None).await?;
     /// Drops the rows that rebuilds have left which are over, of projections of this program: those of one that was cancelled while
     /// the lease of an engine held on that had died. An engine that runs the projection does the same by itself.
     ///
@@ -242,6 +242,28 @@ impl Operator {
         Ok(())
     }
 
+    /// Gives the new rows up of a rebuild that was cancelled, unless somebody builds them: who does so gives them up.
+    pub(super) async fn clear_cancelled(&self, projection: &str, version: u32) {
+        let Ok(site) = self.site(projection, version) else { return };
+        let cleared = async {
+            let Some(mut turn) = self.turn(site).await? else { return Ok(()) };
+            let fence = turn.fence().await;
+            let cleared = tokio::select! {
+                _ = turn.lost() => Ok(()),
+                cleared = self.clear(site, &fence) => cleared,
+            };
+            // Whether it could be given up, its task tells the log.
+            let _ = turn.give_up().await;
+            cleared
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(projection, %error, "an engine gives the rows of a cancelled rebuild up");
+        }
+    }
+
+    async fn clear(&self, site: &Site, fence: &Fence) -> Result<(), EngineError> {
+        let ModelDefinition { projection, version, .. } = site.definition();
+        let found = self.find_rebuild(projection, *version, None).await?;
         // Somebody may have asked for another meanwhile, and it goes on with nothing that was left.
         if found.is_some_and(|found| !found.state.is_under_way()) {
             self.drop_left(site, fence).await?;

@@ -62,6 +62,7 @@ impl Operator {
         if site.projector.refold(&key).is_none() {
             return Err(definition.not_folded_aside().into());
         }
+        self.check_columns(site).await?;
         let rebuilding = || EngineError::Rebuilding { projection: projection.to_owned() };
         let before = self.find_rebuild(projection, version, Some(&key)).await?;
         if before.as_ref().is_some_and(|before| before.state.is_under_way()) {
@@ -140,6 +141,7 @@ impl Operator {
             // Where its owner is, it is done; and one that is away comes back. Or somebody has cancelled it.
             Err(EngineError::NotOwner { .. } | EngineError::Ended { .. }) => return,
             Err(EngineError::Store(error)) if error.is_unavailable() => return,
+            Err(_) if self.leaves(site).await.unwrap_or_default() => return,
             Err(error) => {
                 rebuild.state = RebuildState::Failed;
                 rebuild.error = Some(chain(&error));
@@ -169,6 +171,7 @@ impl Operator {
         };
         let load =
             progress.as_deref().map_or_else(RebuildLoad::unlimited, |told| told.rebuild.load);
+        self.check_columns(site).await?;
         let mut aside = Aside { key: key.clone(), refold, position: Position::START, load };
         let skips = CheckpointId::of_skips(name, definition.version);
         let skipped = self.shared.rows.parked(&skips, None).await?;

@@ -51,7 +51,9 @@ async fn prepare_if_made(
     rows: &dyn ReadModelStore,
 ) -> Result<Option<CatalogEntry>, StoreError> {
     match rows.preparation(projector.definition()).await? {
-        Preparation::Nothing => projector.prepare(rows).await.map(Some),
+        Preparation::Nothing | Preparation::Behind { .. } => {
+            projector.prepare(rows).await.map(Some)
+        }
         Preparation::Refused { reason } => Err(StoreError::invalid(reason)),
         _ => Ok(None),
     }

@@ -198,7 +198,7 @@ impl<S: ReadModelStore, F: Fault<S>> ShardedStore for Faulty<S, F> {
 #[async_trait]
 impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
     async fn prepare(&self, definition: &ModelDefinition) -> Result<CatalogEntry, StoreError> {
-        self.store.prepare(definition).await
+        self.fault.prepare(&self.store, definition).await
     }
 
     async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {
@@ -220,7 +220,8 @@ impl<S: ReadModelStore, F: Fault<S>> ReadModelStore for Faulty<S, F> {
         fence: &Fence,
         head: Position,
     ) -> Result<bool, WriteError> {
-        self.store.switch_generation(definition, generation, fence, head).await
+        let built = (definition, generation);
+        self.fault.switch_generation(&self.store, built, fence, head).await
     }
 
     async fn drop_generation(

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::conformance::broken::{Found, Verdict, ensure, ensure_eq};
 use crate::conformance::material::{COUNTED, stream};
-use crate::conformance::unit::{ROWS, ensure_fenced, key_of, prepare, row, selected};
+use crate::conformance::unit::{ROWS, WIDE, ensure_fenced, key_of, prepare, row, selected};
 
 /// Long enough that a lease does not run out while a rule runs.
 const LONG: Duration = Duration::from_hours(1);
@@ -120,6 +120,38 @@ pub(super) async fn a_generation_is_begun_and_dropped_under_a_lease<S: UnitOfWor
     let kept = store.checkpoint(&builder.id).await?;
     ensure_eq!(kept, Some(Position::from(1)), "the checkpoint of what is built");
     write(&store, &builder, generation, "next").await?;
+    Ok(())
+}
+
+pub(super) async fn a_generation_takes_over_with_all_columns<S: UnitOfWorkStore>(
+    store: S,
+) -> Verdict {
+    let (narrow, owner) = first(&store).await?;
+    write(&store, &owner, 1, "old").await?;
+    let generation = begin(&store, &narrow).await?;
+    let builder = claimed(&store, &narrow, generation).await?;
+    write(&store, &builder, generation, "new").await?;
+    let ModelTable { table, version, .. } = ROWS;
+    let wide = ModelDefinition::new(table.name, version, Some(&WIDE), Vec::new());
+    store.prepare(&wide).await?;
+    let found = entry(&store).await?;
+    ensure_eq!(
+        (found.generation, found.building),
+        (1, None),
+        "what the catalog says of rows that were built without a column that is added"
+    );
+    ensure_fenced(write(&store, &builder, generation, "late").await, &builder)?;
+    // Whoever knows the column builds them anew, and who does not, brings nothing of it to an end.
+    ensure!(begin(&store, &narrow).await.is_err(), "rows are built anew without a column");
+    let generation = begin(&store, &wide).await?;
+    let builder = claimed(&store, &wide, generation).await?;
+    write(&store, &builder, generation, "new").await?;
+    let switched = switch(&store, &builder, generation).await;
+    ensure!(switched.is_err(), "rows answer that were built without a column");
+    ensure_eq!(answers(&store).await?, ["old"], "the rows that answer");
+    let head = Position::from(1);
+    let switched = store.switch_generation(&wide, generation, &builder, head).await?;
+    ensure!(switched, "it has come as far, and does not answer");
     Ok(())
 }
 
