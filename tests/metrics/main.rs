@@ -103,6 +103,8 @@ fn who_has_lost_a_projection_measures_it_no_more() {
             }
         };
         tokio::time::timeout(Duration::from_mins(1), is_measured).await.unwrap();
+        // Whoever looks at what was measured takes it out: it is measured again a second later.
+        tokio::time::sleep(Duration::from_secs(2)).await;
         engine.shutdown().await.unwrap();
         assert!(parked() < 0.5);
     };
