@@ -63,9 +63,9 @@ pub(crate) struct Retention {
     pub(crate) lifetime: Option<Duration>,
 }
 
-/// The rows of a page.
-pub(crate) struct PageRows {
-    pub(crate) rows: Vec<PgRow>,
+/// What was made of the rows of a page.
+pub(crate) struct PageOf<T> {
+    pub(crate) items: Vec<T>,
     /// Whether there may be more.
     pub(crate) is_full: bool,
 }
@@ -224,44 +224,47 @@ impl Database {
         }
     }
 
-    /// Reads the rows of a page: as many as were asked for, or fewer where they are large. The query is given how many.
-    pub(crate) async fn fetch_page<'q>(
+    /// Reads the rows of a page: as many as were asked for, or fewer where they are large. The query is given how many. What `maker`
+    /// gives makes something of each row as it comes, while the server sends the others.
+    pub(crate) async fn fetch_page<'q, T: Send, M: FnMut(PgRow) -> T + Send>(
         &self,
         doing: &str,
         (least, most): (usize, usize),
         query: impl Fn(usize) -> Query<'q>,
         size: impl Fn(&PgRow) -> usize,
-    ) -> Result<PageRows, StoreError> {
+        maker: impl Fn() -> M,
+    ) -> Result<PageOf<T>, StoreError> {
         let mut tries = self.tries();
         let fitting = self.page_bytes / self.heavy.load(Ordering::Relaxed).max(1);
         let asked = most.min(fitting.max(least));
         loop {
             let mut connection = self.acquire(doing).await?;
             let reading = async {
-                let (mut read, mut bytes, mut is_cut) = (Vec::new(), 0_usize, false);
+                let (mut items, mut bytes, mut is_cut) = (Vec::new(), 0_usize, false);
+                let mut make = maker();
                 let mut rows = query(asked).fetch(&mut *connection);
                 while let Some(row) = rows.try_next().await? {
                     bytes = bytes.saturating_add(size(&row));
-                    read.push(row);
-                    if bytes > self.page_bytes && read.len() >= least {
-                        is_cut = read.len() < asked;
+                    items.push(make(row));
+                    if bytes > self.page_bytes && items.len() >= least {
+                        is_cut = items.len() < asked;
                         break;
                     }
                 }
-                Ok((read, bytes, is_cut))
+                Ok((items, bytes, is_cut))
             };
             match timeout(self.silence, reading).await {
-                Ok(Ok((rows, bytes, is_cut))) => {
+                Ok(Ok((items, bytes, is_cut))) => {
                     if is_cut {
                         // What the server still sends nobody reads.
                         drop(connection.detach());
                     }
-                    let average = bytes / rows.len().max(1);
+                    let average = bytes / items.len().max(1);
                     // Half as heavy each time, so that what is light is soon read in whole pages again.
                     let halved = self.heavy.load(Ordering::Relaxed) / 2;
                     self.heavy.store(average.max(halved), Ordering::Relaxed);
-                    let is_full = is_cut || rows.len() >= asked;
-                    return Ok(PageRows { rows, is_full });
+                    let is_full = is_cut || items.len() >= asked;
+                    return Ok(PageOf { items, is_full });
                 }
                 Ok(Err(error)) => tries.go_on(doing, connection, error)?,
                 Err(_) => return Err(self.given_up(doing, connection)),

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, ValueRef};
 
 use crate::append::{bounded, unsigned};
-use crate::database::{Database, PageRows};
+use crate::database::{Database, PageOf};
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::snapshots;
@@ -45,13 +45,12 @@ pub(crate) async fn stream_page(
             .bind(bounded(asked as u64))
             .bind(read.metadata)
     };
-    let mut page = database.fetch_page(doing, wanted, query, size).await?;
+    let maker = || Rows::of(Some(&read.stream_id));
+    let mut page = database.fetch_page(doing, wanted, query, size, maker).await?;
     if page.is_full {
-        page.rows.pop();
+        page.items.pop();
     }
-    let mut made = Rows::default();
-    let events: Result<Vec<_>, _> =
-        page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
+    let events: Result<Vec<_>, _> = page.items.into_iter().collect();
     Ok(Page::new(events.map_err(|error| store_error(doing, error))?, page.is_full))
 }
 
@@ -68,11 +67,12 @@ pub(crate) async fn snapshot_page(
         let query = query.bind(i64::from(snapshot_version)).bind(bounded(read.from));
         query.bind(bounded(asked as u64)).bind(read.metadata)
     };
-    let mut page = database.fetch_page(doing, (2, limit.saturating_add(1)), query, size).await?;
+    let wanted = (2, limit.saturating_add(1));
+    let mut page = database.fetch_page(doing, wanted, query, size, || |row| row).await?;
     if page.is_full {
-        page.rows.pop();
+        page.items.pop();
     }
-    let first = page.rows.first();
+    let first = page.items.first();
     let first = first.ok_or_else(|| store_error(doing, sqlx::Error::RowNotFound))?;
     let failed = |error| store_error(doing, error);
     let is_kept = !is_null(first, KEPT).map_err(failed)?;
@@ -88,7 +88,7 @@ pub(crate) async fn snapshot_page(
         let snapshot = snapshots::read(first, KEPT, &read.stream_id, snapshot_version)?;
         let mut made = Rows::default();
         let events: Result<Vec<_>, _> =
-            page.rows.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
+            page.items.iter().map(|row| made.recorded(row, Some(&read.stream_id))).collect();
         Ok(SnapshotPage::new(snapshot, Page::new(events?, page.is_full)))
     };
     made().map_err(failed)
@@ -182,8 +182,8 @@ async fn log_part(database: &Database, read: &ReadAll, to: Position) -> Result<P
             (None, None) => query,
         }
     };
-    let page = database.fetch_page(doing, (1, read.limit), query, size).await?;
-    let mut part = part(&page).map_err(|error| store_error(doing, error))?;
+    let page = database.fetch_page(doing, (1, read.limit), query, size, || Rows::of(None)).await?;
+    let mut part = part(page).map_err(|error| store_error(doing, error))?;
     if types.is_some() && categories.is_some() {
         part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
     }
@@ -216,8 +216,8 @@ async fn streams_part(
             .bind(bounded(asked as u64).min(LARGEST_PAGE))
             .bind(&names)
     };
-    let page = database.fetch_page(doing, (1, read.limit), query, size).await?;
-    let mut part = part(&page).map_err(|error| store_error(doing, error))?;
+    let page = database.fetch_page(doing, (1, read.limit), query, size, || Rows::of(None)).await?;
+    let mut part = part(page).map_err(|error| store_error(doing, error))?;
     part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
     Ok(part)
 }
@@ -225,10 +225,8 @@ async fn streams_part(
 /// More than a page can hold, and little enough to be added to a version.
 const LARGEST_PAGE: i64 = 1 << 40;
 
-fn part(page: &PageRows) -> Result<Part, sqlx::Error> {
-    let mut made = Rows::default();
-    let events: Vec<_> =
-        page.rows.iter().map(|row| made.recorded(row, None)).collect::<Result<_, _>>()?;
+fn part(page: PageOf<Result<RecordedEvent, sqlx::Error>>) -> Result<Part, sqlx::Error> {
+    let events: Vec<_> = page.items.into_iter().collect::<Result<_, _>>()?;
     // A full page may end anywhere.
     let cut = events.last().map(|last| last.position).filter(|_| page.is_full);
     Ok(Part { events, cut })
@@ -291,16 +289,24 @@ pub(crate) async fn stream_head(
 ///
 /// Events of one command, and often of a whole stream, have the same metadata: it is read once, and shared.
 #[derive(Default)]
-struct Rows<'r> {
+struct Rows {
     event_type: Option<Cow<'static, str>>,
-    metadata: Option<(&'r str, Arc<Metadata>)>,
+    metadata: Option<Arc<Metadata>>,
+    /// What that metadata was read from.
+    text: String,
 }
 
-impl<'r> Rows<'r> {
+impl Rows {
+    /// Makes events of a page's rows, one after the other.
+    fn of(stream_id: Option<&StreamId>) -> impl FnMut(PgRow) -> Result<RecordedEvent, sqlx::Error> {
+        let mut made = Self::default();
+        move |row| made.recorded(&row, stream_id)
+    }
+
     /// Makes an event of a row; the stream's name is in it unless it is known.
     fn recorded(
         &mut self,
-        row: &'r PgRow,
+        row: &PgRow,
         stream_id: Option<&StreamId>,
     ) -> Result<RecordedEvent, sqlx::Error> {
         let data: &str = get(row, DATA)?;
@@ -333,18 +339,17 @@ impl<'r> Rows<'r> {
     }
 
     /// Reads metadata; what was not asked for is as none.
-    fn metadata(&mut self, text: Option<&'r str>) -> Result<Arc<Metadata>, sqlx::Error> {
+    fn metadata(&mut self, text: Option<&str>) -> Result<Arc<Metadata>, sqlx::Error> {
         let text = text.unwrap_or("{}");
-        if let Some((last, metadata)) = &self.metadata
-            && *last == text
+        if let Some(metadata) = &self.metadata
+            && self.text == text
         {
             return Ok(metadata.clone());
         }
         let metadata: Metadata =
             serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        let metadata = Arc::new(metadata);
-        self.metadata = Some((text, metadata.clone()));
-        Ok(metadata)
+        text.clone_into(&mut self.text);
+        Ok(self.metadata.insert(Arc::new(metadata)).clone())
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Balance {
     pub version: i64,
 }
 
-const READ: &str = "SELECT stream_version, schema_version, event_type, data
+const READ: &str = "SELECT position, stream_version, schema_version, readable_from, recorded_at, event_id, event_type, data
     FROM annals.events WHERE stream_id = $1 AND stream_version > $2 ORDER BY stream_version";
 
 /// The unique constraints check version and event id; a position is drawn for each event.
@@ -50,10 +50,10 @@ pub async fn load(connection: &mut PgConnection, stream: &str) -> Balance {
     let rows = rows.expect("read");
     let mut balance = Balance::default();
     for row in rows {
-        let data: &str = row.get_unchecked(3);
+        let data: &str = row.get_unchecked(7);
         let event: Deposited = serde_json::from_str(data).expect("JSON");
         balance.amount += event.amount;
-        balance.version = row.get(0);
+        balance.version = row.get(1);
     }
     balance
 }

@@ -266,7 +266,7 @@ impl Outcome {
         let Rebuild { projection, version, .. } = &self.told.rebuild;
         let is_other = |other: &Rebuild| {
             (&other.projection, other.version) != (projection, *version)
-                && other.state.is_under_way()
+                && matches!(other.state, RebuildState::Building | RebuildState::Switching)
                 && other.key.is_none()
         };
         self.told.rebuild.key.is_none() && all.iter().any(is_other)
@@ -376,7 +376,7 @@ impl Answer for Outcome {
                 Waits::ForTheNextLook => "begins when it looks next",
                 Waits::ForOthers => "begins once other rebuilds are done",
                 Waits::InVain => {
-                    "has not begun: it may make no tables, or has not looked in this time"
+                    "has not begun: it may make no tables, its release does not know all columns, or it has not looked in this time"
                 }
             };
             return format!(

@@ -118,7 +118,10 @@ impl InlineRows {
                 }
                 // Whoever has the lease writes them, unless that one dies.
                 Err(EngineError::NotOwner { .. } | EngineError::LeaseLost { .. }) => {
-                    self.tell(ProjectionState::Waiting, None);
+                    // What is written already is no less so while another looks for more.
+                    if self.shown.borrow().state != ProjectionState::Live {
+                        self.tell(ProjectionState::Waiting, None);
+                    }
                     tokio::time::sleep(self.settings.lease).await;
                 }
                 Err(error) => {

@@ -12,7 +12,7 @@ use super::worker::{Ended, Owned, Worker};
 use crate::position::Position;
 use crate::projection::{CatalogEntry, ParkedEvent};
 use crate::shards::Place;
-use crate::store::CheckpointId;
+use crate::store::{CheckpointId, LeaseHolder};
 use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
 
 /// How soon one who waits for the lease of a shard asks again, at first and in the long run.
@@ -42,7 +42,7 @@ impl Worker {
         let given = self.given.take().filter(|given| given.generation == self.generation);
         let mut handed = None;
         let owned = {
-            let mut another = std::pin::pin!(tokio::time::sleep(self.settings.polling).fuse());
+            let mut another = std::pin::pin!(self.another_owns_it().fuse());
             let mut taken = std::pin::pin!(async {
                 match given {
                     Some(Given { lease, .. }) => {
@@ -56,7 +56,6 @@ impl Worker {
                 tokio::select! {
                     () = self.stop.cancelled() => return Err(Ended::Shutdown),
                     taken = &mut taken => break Some(taken?),
-                    // The store answers, and another is the owner.
                     () = &mut another, if self.has_failed => self.measure_no_more(),
                     ask = asked.recv() => match ask {
                         Some(Asked::TakeOver { given }) => {
@@ -110,6 +109,21 @@ impl Worker {
             self.take_place().await?
         };
         self.begin(taken).await
+    }
+
+    /// Waits until the store tells that another owner has it since.
+    async fn another_owns_it(&self) {
+        let reader = self.reader_of(self.generation);
+        let is_owner = |holder: &LeaseHolder| {
+            holder.id == reader && holder.epoch > self.had_epoch && !holder.left.is_zero()
+        };
+        loop {
+            tokio::time::sleep(self.settings.polling).await;
+            // What the store does not tell now, it tells the next time.
+            if self.rows.leases(&reader.name).await.is_ok_and(|all| all.iter().any(is_owner)) {
+                return;
+            }
+        }
     }
 
     /// Waits until this engine may have one more shard, and the lease of this one is free.

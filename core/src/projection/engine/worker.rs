@@ -56,6 +56,8 @@ pub(super) struct Worker {
     pub(super) left: Left,
     /// Whether it measured last that the store fails.
     pub(super) has_failed: bool,
+    /// Under which epoch it was the owner last.
+    pub(super) had_epoch: u64,
 }
 
 /// Which of a projection's workers it is.
@@ -169,6 +171,7 @@ impl Worker {
             reads_ahead: true,
             left: Left::default(),
             has_failed: false,
+            had_epoch: 0,
         };
         (worker, shown_to, reached_to)
     }
@@ -221,6 +224,7 @@ impl Worker {
             Err(ended) => return ended,
         };
         self.has_failed = false;
+        self.had_epoch = owned.lease.fence().await.epoch;
         let (kept, began) = (owned.kept, Instant::now());
         let ended = self.own(&mut owned, asked).await;
         if !matches!(ended, Ended::Failed(_)) || owned.has_gone_on(kept, began) {

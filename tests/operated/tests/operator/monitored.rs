@@ -268,7 +268,7 @@ async fn of_what_is_done_in_part_each_key_is_told() {
     let serving = shelf.serve(&["--mended"]);
     let two = |all: &Value| all["projections"][0]["owners"] == json!(["other", "shelf"]);
     shelf.until("projections status readers", two).await;
-    let told = shelf.operate("parked drop readers --all --yes --wait 5s").with(3);
+    let told = shelf.operate("parked drop readers --all --yes --wait 20s").with(3);
     let left = shelf.json("parked list readers", 3);
     let left = left["parked"].as_array().expect("a list").iter();
     let left: Vec<&str> = left.filter_map(|item| item["key"].as_str()).collect();
