@@ -2,7 +2,7 @@
 //!
 //! Both run on one server, on the same tables, in turns. The server is the one at `DATABASE_URL`, as it is set; without it, a private
 //! one in the folder that `TMPDIR` names, which waits for the disk as one in production does, unless `--no-fsync` asks it not to: then
-//! its files are in memory, and nothing hides what Annals adds. `-- --quick` takes about a minute; all of it takes about an hour and 10 GB.
+//! its files are in memory, and nothing hides what Annals adds. `-- --quick` takes about a minute; all of it takes some ten minutes and 10 GB.
 
 use std::env;
 use std::path::PathBuf;
