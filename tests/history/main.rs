@@ -6,6 +6,6 @@ mod memory;
 mod history;
 mod planted;
 
-#[path = "../stores/faults.rs"]
+#[path = "../stores/faults/mod.rs"]
 #[allow(dead_code, reason = "some faults are of no concern to writers and readers of events")]
 mod faults;

@@ -6,7 +6,8 @@ use annals::{Append, EventStore, LogPage, MemoryStore, ReadAll, Receipt, StoreEr
 use annals_testing::conformance::faulty::{Fault as Planted, Faulty};
 use async_trait::async_trait;
 
-use crate::faults::{Doubles, ForgottenKey, NoConcurrencyCheck, NoFault, OneByOne, PassedEvent};
+use crate::faults::appends::{Doubles, ForgottenKey, NoConcurrencyCheck, NoFault, OneByOne};
+use crate::faults::reads::PassedEvent;
 use crate::history::check::{Kind, check};
 use crate::history::storm::{Weather, assert_sound, storm};
 

@@ -13,6 +13,7 @@ mod models;
 mod one_row;
 mod operated;
 mod parking;
+mod plans;
 mod properties;
 mod queries;
 mod rebuild;

@@ -5,6 +5,7 @@ mod mailer;
 mod memory;
 mod postgres;
 mod rules;
+mod shards;
 
 #[path = "../contract/shop.rs"]
 mod shop;

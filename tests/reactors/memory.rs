@@ -2,16 +2,16 @@
 
 use annals::prelude::*;
 
-use crate::rules;
+use crate::{rules, shards};
 
 macro_rules! rules {
-    ($($rule:ident)+) => {
-        $(
+    ($($file:ident { $($rule:ident)+ })+) => {
+        $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
-                rules::$rule(MemoryStore::new()).await;
+                $file::$rule(MemoryStore::new()).await;
             }
-        )+
+        )+)+
     };
 }
 

@@ -4,11 +4,16 @@ use annals::MemoryStore;
 use annals_testing::conformance::faulty::{Fault, Faulty};
 use annals_testing::conformance::rules;
 
-use crate::faults::{
-    BehindItsCheckpoint, ColumnsUnchecked, Deaf, Doubles, EveryStream, FenceUnchecked,
-    ForgottenKey, ForgottenReaders, FurthestShard, MoreLeftOut, NarrowVersions, NewestSnapshot,
-    NoConcurrencyCheck, NoFault, OneByOne, OnlyLeasesThatAreHeld, OutOfOrder, PassedEvent,
-    Rewritten, SkippedEvent, TailWithoutItsFirst, UnitsOfOneVersion, VersionsMixedUpInTheLog,
+use crate::faults::appends::{
+    Doubles, ForgottenKey, ForgottenReaders, NarrowVersions, NoConcurrencyCheck, NoFault, OneByOne,
+    Rewritten, UnitsOfOneVersion,
+};
+use crate::faults::owners::{
+    BehindItsCheckpoint, ColumnsUnchecked, FenceUnchecked, FurthestShard, OnlyLeasesThatAreHeld,
+};
+use crate::faults::reads::{
+    Deaf, EveryStream, MoreLeftOut, NewestSnapshot, OutOfOrder, PassedEvent, SkippedEvent,
+    TailWithoutItsFirst, VersionsMixedUpInTheLog,
 };
 
 /// Checks that a fault breaks just these rules.

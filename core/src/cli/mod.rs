@@ -64,6 +64,7 @@ mod console;
 mod each_shard;
 mod events;
 mod idempotency;
+mod levels;
 mod linked;
 mod parked;
 mod processes;

@@ -8,6 +8,7 @@ mod catalog;
 mod differences;
 mod engine;
 mod fold;
+mod gate;
 mod handler;
 pub(crate) mod inline;
 mod parked;

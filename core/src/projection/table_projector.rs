@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 
 use super::fold::{self, Changed, Fold, Routed};
+use super::gate::{Fate, Gate};
 use super::refold::RowFold;
 use super::{Batch, BatchDone, BatchError, EventHandler, ModelDefinition, OnError, ParkedEvent};
 use super::{Projection, Projector, Refold};
@@ -117,66 +118,6 @@ struct Work<'a, P> {
 enum Parking {
     Park(ParkedEvent),
     Done { key: String, position: Position },
-}
-
-/// For which keys events are applied.
-struct Gate<'a> {
-    before: &'a HashSet<String>,
-    only: Option<&'a str>,
-    /// Keys for which an event of this batch failed.
-    failed: HashSet<String>,
-}
-
-/// What becomes of an event for a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Applied,
-    /// Behind others that are parked.
-    Waits,
-    /// It is not this batch's to apply it.
-    OfOthers,
-}
-
-impl<'a> Gate<'a> {
-    fn new(batch: &Batch<'a>) -> Self {
-        Self { before: batch.waiting, only: batch.only, failed: HashSet::new() }
-    }
-
-    /// What becomes of an event for a row. The key's text is made only where anything depends on it.
-    fn fate(&self, batch: &Batch<'_>, key: &RowKey, position: Position) -> Fate {
-        if batch.part.is_whole() && self.is_wide_open() {
-            return Fate::Applied;
-        }
-        let key = key.to_string();
-        if !batch.takes(&key, position) {
-            Fate::OfOthers
-        } else if self.is_open(&key) {
-            Fate::Applied
-        } else {
-            Fate::Waits
-        }
-    }
-
-    fn is_wide_open(&self) -> bool {
-        self.only.is_none() && self.before.is_empty() && self.failed.is_empty()
-    }
-
-    fn is_open(&self, key: &str) -> bool {
-        match self.only {
-            Some(only) => only == key && !self.failed.contains(key),
-            None => !self.before.contains(key) && !self.failed.contains(key),
-        }
-    }
-
-    /// Keys for which events wait, sorted.
-    fn closed(&self) -> Vec<String> {
-        let mut closed: Vec<String> = match self.only {
-            Some(_) => Vec::new(),
-            None => self.before.union(&self.failed).cloned().collect(),
-        };
-        closed.sort_unstable();
-        closed
-    }
 }
 
 /// What has become of a batch.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::places::Places;
 use super::slice::SLICES;
 use crate::store::{CheckpointId, EventStore, LeaseHolder, StoreError};
-use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
+use crate::subscription::claim::{Checkpoints, Claim, RunOut};
+use crate::subscription::lease::Lease;
 
 /// From this number on, a seat is a mark: of an engine that has stopped at the shard whose number is so much less.
 const MARKS: u32 = SLICES;

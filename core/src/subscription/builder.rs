@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::lease::{Checkpoints, Claim, Lease, RunOut, SHORTEST_LEASE};
+use super::claim::{Checkpoints, Claim, RunOut};
+use super::lease::{Lease, SHORTEST_LEASE};
 use super::reader::Reader;
 use super::retry::retried;
 use super::{Subscription, SubscriptionError};

@@ -4,6 +4,7 @@
 //! of it are two steps: read models whose rows and checkpoint have to change in one are not this module's matter.
 
 mod builder;
+pub(crate) mod claim;
 mod error;
 pub(crate) mod lease;
 mod reader;

@@ -10,6 +10,7 @@ use super::{COUNTED, category};
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
 use crate::cli::each_shard::{self, ShardSeen};
+use crate::cli::levels::Levels;
 use crate::cli::reader::{Kind, Of, owner};
 use crate::cli::table::Table;
 use crate::cli::{linked, parked, span};
@@ -20,15 +21,8 @@ use crate::timestamp::Timestamp;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Listing {
-    /// From this time behind on, somebody should look
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
-    warning: Duration,
-    /// From this time behind on, somebody has to look now
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = span::parse)]
-    critical: Duration,
-    /// Show each shard
-    #[arg(long)]
-    shards: bool,
+    #[command(flatten)]
+    levels: Levels,
 }
 
 /// `{"level", "head", "processes": [{"kind", "name", "linked", "state", "level", "shards", "idle_shards", "owner", "position", "behind",
@@ -75,13 +69,13 @@ struct Read {
 
 impl Listing {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
-        let Self { warning, critical, shards } = self;
+        let Self { levels } = self;
         let read = Read {
             head: store.head().await?,
             readers: store.readers().await?,
             parked: parked::keys(store, None).await?,
-            thresholds: Thresholds { warning, critical },
-            tells_shards: shards,
+            thresholds: levels.thresholds(),
+            tells_shards: levels.shards,
         };
         let mut names: Vec<(Kind, String)> =
             linked::processes().iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect();

@@ -5,6 +5,7 @@ mod differences;
 mod list;
 mod plan;
 mod prune;
+mod rebuild_answers;
 mod rebuilds;
 mod shards;
 mod status;

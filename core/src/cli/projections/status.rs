@@ -7,10 +7,11 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::rebuilds::is_left;
+use super::rebuild_answers::is_left;
 use crate::cli::app::{Fault, Store, Verdict};
 use crate::cli::console::{Answer, Console, safe};
 use crate::cli::each_shard::{self, ShardSeen};
+use crate::cli::levels::Levels;
 use crate::cli::reader::{Kind, Of, PROJECTIONS, owner};
 use crate::cli::table::Table;
 use crate::cli::{linked, span};
@@ -30,15 +31,8 @@ const COUNTED: usize = 10_000;
 pub(in crate::cli) struct StatusOf {
     /// Only this one
     name: Option<String>,
-    /// From this time behind on, somebody should look
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span::parse)]
-    warning: Duration,
-    /// From this time behind on, somebody has to look now
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = span::parse)]
-    critical: Duration,
-    /// Show each shard
-    #[arg(long)]
-    shards: bool,
+    #[command(flatten)]
+    levels: Levels,
 }
 
 /// `{"level", "head", "projections": [{"name", "version", "generation", "state", "shards", "owners", "position", "behind",
@@ -89,7 +83,7 @@ struct Read {
 
 impl StatusOf {
     pub(super) async fn run(self, store: &Store, console: &mut Console) -> Result<Verdict, Fault> {
-        let Self { name, warning, critical, shards } = self;
+        let Self { name, levels } = self;
         let catalog = store.catalog().await?;
         let linked = linked::projections();
         let known = catalog.iter().map(|entry| &*entry.projection);
@@ -107,8 +101,8 @@ impl StatusOf {
             rebuilds: store.rebuilds().await?,
             head: store.head().await?,
             now: Timestamp::now(),
-            thresholds: Thresholds { warning, critical },
-            tells_shards: shards,
+            thresholds: levels.thresholds(),
+            tells_shards: levels.shards,
         };
         let mut projections = Vec::new();
         for entry in &catalog {

@@ -11,7 +11,7 @@ use crate::recorded_event::RecordedEvent;
 use crate::request::{Request, Wish, requests};
 use crate::shards::Shard;
 use crate::store::{CheckpointId, EventFilter, EventStore, StoreError, UnitOfWorkStore};
-use crate::subscription::lease::{Checkpoints, Claim, RunOut};
+use crate::subscription::claim::{Checkpoints, Claim, RunOut};
 
 /// What a worker runs.
 #[derive(Clone)]

@@ -22,7 +22,7 @@ use crate::process::Start;
 use crate::projection::chain;
 use crate::shards::{Division, Hanging, Places, Seats, Shard};
 use crate::store::{EventStore, StoreError, UnitOfWorkStore};
-use crate::subscription::lease::Checkpoints;
+use crate::subscription::claim::Checkpoints;
 
 /// How often it is measured how far behind a process manager is.
 const MEASURED: Duration = Duration::from_secs(1);

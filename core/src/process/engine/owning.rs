@@ -13,7 +13,8 @@ use super::worker::{Ended, Worker, ended, failure, panicked};
 use crate::position::Position;
 use crate::shards::Place;
 use crate::store::{CheckpointChange, LeaseHolder, StoreError, WriteError};
-use crate::subscription::lease::{Claim, Lease};
+use crate::subscription::claim::Claim;
+use crate::subscription::lease::Lease;
 
 /// How long commands that are on their way may take when the engine is shut down.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);

@@ -21,7 +21,7 @@ use crate::projection::progress::Workers;
 use crate::projection::{CatalogEntry, Projector};
 use crate::shards::{Hanging, Places, Seats, Shard, Share};
 use crate::store::{CheckpointId, EventStore, ReadModelStore};
-use crate::subscription::lease::Checkpoints;
+use crate::subscription::claim::Checkpoints;
 
 /// What all workers of a projection share.
 pub(super) struct Crew {

@@ -24,7 +24,8 @@ use crate::store::{
 };
 use crate::stream::{Expected, StreamId};
 use crate::subscription::SubscriptionError;
-use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
+use crate::subscription::claim::{Checkpoints, Claim, RunOut};
+use crate::subscription::lease::Lease;
 use crate::subscription::retry::Backoff;
 
 /// Which rows are written.

@@ -3,6 +3,7 @@
 mod aside;
 mod asked;
 mod builder;
+mod building;
 mod crew;
 mod divided;
 mod dry_run;
@@ -27,6 +28,7 @@ mod scratch_table;
 mod seen;
 mod show;
 mod shown;
+mod site;
 mod size;
 mod status;
 mod still;
@@ -141,9 +143,9 @@ impl ProjectionEngine {
         }
         tasks.close();
         let inline = inlined;
-        let sites = workers.iter().map(|crew: &Arc<Crew>| {
-            operator::Site::new(crew.projector.clone(), Some(crew.clone()))
-        });
+        let sites = workers
+            .iter()
+            .map(|crew: &Arc<Crew>| site::Site::new(crew.projector.clone(), Some(crew.clone())));
         let operator = Operator::new(operator::Shared {
             events: events.clone(),
             rows: rows.clone(),

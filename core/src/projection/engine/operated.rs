@@ -6,8 +6,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::operator::{Shared, Site};
+use super::operator::Shared;
 use super::pulse::Pulse;
+use super::site::Site;
 use super::{
     DryRun, EngineError, Operator, Plan, ProjectionEngine, ProjectionEngineBuilder, WhatIf,
 };

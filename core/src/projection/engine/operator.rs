@@ -1,25 +1,20 @@
 //! What operators ask for: in a program that runs the projections, or in one of their own.
 
-use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, Once};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::crew::Crew;
 use super::in_hand::Name;
 use super::pulse::Pulse;
 use super::rebuild::Became;
+use super::site::Site;
 use super::{EngineError, Settings, Tables};
-use crate::projection::{
-    CatalogEntry, ModelDefinition, Preparation, Projector, Rebuild, RebuildLoad, RebuildState,
-    message_of,
-};
+use crate::projection::{CatalogEntry, ModelDefinition, Rebuild, RebuildLoad, RebuildState};
 use crate::store::{EventStore, ReadModelStore, StoreError};
 use crate::timestamp::Timestamp;
 
@@ -61,32 +56,6 @@ pub(super) struct Shared {
     pub(super) row_places: Semaphore,
     /// Those of which a task of this program takes care.
     pub(super) in_hand: Mutex<HashSet<Name>>,
-}
-
-/// A projection that can be worked on.
-#[derive(Clone)]
-pub(super) struct Site {
-    pub(super) projector: Arc<dyn Projector>,
-    /// The workers of this program, if it runs the projection.
-    pub(super) crew: Option<Arc<Crew>>,
-    /// Said once that rebuilds are left to a newer release.
-    leaves: Arc<Once>,
-}
-
-impl Site {
-    pub(super) fn new(projector: Arc<dyn Projector>, crew: Option<Arc<Crew>>) -> Self {
-        Self { projector, crew, leaves: Arc::new(Once::new()) }
-    }
-
-    pub(super) fn definition(&self) -> &ModelDefinition {
-        self.projector.definition()
-    }
-
-    /// What a panic is told as.
-    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> EngineError {
-        let projection = self.definition().projection.clone();
-        EngineError::Panicked { projection, text: message_of(panic) }
-    }
 }
 
 impl Operator {
@@ -283,44 +252,6 @@ impl Operator {
         }
     }
 
-    pub(super) fn site(&self, projection: &str, version: u32) -> Result<&Site, EngineError> {
-        let is_it = |site: &&Site| {
-            site.definition().projection == projection && site.definition().version == version
-        };
-        if let Some(site) = self.shared.sites.iter().find(is_it) {
-            return Ok(site);
-        }
-        let projection = projection.to_owned();
-        Err(if self.shared.inline.iter().any(|inline| inline.projection == projection) {
-            EngineError::Inline { projection }
-        } else {
-            EngineError::NotRegistered { projection }
-        })
-    }
-
-    /// Refuses a rebuild by this program if the rows have columns that it does not know: a newer release does it.
-    pub(super) async fn check_columns(&self, site: &Site) -> Result<(), StoreError> {
-        let definition = site.definition();
-        match self.shared.rows.preparation(definition).await? {
-            Preparation::Behind { columns } => Err(definition.behind(&columns)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a rebuild is left to a newer release.
-    pub(super) async fn leaves(&self, site: &Site) -> Result<bool, StoreError> {
-        let definition = site.definition();
-        let Preparation::Behind { columns } = self.shared.rows.preparation(definition).await?
-        else {
-            return Ok(false);
-        };
-        site.leaves.call_once(|| {
-            let (projection, reason) = (&definition.projection, definition.behind(&columns));
-            tracing::warn!(projection, %reason, "a rebuild is left to others");
-        });
-        Ok(true)
-    }
-
     /// The last rebuild of all rows, or of a row.
     pub(super) async fn find_rebuild(
         &self,
@@ -371,17 +302,6 @@ impl Operator {
         if self.keep(&mut rebuild).await? { Ok(rebuild) } else { Err(rebuilding()) }
     }
 
-    /// Takes a rebuild up in a task of its own, which goes on though nobody waits for it.
-    pub(super) fn at_once(&self, site: &Site) -> JoinHandle<Result<Became, EngineError>> {
-        let (operator, site) = (self.clone(), site.clone());
-        let name = (site.definition().projection.clone(), site.definition().version, None);
-        let in_hand = self.take_in_hand(name);
-        self.shared.tasks.spawn(async move {
-            let Some(_in_hand) = in_hand else { return Ok(Became::Elsewhere) };
-            operator.take_up(&site).await
-        })
-    }
-
     async fn wait_until_over(&self, begun: &Rebuild) -> Result<Rebuild, EngineError> {
         loop {
             let found = self.find_rebuild(&begun.projection, begun.version, None).await?;
@@ -398,36 +318,6 @@ impl Operator {
                     return Err(EngineError::Ended { projection: begun.projection.clone() });
                 }
                 () = tokio::time::sleep(self.shared.settings.polling.min(TELL)) => {}
-            }
-        }
-    }
-
-    /// Takes up what is asked for or was left, in a task of an engine's.
-    pub(super) async fn watch(self) {
-        let Shared { stop, settings, .. } = &*self.shared;
-        loop {
-            let looked_at = Instant::now();
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(settings.polling) => {}
-            }
-            // What the store does not tell now, it tells the next time.
-            let Ok(rebuilds) = self.shared.rows.rebuilds().await else { continue };
-            for rebuild in &rebuilds {
-                let Ok(site) = self.site(&rebuild.projection, rebuild.version) else { continue };
-                if rebuild.key.is_some() {
-                    if rebuild.state.is_under_way() {
-                        self.take_up_key(site, rebuild.clone());
-                    }
-                    continue;
-                }
-                let name = (rebuild.projection.clone(), rebuild.version, None);
-                if settings.tables == Tables::Made
-                    && !self.is_in_hand(&name)
-                    && (rebuild.state.is_under_way() || self.has_left(site, looked_at).await)
-                {
-                    drop(self.at_once(site));
-                }
             }
         }
     }

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::EngineError;
 use super::aside::Aside;
-use super::operator::{Operator, Site};
+use super::operator::Operator;
 use super::scratch::{Place, Scratch};
+use super::site::Site;
 use crate::projection::{
     CatalogEntry, ModelDefinition, Preparation, Pruned, Rebuild, RebuildState,
 };

@@ -8,8 +8,9 @@ use futures::FutureExt;
 
 use super::EngineError;
 use super::asked::Asked;
-use super::operator::{Operator, Site};
+use super::operator::Operator;
 use super::row_progress::Progress;
+use super::site::Site;
 use super::worker::{Ended, Owned, Worker};
 use crate::causes::chain;
 use crate::position::Position;

@@ -13,7 +13,8 @@ use crate::position::Position;
 use crate::projection::{CatalogEntry, ParkedEvent};
 use crate::shards::Place;
 use crate::store::{CheckpointId, LeaseHolder};
-use crate::subscription::lease::{Checkpoints, Claim, Lease, RunOut};
+use crate::subscription::claim::{Checkpoints, Claim, RunOut};
+use crate::subscription::lease::Lease;
 
 /// How soon one who waits for the lease of a shard asks again, at first and in the long run.
 const FIRST_WAIT: Duration = Duration::from_millis(20);

@@ -20,7 +20,8 @@ use super::journal::Journal;
 use crate::causes::chain;
 use crate::store::{CheckpointId, Fence, StoreError};
 use crate::subscription::SubscriptionError;
-use crate::subscription::lease::{Checkpoints, Claim, Freshness, Lease, RunOut};
+use crate::subscription::claim::{Checkpoints, Claim, RunOut};
+use crate::subscription::lease::{Freshness, Lease};
 
 /// How often it is looked whether a lease has been renewed.
 const LOOK: Duration = Duration::from_millis(10);
