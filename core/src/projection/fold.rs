@@ -46,6 +46,8 @@ pub(crate) struct Routed<P: Projection> {
 
 /// To which rows an event goes.
 enum Goes<P: Projection> {
+    /// To that of this key.
+    One([(RowKey, P::Key); 1]),
     /// To those of these keys, each once.
     To(Vec<(RowKey, P::Key)>),
     /// To all that pass a test when it is applied.
@@ -55,7 +57,7 @@ enum Goes<P: Projection> {
 impl<P: Projection> Goes<P> {
     fn by(route: Route<P::Key>) -> Result<Self, ColumnError> {
         let several = match route {
-            Route::One(key) => return Ok(Self::To(vec![(key.to_row_key()?, key)])),
+            Route::One(key) => return Ok(Self::One([(key.to_row_key()?, key)])),
             Route::Many(several) => several,
             Route::Each(test) => return Ok(Self::Each(test)),
         };
@@ -80,6 +82,7 @@ impl<P: Projection> Routed<P> {
     /// The keys of the rows that it goes to, if it names them.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &RowKey> {
         let keys = match &self.goes {
+            Goes::One(key) => &key[..],
             Goes::To(keys) => &keys[..],
             Goes::Each(_) => &[],
         };
@@ -89,7 +92,7 @@ impl<P: Projection> Routed<P> {
     /// The test that its rows pass, if it names that.
     pub(crate) const fn test(&self) -> Option<&Test> {
         match &self.goes {
-            Goes::To(_) => None,
+            Goes::One(_) | Goes::To(_) => None,
             Goes::Each(test) => Some(test),
         }
     }
@@ -179,7 +182,8 @@ impl<P: Projection> Fold<P> {
     ) -> (u64, Vec<Failed>) {
         let found;
         let keys = match &event.goes {
-            Goes::To(keys) => keys,
+            Goes::One(key) => &key[..],
+            Goes::To(keys) => &keys[..],
             Goes::Each(test) => {
                 found = self.found_by(test);
                 &found
