@@ -2,7 +2,8 @@
 -- statement, which costs the server half of it. All or nothing: no row comes back if a stream is not at the version that is
 -- expected of it.
 --
--- The lock comes before the positions: no event is made before the heads are read, and they are not without it. Events are given by
+-- The lock comes before the positions: no event is made before the heads are read, and they are not without it. The clock comes after
+-- the lock: who has seen the log up to an instant meets nothing from before it any more. Events are given by
 -- streams in the order of their names, and stay so, since they are joined to one row: two appends that meet wait for, but do not
 -- block, each other.
 INSERT INTO {schema}.events
@@ -14,10 +15,10 @@ SELECT nextval('{schema}.positions'), ($1::text[])[e.stream], heads.versions[e.s
       SELECT array_agg(coalesce(before.stream_version, 0)) AS versions,
              array_agg(greatest(before.recorded_at, held.now_at)) AS instants
         FROM (
-            SELECT clock_timestamp() AS now_at,
-                   pg_advisory_xact_lock_shared(
+            SELECT pg_advisory_xact_lock_shared(
                        ({namespace}::bigint << 48) | CASE WHEN p.is_called THEN p.last_value ELSE 0 END
-                   )::text = '' AS is_held
+                   )::text = '' AS is_held,
+                   clock_timestamp() AS now_at
               FROM {schema}.positions AS p
             OFFSET 0
         ) AS held

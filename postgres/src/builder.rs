@@ -15,9 +15,11 @@ use crate::address;
 use crate::append::{Appender, Limits};
 use crate::database::{AfterConnect, Database, Retention, with_read_committed};
 use crate::error::store_error;
+use crate::readers::Readers;
 use crate::statements::{Naming, Schema, Statements};
 use crate::store::{Inner, PostgresStore};
 use crate::wake::Wake;
+use crate::writers::Writers;
 
 /// The oldest server, as `server_version_num` has it.
 const OLDEST_SERVER: i32 = 140_000;
@@ -96,8 +98,8 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets how many connections the pool has at most; by default 10. The store has two more for itself: one appends, and
-    /// one listens.
+    /// Sets how many connections the pool has at most; by default 10. The store has up to three more for itself: one appends, one
+    /// listens, and one more is made where an append comes while a stream is read over the one that appends.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self
@@ -179,8 +181,8 @@ impl PostgresStoreBuilder {
 
     /// Does something with each new connection before it is used, such as `SET ROLE`.
     ///
-    /// With a pool of the program's own, it concerns the connections that the store has beside it, which append, listen and
-    /// migrate: a pool does not tell its own `after_connect`. Give the same to both.
+    /// With a pool of the program's own, it concerns the connections that the store has beside it, which append, read streams, listen
+    /// and migrate: a pool does not tell its own `after_connect`. Give the same to both.
     ///
     /// ```no_run
     /// # use annals_postgres::PostgresStore;
@@ -283,7 +285,11 @@ impl PostgresStoreBuilder {
     pub async fn from_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
         let schema = Schema::parse(&self.schema)?;
         let statements = Statements::new(&schema, self.naming);
+        let writers = self.writers.unwrap_or(if self.limits.calls == 1 { WRITERS } else { 1 });
+        let limits = Limits { writers, ..self.limits };
         let database = Arc::new(Database {
+            readers: Readers::new(pool.clone(), self.silence),
+            writers: Arc::new(Writers::new(limits.writers, self.silence)),
             pool,
             schema,
             statements,
@@ -302,8 +308,6 @@ impl PostgresStoreBuilder {
         check_server(&database).await?;
         database.was_let_in.store(true, Ordering::Relaxed);
         let wake = Arc::new(Wake::new(self.wake_up, self.poll_interval));
-        let writers = self.writers.unwrap_or(if self.limits.calls == 1 { WRITERS } else { 1 });
-        let limits = Limits { writers, ..self.limits };
         let appender = Appender::new(database.clone(), wake.clone(), limits);
         Ok(PostgresStore { inner: Arc::new(Inner { database, appender, wake }) })
     }

@@ -14,8 +14,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Transaction};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::error::{Failure, in_database, is_lost, refused, store_error};
+use crate::error::{Failure, in_database, is_lost, is_of_writers, refused, store_error};
+use crate::readers::{LentReader, Readers};
 use crate::statements::{Schema, Statements};
+use crate::writers::{LentWriter, Writers};
 
 /// A statement with what is bound to it.
 pub(crate) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
@@ -23,6 +25,8 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 /// What all parts of a store share.
 pub(crate) struct Database {
     pub(crate) pool: PgPool,
+    pub(crate) readers: Readers,
+    pub(crate) writers: Arc<Writers>,
     pub(crate) schema: Schema,
     pub(crate) statements: Statements,
     pub(crate) codec: Arc<dyn PayloadCodec>,
@@ -71,12 +75,27 @@ pub(crate) struct PageOf<T> {
 }
 
 impl Database {
+    /// A connection for a transaction.
     pub(crate) async fn acquire(
         &self,
         doing: &str,
     ) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.waited(doing, self.readers.acquire()).await
+    }
+
+    /// A connection for a read, or for a statement that is a transaction by itself.
+    async fn lend(&self, doing: &str) -> Result<Lent<'_>, StoreError> {
+        self.waited(doing, self.readers.lend()).await.map(Lent::Reader)
+    }
+
+    /// Waits for a connection.
+    async fn waited<C>(
+        &self,
+        doing: &str,
+        acquire: impl Future<Output = Result<C, sqlx::Error>>,
+    ) -> Result<C, StoreError> {
         let begun = Instant::now();
-        let acquired = self.pool.acquire().await;
+        let acquired = acquire.await;
         metrics::histogram!(POOL_WAIT_SECONDS).record(begun.elapsed());
         match acquired {
             Ok(connection) => Ok(connection),
@@ -123,7 +142,7 @@ impl Database {
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
         let (pool, begin) = (self.pool.clone(), self.beginning());
         let beginning = tokio::spawn(async move { pool.begin_with(begin).await });
-        match beginning.await {
+        match self.readers.given_room(beginning).await {
             Ok(Ok(transaction)) => Ok(transaction),
             Ok(Err(sqlx::Error::PoolTimedOut)) => Err(self.none_in_time(doing).await),
             // Nothing was asked yet.
@@ -144,6 +163,12 @@ impl Database {
     pub(crate) fn beginning_to_wait(&self, wait: Duration) -> AssertSqlSafe<String> {
         let (begin, millis) = (self.beginning().0, wait.as_millis().max(1));
         AssertSqlSafe(format!("{begin}; SET LOCAL lock_timeout = {millis}"))
+    }
+
+    /// The connection of an append that is free now, for a read of a stream.
+    pub(crate) fn lend_writer(&self) -> Option<LentWriter> {
+        // A program that closes the pool wants no more of the store.
+        if self.pool.is_closed() { None } else { self.writers.lend() }
     }
 
     /// A connection beside the pool.
@@ -215,39 +240,50 @@ impl Database {
     ) -> Result<Vec<PgRow>, StoreError> {
         let mut tries = self.tries();
         loop {
-            let mut connection = self.acquire(doing).await?;
-            match timeout(self.silence, query().fetch_all(&mut *connection)).await {
-                Ok(Ok(rows)) => return Ok(rows),
-                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
-                Err(_) => return Err(self.given_up(doing, connection)),
+            let mut lent = self.lend(doing).await?;
+            match timeout(self.silence, query().fetch_all(lent.connection())).await {
+                Ok(Ok(rows)) => {
+                    lent.leave();
+                    return Ok(rows);
+                }
+                Ok(Err(error)) => tries.go_on(doing, lent, error)?,
+                Err(_) => return Err(self.given_up(doing, lent)),
             }
         }
     }
 
     /// Reads the rows of a page: as many as were asked for, or fewer where they are large. The query is given how many. What `maker`
-    /// gives makes something of each row as it comes, while the server sends the others.
-    pub(crate) async fn fetch_page<'q, T: Send, M: FnMut(PgRow) -> T + Send>(
+    /// gives makes something of each row as it comes, while the server sends the others. It is read over the writer's connection, if
+    /// one is given and works.
+    pub(crate) async fn fetch_page<'q, T: Send, M>(
         &self,
         doing: &str,
+        mut writer: Option<LentWriter>,
         (least, most): (usize, usize),
         query: impl Fn(usize) -> Query<'q>,
         size: impl Fn(&PgRow) -> usize,
         maker: impl Fn() -> M,
-    ) -> Result<PageOf<T>, StoreError> {
+    ) -> Result<PageOf<T>, StoreError>
+    where
+        M: FnMut(PgRow) -> Result<T, sqlx::Error> + Send,
+    {
         let mut tries = self.tries();
         let fitting = self.page_bytes / self.heavy.load(Ordering::Relaxed).max(1);
         let asked = most.min(fitting.max(least));
         loop {
-            let mut connection = self.acquire(doing).await?;
+            let mut lent = match writer.take() {
+                Some(writer) => Lent::Writer(writer),
+                None => self.lend(doing).await?,
+            };
             let reading = async {
                 let (mut items, mut bytes, mut is_cut) = (Vec::new(), 0_usize, false);
                 let mut make = maker();
-                let mut rows = query(asked).fetch(&mut *connection);
+                let mut rows = query(asked).fetch(lent.connection());
                 while let Some(row) = rows.try_next().await? {
                     bytes = bytes.saturating_add(size(&row));
-                    items.push(make(row));
-                    if bytes > self.page_bytes && items.len() >= least {
-                        is_cut = items.len() < asked;
+                    items.push(make(row)?);
+                    if bytes > self.page_bytes && items.len() >= least && items.len() < asked {
+                        is_cut = true;
                         break;
                     }
                 }
@@ -257,7 +293,9 @@ impl Database {
                 Ok(Ok((items, bytes, is_cut))) => {
                     if is_cut {
                         // What the server still sends nobody reads.
-                        drop(connection.detach());
+                        lent.close();
+                    } else {
+                        lent.leave();
                     }
                     let average = bytes / items.len().max(1);
                     // Half as heavy each time, so that what is light is soon read in whole pages again.
@@ -266,15 +304,15 @@ impl Database {
                     let is_full = is_cut || items.len() >= asked;
                     return Ok(PageOf { items, is_full });
                 }
-                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
-                Err(_) => return Err(self.given_up(doing, connection)),
+                Ok(Err(error)) => tries.go_on(doing, lent, error)?,
+                Err(_) => return Err(self.given_up(doing, lent)),
             }
         }
     }
 
     /// A connection that says nothing is given up.
-    fn given_up(&self, doing: &str, connection: PoolConnection<Postgres>) -> StoreError {
-        drop(connection.detach());
+    fn given_up(&self, doing: &str, lent: Lent<'_>) -> StoreError {
+        lent.close();
         self.silent(doing)
     }
 
@@ -305,11 +343,14 @@ impl Database {
     ) -> Result<u64, StoreError> {
         let mut tries = self.tries();
         loop {
-            let mut connection = self.acquire(doing).await?;
-            match timeout(self.silence, query().execute(&mut *connection)).await {
-                Ok(Ok(done)) => return Ok(done.rows_affected()),
-                Ok(Err(error)) => tries.go_on(doing, connection, error)?,
-                Err(_) => return Err(self.given_up(doing, connection)),
+            let mut lent = self.lend(doing).await?;
+            match timeout(self.silence, query().execute(lent.connection())).await {
+                Ok(Ok(done)) => {
+                    lent.leave();
+                    return Ok(done.rows_affected());
+                }
+                Ok(Err(error)) => tries.go_on(doing, lent, error)?,
+                Err(_) => return Err(self.given_up(doing, lent)),
             }
         }
     }
@@ -332,24 +373,59 @@ pub(crate) fn with_read_committed(options: PgConnectOptions) -> PgConnectOptions
     options.options([("default_transaction_isolation", "read committed")])
 }
 
+/// A connection while something reads over it.
+enum Lent<'r> {
+    Reader(LentReader<'r>),
+    Writer(LentWriter),
+}
+
+impl Lent<'_> {
+    fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Reader(reader) => reader.connection(),
+            Self::Writer(writer) => writer.connection(),
+        }
+    }
+
+    /// Leaves it to the next; all that was asked over it has to have been answered.
+    fn leave(self) {
+        match self {
+            Self::Reader(reader) => reader.leave(),
+            Self::Writer(writer) => writer.leave(),
+        }
+    }
+
+    /// Closes it, as it is.
+    fn close(self) {
+        match self {
+            Self::Reader(reader) => reader.close(),
+            Self::Writer(writer) => writer.close(),
+        }
+    }
+}
+
 /// How many more connections may turn out to be dead.
 struct Tries(u32);
 
 impl Tries {
     /// Lets another connection be tried if this one is dead.
-    fn go_on(
-        &mut self,
-        doing: &str,
-        connection: PoolConnection<Postgres>,
-        error: sqlx::Error,
-    ) -> Result<(), StoreError> {
+    fn go_on(&mut self, doing: &str, lent: Lent<'_>, error: sqlx::Error) -> Result<(), StoreError> {
+        if let Lent::Writer(writer) = lent {
+            if is_lost(&error) {
+                writer.close();
+            } else if !is_of_writers(&error) {
+                return Err(store_error(doing, error));
+            }
+            tracing::debug!(%error, doing, "read again over another connection");
+            return Ok(());
+        }
         if !is_lost(&error) || self.0 == 0 {
             return Err(store_error(doing, error));
         }
         self.0 -= 1;
         tracing::debug!(%error, doing, "a connection was dead");
         // What is broken does not go back.
-        drop(connection.detach());
+        lent.close();
         Ok(())
     }
 }

@@ -75,6 +75,12 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a read failed by what the connections that append have for themselves: they wait for a lock for a short while only, and what
+/// a pool does with its own connections, such as `SET ROLE`, nobody may have told them.
+pub(crate) fn is_of_writers(error: &sqlx::Error) -> bool {
+    in_database(error).is_some_and(|found| matches!(found.code(), "55P03" | "42501"))
+}
+
 /// Whether an error tells of the server or the way to it, not of what was asked: the same again may be answered.
 pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     is_lost(error)

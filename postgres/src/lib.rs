@@ -25,6 +25,7 @@ mod models;
 mod operated;
 mod ports;
 mod read;
+mod readers;
 mod scratch;
 mod sharded;
 mod snapshots;
@@ -35,6 +36,7 @@ mod store;
 pub mod testing;
 mod unit;
 mod wake;
+mod writers;
 
 pub use annals_macros::setup;
 /// Has SQL of one's own follow the log.

@@ -46,12 +46,12 @@ pub(crate) async fn stream_page(
             .bind(read.metadata)
     };
     let maker = || Rows::of(Some(&read.stream_id));
-    let mut page = database.fetch_page(doing, wanted, query, size, maker).await?;
+    let writer = database.lend_writer();
+    let mut page = database.fetch_page(doing, writer, wanted, query, size, maker).await?;
     if page.is_full {
         page.items.pop();
     }
-    let events: Result<Vec<_>, _> = page.items.into_iter().collect();
-    Ok(Page::new(events.map_err(|error| store_error(doing, error))?, page.is_full))
+    Ok(Page::new(page.items, page.is_full))
 }
 
 /// Reads a snapshot and the part of its stream that begins with the event which it contains last.
@@ -68,7 +68,8 @@ pub(crate) async fn snapshot_page(
         query.bind(bounded(asked as u64)).bind(read.metadata)
     };
     let wanted = (2, limit.saturating_add(1));
-    let mut page = database.fetch_page(doing, wanted, query, size, || |row| row).await?;
+    let writer = database.lend_writer();
+    let mut page = database.fetch_page(doing, writer, wanted, query, size, || Ok).await?;
     if page.is_full {
         page.items.pop();
     }
@@ -182,8 +183,9 @@ async fn log_part(database: &Database, read: &ReadAll, to: Position) -> Result<P
             (None, None) => query,
         }
     };
-    let page = database.fetch_page(doing, (1, read.limit), query, size, || Rows::of(None)).await?;
-    let mut part = part(page).map_err(|error| store_error(doing, error))?;
+    let page =
+        database.fetch_page(doing, None, (1, read.limit), query, size, || Rows::of(None)).await?;
+    let mut part = part(page);
     if types.is_some() && categories.is_some() {
         part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
     }
@@ -216,8 +218,9 @@ async fn streams_part(
             .bind(bounded(asked as u64).min(LARGEST_PAGE))
             .bind(&names)
     };
-    let page = database.fetch_page(doing, (1, read.limit), query, size, || Rows::of(None)).await?;
-    let mut part = part(page).map_err(|error| store_error(doing, error))?;
+    let page =
+        database.fetch_page(doing, None, (1, read.limit), query, size, || Rows::of(None)).await?;
+    let mut part = part(page);
     part.events.retain(|event| read.filter.matches(&event.event_type, &event.stream_id));
     Ok(part)
 }
@@ -225,11 +228,10 @@ async fn streams_part(
 /// More than a page can hold, and little enough to be added to a version.
 const LARGEST_PAGE: i64 = 1 << 40;
 
-fn part(page: PageOf<Result<RecordedEvent, sqlx::Error>>) -> Result<Part, sqlx::Error> {
-    let events: Vec<_> = page.items.into_iter().collect::<Result<_, _>>()?;
+fn part(page: PageOf<RecordedEvent>) -> Part {
     // A full page may end anywhere.
-    let cut = events.last().map(|last| last.position).filter(|_| page.is_full);
-    Ok(Part { events, cut })
+    let cut = page.items.last().map(|last| last.position).filter(|_| page.is_full);
+    Part { events: page.items, cut }
 }
 
 /// The names of a filter, each once: a name that is asked for twice would be found twice.
@@ -290,6 +292,7 @@ pub(crate) async fn stream_head(
 /// Events of one command, and often of a whole stream, have the same metadata: it is read once, and shared.
 #[derive(Default)]
 struct Rows {
+    stream_id: Option<StreamId>,
     event_type: Option<Cow<'static, str>>,
     metadata: Option<Arc<Metadata>>,
     /// What that metadata was read from.
@@ -320,7 +323,7 @@ impl Rows {
         .with_metadata(self.metadata(get(row, METADATA)?)?);
         let stream_id = match stream_id {
             Some(stream_id) => stream_id.clone(),
-            None => StreamId::from_name(get::<&str>(row, 9)?),
+            None => self.stream_id(get(row, 9)?),
         };
         let recorded_at: Instant = get(row, 4)?;
         let head = StreamHead::new(
@@ -329,6 +332,14 @@ impl Rows {
             recorded_at.0,
         );
         Ok(RecordedEvent::new(event, stream_id, head))
+    }
+
+    /// Events that were appended together are often of one stream.
+    fn stream_id(&mut self, name: &str) -> StreamId {
+        match &self.stream_id {
+            Some(last) if last.as_str() == name => last.clone(),
+            _ => self.stream_id.insert(StreamId::from_name(name)).clone(),
+        }
     }
 
     fn event_type(&mut self, name: &str) -> Cow<'static, str> {

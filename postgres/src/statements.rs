@@ -105,6 +105,7 @@ macro_rules! statements {
 
 statements! {
     append
+    append_event
     append_events
     barrier
     ceiling

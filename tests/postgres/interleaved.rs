@@ -160,37 +160,74 @@ async fn the_lock_is_taken_before_the_draw() -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands alone in its transaction goes by one plain statement: it draws nothing while it waits for its lock.
+/// What stands alone in its transaction goes by one plain statement, for one event or for several: it draws nothing, and does not
+/// look at the clock, while it waits for its lock.
 #[tokio::test]
 async fn an_append_that_waits_for_its_lock_has_drawn_nothing() -> Result<(), Error> {
-    let (store, database) = fresh().await?;
-    let mut other = store.pool().begin().await?;
-    store.append_in(&mut other, vec![append("before")]).await?;
-    let namespace: i64 = sqlx::query_scalar(
-        "SELECT (classid::bigint >> 16) << 48 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    )
-    .fetch_one(store.pool())
-    .await?;
-    other.commit().await?;
-    let drawn = "SELECT last_value FROM annals.positions";
-    let before: i64 = sqlx::query_scalar(drawn).fetch_one(store.pool()).await?;
-    let mut gate = PgConnection::connect(database.url()).await?;
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(namespace | before).execute(&mut gate).await?;
-    let writer = store.clone();
-    let appending = tokio::spawn(async move { writer.append(vec![append("waits")]).await });
-    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
-                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    timeout(SOON, async {
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(store.pool()).await? == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
-        Ok::<_, Error>(())
-    })
-    .await??;
-    assert_eq!(sqlx::query_scalar::<_, i64>(drawn).fetch_one(store.pool()).await?, before);
-    gate.close().await?;
-    let receipts = timeout(SOON, appending).await???;
-    assert!(receipts[0].position.get() > u64::try_from(before)?);
+    for events in [1, 2] {
+        let (store, database) = fresh().await?;
+        let mut other = store.pool().begin().await?;
+        store.append_in(&mut other, vec![append("before")]).await?;
+        let namespace: i64 = sqlx::query_scalar(
+            "SELECT (classid::bigint >> 16) << 48 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .fetch_one(store.pool())
+        .await?;
+        other.commit().await?;
+        let drawn = "SELECT last_value FROM annals.positions";
+        let before: i64 = sqlx::query_scalar(drawn).fetch_one(store.pool()).await?;
+        let mut gate = PgConnection::connect(database.url()).await?;
+        let shut = sqlx::query("SELECT pg_advisory_lock($1)").bind(namespace | before);
+        shut.execute(&mut gate).await?;
+        let writer = store.clone();
+        let mut waits = append("waits");
+        waits.events.resize_with(events, || append("waits").events.remove(0));
+        let appending = tokio::spawn(async move { writer.append(vec![waits]).await });
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
+                          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        timeout(SOON, async {
+            while sqlx::query_scalar::<_, i64>(waiting).fetch_one(store.pool()).await? == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+            Ok::<_, Error>(())
+        })
+        .await??;
+        assert_eq!(sqlx::query_scalar::<_, i64>(drawn).fetch_one(store.pool()).await?, before);
+        let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let opened: i64 = sqlx::query_scalar(clock).fetch_one(&mut gate).await?;
+        gate.close().await?;
+        let receipts = timeout(SOON, appending).await???;
+        assert!(receipts[0].position.get() > u64::try_from(before)?);
+        assert_eq!(receipts[0].events, events as u64);
+        let recorded_at = receipts[0].recorded_at.as_micros();
+        assert!(recorded_at >= opened, "{recorded_at}, {opened}");
+    }
+    Ok(())
+}
+
+/// The server's clock was set back: within a stream, no event is recorded before the one before it.
+#[tokio::test]
+async fn instants_never_go_back_in_a_stream_though_the_clock_does() -> Result<(), Error> {
+    let (store, _database) = fresh().await?;
+    store.append(vec![append("a")]).await?;
+    let later = "INSERT INTO annals.events
+        (position, stream_id, stream_version, category, event_id, event_type, schema_version, readable_from, data, metadata, recorded_at)
+        SELECT nextval('annals.positions'), stream_id, 2, category, gen_random_uuid(), event_type, 1, 1, data, metadata,
+               recorded_at + interval '1 hour'
+          FROM annals.events";
+    store.pool().execute(later).await?;
+    let one = store.append(vec![append("a")]).await?.remove(0);
+    let mut several = append("a");
+    several.events.push(append("a").events.remove(0));
+    let several = store.append(vec![several]).await?.remove(0);
+    let mut keyed = append("a");
+    let content = annals::ContentHash::of(&serde_json::Value::Null);
+    keyed.key = Some(annals::KeyClaim::new("key", "Command", content, annals::KeyOwner::Process));
+    let keyed = store.append(vec![keyed]).await?.remove(0);
+    let page = store.stream_page(&annals::ReadStream::new(StreamId::new("order", "a"))).await?;
+    let instants: Vec<_> = page.events.iter().map(|event| event.recorded_at).collect();
+    assert!(instants.is_sorted() && instants[1] > instants[0], "{instants:?}");
+    assert_eq!([one, several, keyed].map(|receipt| receipt.recorded_at), [instants[1]; 3]);
     Ok(())
 }

@@ -8,6 +8,7 @@ mod proxy;
 
 mod asked;
 mod backup;
+mod connections;
 mod interleaved;
 mod limits;
 mod locks;

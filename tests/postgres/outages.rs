@@ -208,6 +208,8 @@ async fn a_server_that_stays_silent_is_told_of_in_time() -> Result<(), Error> {
     let fence = behind.claim("one").await?;
     // On a busy machine, a server that is well may take longer than it may say nothing: its connections are made once it does not.
     answers(async || behind.store.append(vec![append("before")]).await.is_ok()).await?;
+    let pool = behind.store.pool();
+    answers(async || pool.num_idle() > 0 && pool.num_idle() == pool.size() as usize).await?;
     behind.proxy.set(Cuts::Silent);
     let unknown = timeout(SOON, behind.store.append(vec![append("a")])).await?.unwrap_err();
     assert!(matches!(unknown, WriteError::UnknownOutcome { .. }), "{unknown:?}");
@@ -221,6 +223,31 @@ async fn a_server_that_stays_silent_is_told_of_in_time() -> Result<(), Error> {
     }
     behind.proxy.set(Cuts::None);
     answers(async || behind.store.head().await.is_ok_and(|head| head.get() > 0)).await
+}
+
+/// A connection that the next read was to have takes nothing from the pool once its server says nothing.
+#[tokio::test]
+async fn a_connection_that_was_kept_for_a_read_is_given_up() -> Result<(), Error> {
+    let builder = PostgresStore::builder().wake_up(false).silence(Duration::from_millis(200));
+    let behind = Behind::new(builder.max_connections(2)).await?;
+    let pool = behind.store.pool();
+    answers(async || {
+        behind.proxy.set(Cuts::None);
+        if behind.store.head().await.is_err() {
+            return false;
+        }
+        behind.proxy.set(Cuts::Silent);
+        // If it went back before that, it is tried again.
+        let given_up = async {
+            while pool.size() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(1), given_up).await.is_ok()
+    })
+    .await?;
+    behind.proxy.set(Cuts::None);
+    answers(async || behind.store.head().await.is_ok()).await
 }
 
 /// Asks until there is an answer.

@@ -216,6 +216,19 @@ impl<'a> Batch<'a> {
             return self.query(statements);
         }
         let events = &self.events;
+        if let ([stream], [category], [id]) = (&*self.streams, &*self.categories, &*events.ids) {
+            return statements
+                .append_event()
+                .bind(stream)
+                .bind(category)
+                .bind(self.expected[0])
+                .bind(id)
+                .bind(events.types[0])
+                .bind(events.schema_versions[0])
+                .bind(events.readable_from[0])
+                .bind(events.data[0])
+                .bind(&*events.texts[events.metadata[0]].1);
+        }
         statements
             .append_events()
             .bind(&self.streams)

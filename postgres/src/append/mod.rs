@@ -66,8 +66,6 @@ struct Queue {
     calls: VecDeque<Call>,
     /// How many send what is in the queue.
     senders: usize,
-    /// Connections of those who have sent: beside the pool, so that a batch never waits for readers.
-    writers: Vec<PgConnection>,
 }
 
 /// What one caller wants appended.
@@ -186,8 +184,8 @@ impl Shared {
         queue.calls.push_back(call);
         if queue.senders < self.limits.writers {
             queue.senders += 1;
-            let writer = queue.writers.pop();
             drop(queue);
+            let writer = self.database.writers.take();
             // Made here: a task that never runs, since its runtime ends, gives the queue up as well.
             let sending = Sending { shared: self.clone(), writer, is_done: false };
             tokio::spawn(sending.send());
@@ -236,8 +234,11 @@ impl Sending {
         let mut queue = self.shared.queue();
         let batch = next_calls(&mut queue.calls, self.shared.limits);
         if batch.is_empty() {
+            // Before others may send: they take it, and make no other.
+            if let Some(writer) = self.writer.take() {
+                self.shared.database.writers.put(writer);
+            }
             queue.senders -= 1;
-            queue.writers.extend(self.writer.take());
             self.is_done = true;
             return None;
         }

@@ -60,7 +60,11 @@ pub(super) async fn settle_aside(
     calls: Vec<Call>,
     wait: Duration,
 ) -> Option<Blocked> {
-    let blocked = settle_calls(shared, &mut None, calls, Waiting::For(wait)).await;
+    let mut writer = None;
+    let blocked = settle_calls(shared, &mut writer, calls, Waiting::For(wait)).await;
+    if let Some(writer) = writer {
+        shared.database.writers.put(writer);
+    }
     blocked.into_iter().reduce(|mut all, next| {
         all.calls.extend(next.calls);
         all
@@ -250,12 +254,12 @@ impl Group {
     }
 }
 
-/// The writer's connection, or a new one in its place.
+/// The writer's connection, or one that nobody has now, which may have come back since, or a new one in its place.
 async fn connection(
     database: &Database,
     writer: &mut Option<PgConnection>,
 ) -> Result<PgConnection, Failure> {
-    if let Some(connection) = writer.take() {
+    if let Some(connection) = writer.take().or_else(|| database.writers.take()) {
         return Ok(connection);
     }
     let lock_timeout = SHORT.min(database.longest_lock());
