@@ -209,7 +209,7 @@ async fn raw_client(
 }
 
 /// Runs a client as a program does: in a task of its own.
-async fn client(run: impl Future<Output = ()> + Send + 'static) {
+pub async fn client(run: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(run).await.expect("it ends");
 }
 

@@ -32,7 +32,7 @@ use report::{Machine, Report};
 
 #[derive(Parser)]
 struct Options {
-    /// Fewer rounds, smaller logs, and no compiling
+    /// Fewer rounds, smaller logs, and no compiling unless that part is named
     #[arg(long)]
     quick: bool,
     /// The parts to run; all, unless some are named
@@ -122,7 +122,12 @@ async fn main() {
         growth::costs(&mut bench.report).await;
     }
     if is_asked(Part::Compile) {
-        compile_time::costs(&mut bench.report, rounds);
+        compile_time::costs(&mut bench.report);
+    }
+    if options.quick && options.part.is_empty() {
+        println!(
+            "\nThe compile time is not part of a quick run unless it is asked for: `--part compile`."
+        );
     }
     let is_met = bench.report.end(&options.json).expect("a file for the figures");
     drop(database);

@@ -1,28 +1,31 @@
-//! The bank of the contract, written by hand over the public traits: what the macros write is no more than this.
+//! The same item by hand, over the public traits: what the macros write of an aggregate is no more than this. Left out is what only
+//! read models, projections and processes ask of an id, an event or a command. The marks are told in `by_macros.rs`.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use annals::aggregate::Apply;
 use annals::registry::{AggregateRegistration, CommandRegistration, EventRegistration};
+use annals::shape::StateShape;
 use annals::{
-    Aggregate, AggregateId, Command, Context, DecodeError, Decision, EncodeError, Event,
+    Aggregate, AggregateId, Command, Context, Decision, DecodeError, EncodeError, Event,
     EventContext, EventEnum, EventName, EventOf, HandledBy, IdError, IntoEvents, Misfit,
     ReturnedEvents, SnapshotPolicy, Stored, Subject, Targets, ToId,
 };
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AccountId(String);
+pub struct ItemId(String);
 
-impl fmt::Display for AccountId {
+impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl FromStr for AccountId {
+impl FromStr for ItemId {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -30,485 +33,336 @@ impl FromStr for AccountId {
     }
 }
 
-impl From<String> for AccountId {
+impl From<String> for ItemId {
     fn from(inner: String) -> Self {
         Self(inner)
     }
 }
 
-impl From<AccountId> for String {
-    fn from(id: AccountId) -> Self {
+impl From<ItemId> for String {
+    fn from(id: ItemId) -> Self {
         id.0
     }
 }
 
-impl From<&str> for AccountId {
+impl From<&str> for ItemId {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
     }
 }
 
-impl AggregateId for AccountId {}
+impl AggregateId for ItemId {}
 
-impl ToId<AccountId> for str {
-    fn to_id(&self) -> Result<AccountId, IdError> {
+impl ToId<ItemId> for str {
+    fn to_id(&self) -> Result<ItemId, IdError> {
         Ok(self.into())
     }
 }
 
-impl ToId<AccountId> for String {
-    fn to_id(&self) -> Result<AccountId, IdError> {
+impl ToId<ItemId> for String {
+    fn to_id(&self) -> Result<ItemId, IdError> {
         Ok(self.as_str().into())
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AccountOpened {
-    pub owner: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MoneyDeposited {
-    pub amount: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Withdrawn {
-    pub amount: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AccountClosed;
-
-impl Event for AccountOpened {
-    const NAME: &'static str = "AccountOpened";
-}
-
-impl Event for MoneyDeposited {
-    const NAME: &'static str = "MoneyDeposited";
-}
-
-impl Event for Withdrawn {
-    const NAME: &'static str = "MoneyWithdrawn";
-}
-
-impl Event for AccountClosed {
-    const NAME: &'static str = "AccountClosed";
-}
-
-inventory::submit!(EventRegistration::of::<AccountOpened>());
-inventory::submit!(EventRegistration::of::<MoneyDeposited>());
-inventory::submit!(EventRegistration::of::<Withdrawn>());
-inventory::submit!(EventRegistration::of::<AccountClosed>());
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OpenAccount {
-    pub account: AccountId,
-    pub owner: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Deposit {
-    pub account: AccountId,
-    pub amount: u64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Withdraw {
-    pub account: AccountId,
-    pub amount: u64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CloseAccount {
-    pub account: AccountId,
-}
-
-impl Command for OpenAccount {
-    const NAME: &'static str = "OpenAccount";
-}
-
-impl Targets<AccountId> for OpenAccount {
-    fn target(&self) -> &AccountId {
-        &self.account
-    }
-}
-
-impl Command for Deposit {
-    const NAME: &'static str = "Deposit";
-}
-
-impl Targets<AccountId> for Deposit {
-    fn target(&self) -> &AccountId {
-        &self.account
-    }
-}
-
-impl Command for Withdraw {
-    const NAME: &'static str = "Withdraw";
-}
-
-impl Targets<AccountId> for Withdraw {
-    fn target(&self) -> &AccountId {
-        &self.account
-    }
-}
-
-impl Command for CloseAccount {
-    const NAME: &'static str = "CloseAccount";
-}
-
-impl Targets<AccountId> for CloseAccount {
-    fn target(&self) -> &AccountId {
-        &self.account
-    }
-}
-
 #[derive(Debug, PartialEq, thiserror::Error)]
-pub enum AccountError {
-    #[error("an amount must be more than zero")]
-    EmptyAmount,
-    #[error("balance {balance} does not cover {requested}")]
-    InsufficientFunds { balance: u64, requested: u64 },
-    #[error("the account is closed")]
-    Closed,
+pub enum ItemError {
+    #[error("a quantity must be more than zero")]
+    Nothing,
+    #[error("{asked} are more than the {left} that are left")]
+    TooMany { left: u64, asked: u64 },
 }
 
 #[derive(Debug, Clone)]
-pub enum AccountEvent {
-    AccountOpened(AccountOpened),
-    MoneyDeposited(MoneyDeposited),
-    Withdrawn(Withdrawn),
-    AccountClosed(AccountClosed),
+pub enum ItemEvent {
+    Listed(Listed),
+    Picked(Picked), // each
 }
 
-impl EventEnum for AccountEvent {
+impl ItemEvent {
+    pub fn event_type(&self) -> &'static str {
+        self.stored().name
+    }
+}
+
+impl EventEnum for ItemEvent {
     const EVENTS: &'static [EventName] = &[
-        EventName::of::<AccountOpened>(),
-        EventName::of::<MoneyDeposited>(),
-        EventName::of::<Withdrawn>(),
-        EventName::of::<AccountClosed>(),
+        EventName::of::<Listed>(),
+        EventName::of::<Picked>(), // each
     ];
 
     fn stored(&self) -> &'static EventName {
         match self {
-            Self::AccountOpened(_) => &Self::EVENTS[0],
-            Self::MoneyDeposited(_) => &Self::EVENTS[1],
-            Self::Withdrawn(_) => &Self::EVENTS[2],
-            Self::AccountClosed(_) => &Self::EVENTS[3],
+            Self::Listed(_) => &Self::EVENTS[0],
+            Self::Picked(_) => &Self::EVENTS[1], // each
         }
     }
 
     fn encode(&self) -> Result<String, EncodeError> {
         match self {
-            Self::AccountOpened(event) => event.encode(),
-            Self::MoneyDeposited(event) => event.encode(),
-            Self::Withdrawn(event) => event.encode(),
-            Self::AccountClosed(event) => event.encode(),
+            Self::Listed(event) => event.encode(),
+            Self::Picked(event) => event.encode(), // each
         }
     }
 
     fn decode(stored: Stored<'_>) -> Option<Result<Self, DecodeError>> {
         Some(match stored.event_type {
-            AccountOpened::NAME => Event::decode(stored).map(Self::AccountOpened),
-            MoneyDeposited::NAME => Event::decode(stored).map(Self::MoneyDeposited),
-            Withdrawn::NAME => Event::decode(stored).map(Self::Withdrawn),
-            AccountClosed::NAME => Event::decode(stored).map(Self::AccountClosed),
+            Listed::NAME => Event::decode(stored).map(Self::Listed),
+            Picked::NAME => Event::decode(stored).map(Self::Picked), // each
             _ => return None,
         })
     }
 
     fn same_event(&self, other: &Self) -> Option<bool> {
         Some(match (self, other) {
-            (Self::AccountOpened(one), Self::AccountOpened(other)) => one == other,
-            (Self::MoneyDeposited(one), Self::MoneyDeposited(other)) => one == other,
-            (Self::Withdrawn(one), Self::Withdrawn(other)) => one == other,
-            (Self::AccountClosed(one), Self::AccountClosed(other)) => one == other,
+            (Self::Listed(one), Self::Listed(other)) => one == other,
+            (Self::Picked(one), Self::Picked(other)) => one == other, // each
             _ => false,
         })
     }
 }
 
-impl IntoEvents<Account> for AccountEvent {
-    fn extend_into(self, events: &mut Vec<AccountEvent>) {
+impl IntoEvents<Item> for ItemEvent {
+    fn extend_into(self, events: &mut Vec<ItemEvent>) {
         events.push(self);
     }
 }
 
-impl From<AccountOpened> for AccountEvent {
-    fn from(event: AccountOpened) -> Self {
-        Self::AccountOpened(event)
-    }
-}
-
-impl EventOf<Account> for AccountOpened {
-    fn into_event(self) -> AccountEvent {
-        self.into()
-    }
-}
-
-impl IntoEvents<Account> for AccountOpened {
-    fn extend_into(self, events: &mut Vec<AccountEvent>) {
-        events.push(self.into());
-    }
-}
-
-impl Decision<Account> for AccountOpened {
-    type Error = Infallible;
-
-    fn decide(self) -> Result<Vec<AccountEvent>, Infallible> {
-        Ok(vec![self.into()])
-    }
-}
-
-impl ReturnedEvents<Account> for MoneyDeposited {}
-
-impl ReturnedEvents<Account> for Withdrawn {}
-
-impl ReturnedEvents<Account> for AccountClosed {}
-
-impl From<MoneyDeposited> for AccountEvent {
-    fn from(event: MoneyDeposited) -> Self {
-        Self::MoneyDeposited(event)
-    }
-}
-
-impl EventOf<Account> for MoneyDeposited {
-    fn into_event(self) -> AccountEvent {
-        self.into()
-    }
-}
-
-impl IntoEvents<Account> for MoneyDeposited {
-    fn extend_into(self, events: &mut Vec<AccountEvent>) {
-        events.push(self.into());
-    }
-}
-
-impl From<Withdrawn> for AccountEvent {
-    fn from(event: Withdrawn) -> Self {
-        Self::Withdrawn(event)
-    }
-}
-
-impl EventOf<Account> for Withdrawn {
-    fn into_event(self) -> AccountEvent {
-        self.into()
-    }
-}
-
-impl IntoEvents<Account> for Withdrawn {
-    fn extend_into(self, events: &mut Vec<AccountEvent>) {
-        events.push(self.into());
-    }
-}
-
-impl From<AccountClosed> for AccountEvent {
-    fn from(event: AccountClosed) -> Self {
-        Self::AccountClosed(event)
-    }
-}
-
-impl EventOf<Account> for AccountClosed {
-    fn into_event(self) -> AccountEvent {
-        self.into()
-    }
-}
-
-impl IntoEvents<Account> for AccountClosed {
-    fn extend_into(self, events: &mut Vec<AccountEvent>) {
-        events.push(self.into());
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Account {
-    pub owner: String,
-    pub balance: u64,
-    pub closed: bool,
+pub struct Item {
+    pub name: String,
+    pub most: u64,
+    pub picked: u64, // each
 }
 
-impl Subject for Account {
-    type Key = AccountId;
+impl Item {
+    fn ensure_left(&self, done: u64, asked: u64) -> Result<(), ItemError> {
+        let left = self.most - done;
+        match asked {
+            0 => Err(ItemError::Nothing),
+            asked if asked > left => Err(ItemError::TooMany { left, asked }),
+            _ => Ok(()),
+        }
+    }
 }
 
-impl Aggregate for Account {
-    type Id = AccountId;
-    type Event = AccountEvent;
+impl Subject for Item {
+    type Key = ItemId;
+}
+
+impl Aggregate for Item {
+    type Id = ItemId;
+    type Event = ItemEvent;
     type Services = ();
-    const CATEGORY: &'static str = "account";
+    const CATEGORY: &'static str = "item";
     const SNAPSHOT: Option<SnapshotPolicy> = Some(SnapshotPolicy::every(100));
-    const TAKES_CONTEXT: bool = <Self as Apply<AccountOpened>>::TAKES_CONTEXT
-        || <Self as Apply<MoneyDeposited>>::TAKES_CONTEXT
-        || <Self as Apply<Withdrawn>>::TAKES_CONTEXT
-        || <Self as Apply<AccountClosed>>::TAKES_CONTEXT;
+    const TAKES_CONTEXT: bool = false
+        || <Self as Apply<Picked>>::TAKES_CONTEXT // each
+        || <Self as Apply<Listed>>::TAKES_CONTEXT;
 
     fn apply(
         state: &mut Option<Self>,
-        event: &AccountEvent,
+        event: &ItemEvent,
         cx: &EventContext<Self>,
     ) -> Result<(), Misfit> {
         match event {
-            AccountEvent::AccountOpened(event) => Apply::apply(state, event, cx),
-            AccountEvent::MoneyDeposited(event) => Apply::apply(state, event, cx),
-            AccountEvent::Withdrawn(event) => Apply::apply(state, event, cx),
-            AccountEvent::AccountClosed(event) => Apply::apply(state, event, cx),
+            ItemEvent::Listed(event) => Apply::apply(state, event, cx),
+            ItemEvent::Picked(event) => Apply::apply(state, event, cx), // each
         }
     }
 
     fn encode_snapshot(&self) -> Option<Result<String, EncodeError>> {
-        Some(serde_json::to_string(self).map_err(|error| EncodeError::new("Account", &error)))
+        Some(serde_json::to_string(self).map_err(|error| EncodeError::new("Item", &error)))
     }
 
     fn decode_snapshot(json: &str) -> Option<Result<Self, DecodeError>> {
-        Some(serde_json::from_str(json).map_err(|error| DecodeError::content("Account", &error)))
+        Some(serde_json::from_str(json).map_err(|error| DecodeError::content("Item", &error)))
+    }
+
+    fn snapshot_shape() -> Option<&'static StateShape> {
+        static SHAPE: OnceLock<StateShape> = OnceLock::new();
+        Some(SHAPE.get_or_init(StateShape::of::<Self>))
     }
 
     fn same_state(&self, other: &Self) -> Option<bool> {
         Some(self == other)
     }
-}
 
-inventory::submit!(AggregateRegistration::of::<Account>());
-
-impl HandledBy<Account> for OpenAccount {
-    type Output = AccountOpened;
-
-    async fn handle(
-        state: Option<&Account>,
-        command: Self,
-        _: &Context<Account>,
-    ) -> Result<AccountOpened, Misfit> {
-        match state {
-            Some(_) => Err(Misfit::Exists),
-            None => Ok(AccountOpened { owner: command.owner }),
-        }
+    fn shown(&self) -> Option<String> {
+        Some(format!("{self:#?}"))
     }
 }
 
-inventory::submit!(CommandRegistration::of::<Account, OpenAccount>());
+inventory::submit!(AggregateRegistration::of::<Item>());
 
-impl Apply<AccountOpened> for Account {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    pub name: String,
+    pub most: u64,
+}
+
+impl Event for Listed {
+    const NAME: &'static str = "Listed";
+}
+
+inventory::submit!(EventRegistration::of::<Listed>());
+
+impl From<Listed> for ItemEvent {
+    fn from(event: Listed) -> Self {
+        Self::Listed(event)
+    }
+}
+
+impl EventOf<Item> for Listed {
+    fn into_event(self) -> ItemEvent {
+        self.into()
+    }
+}
+
+impl IntoEvents<Item> for Listed {
+    fn extend_into(self, events: &mut Vec<ItemEvent>) {
+        events.push(self.into());
+    }
+}
+
+impl Decision<Item> for Listed {
+    type Error = Infallible;
+
+    fn decide(self) -> Result<Vec<ItemEvent>, Infallible> {
+        Ok(vec![self.into()])
+    }
+}
+
+impl Apply<Listed> for Item {
     const TAKES_CONTEXT: bool = false;
 
     fn apply(
         state: &mut Option<Self>,
-        event: &AccountOpened,
+        event: &Listed,
         _: &EventContext<Self>,
     ) -> Result<(), Misfit> {
         if state.is_some() {
             return Err(Misfit::Exists);
         }
-        *state = Some(Self { owner: event.owner.clone(), balance: 0, closed: false });
+        *state = Some(Self {
+            name: event.name.clone(),
+            most: event.most,
+            picked: 0, // each
+        });
         Ok(())
     }
 }
 
-impl HandledBy<Account> for Deposit {
-    type Output = Result<MoneyDeposited, AccountError>;
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct List {
+    pub item: ItemId,
+    pub name: String,
+    pub most: u64,
+}
+
+impl Command for List {
+    const NAME: &'static str = "List";
+}
+
+impl Targets<ItemId> for List {
+    fn target(&self) -> &ItemId {
+        &self.item
+    }
+}
+
+impl HandledBy<Item> for List {
+    type Output = Listed;
 
     async fn handle(
-        state: Option<&Account>,
+        state: Option<&Item>,
         command: Self,
-        _: &Context<Account>,
-    ) -> Result<Self::Output, Misfit> {
-        let account = state.ok_or(Misfit::Missing)?;
-        if let Err(error) = account.ensure_open() {
-            return Ok(Err(error));
+        _: &Context<Item>,
+    ) -> Result<Listed, Misfit> {
+        match state {
+            Some(_) => Err(Misfit::Exists),
+            None => Ok(Listed { name: command.name, most: command.most }),
         }
-        if command.amount == 0 {
-            return Ok(Err(AccountError::EmptyAmount));
-        }
-        Ok(Ok(MoneyDeposited { amount: command.amount }))
     }
 }
 
-inventory::submit!(CommandRegistration::of::<Account, Deposit>());
+inventory::submit!(CommandRegistration::of::<Item, List>());
 
-impl Apply<MoneyDeposited> for Account {
+// Each:
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picked {
+    pub quantity: u64,
+}
+
+impl Event for Picked {
+    const NAME: &'static str = "Picked";
+}
+
+inventory::submit!(EventRegistration::of::<Picked>());
+
+impl From<Picked> for ItemEvent {
+    fn from(event: Picked) -> Self {
+        Self::Picked(event)
+    }
+}
+
+impl EventOf<Item> for Picked {
+    fn into_event(self) -> ItemEvent {
+        self.into()
+    }
+}
+
+impl IntoEvents<Item> for Picked {
+    fn extend_into(self, events: &mut Vec<ItemEvent>) {
+        events.push(self.into());
+    }
+}
+
+impl ReturnedEvents<Item> for Picked {}
+
+impl Apply<Picked> for Item {
     const TAKES_CONTEXT: bool = false;
 
     fn apply(
         state: &mut Option<Self>,
-        event: &MoneyDeposited,
+        event: &Picked,
         _: &EventContext<Self>,
     ) -> Result<(), Misfit> {
-        state.as_mut().ok_or(Misfit::Missing)?.balance += event.amount;
+        state.as_mut().ok_or(Misfit::Missing)?.picked += event.quantity;
         Ok(())
     }
 }
 
-impl HandledBy<Account> for Withdraw {
-    type Output = Result<Withdrawn, AccountError>;
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pick {
+    pub item: ItemId,
+    pub quantity: u64,
+}
+
+impl Command for Pick {
+    const NAME: &'static str = "Pick";
+}
+
+impl Targets<ItemId> for Pick {
+    fn target(&self) -> &ItemId {
+        &self.item
+    }
+}
+
+impl HandledBy<Item> for Pick {
+    type Output = Result<Picked, ItemError>;
 
     async fn handle(
-        state: Option<&Account>,
+        state: Option<&Item>,
         command: Self,
-        _: &Context<Account>,
+        _: &Context<Item>,
     ) -> Result<Self::Output, Misfit> {
-        let account = state.ok_or(Misfit::Missing)?;
-        if let Err(error) = account.ensure_open() {
+        let item = state.ok_or(Misfit::Missing)?;
+        if let Err(error) = item.ensure_left(item.picked, command.quantity) {
             return Ok(Err(error));
         }
-        if command.amount > account.balance {
-            return Ok(Err(AccountError::InsufficientFunds {
-                balance: account.balance,
-                requested: command.amount,
-            }));
-        }
-        Ok(Ok(Withdrawn { amount: command.amount }))
+        Ok(Ok(Picked { quantity: command.quantity }))
     }
 }
 
-inventory::submit!(CommandRegistration::of::<Account, Withdraw>());
-
-impl Apply<Withdrawn> for Account {
-    const TAKES_CONTEXT: bool = false;
-
-    fn apply(
-        state: &mut Option<Self>,
-        event: &Withdrawn,
-        _: &EventContext<Self>,
-    ) -> Result<(), Misfit> {
-        state.as_mut().ok_or(Misfit::Missing)?.balance -= event.amount;
-        Ok(())
-    }
-}
-
-impl HandledBy<Account> for CloseAccount {
-    type Output = Result<(Option<Withdrawn>, AccountClosed), AccountError>;
-
-    async fn handle(
-        state: Option<&Account>,
-        _: Self,
-        _: &Context<Account>,
-    ) -> Result<Self::Output, Misfit> {
-        let account = state.ok_or(Misfit::Missing)?;
-        if let Err(error) = account.ensure_open() {
-            return Ok(Err(error));
-        }
-        let rest = (account.balance > 0).then_some(Withdrawn { amount: account.balance });
-        Ok(Ok((rest, AccountClosed)))
-    }
-}
-
-inventory::submit!(CommandRegistration::of::<Account, CloseAccount>());
-
-impl Apply<AccountClosed> for Account {
-    const TAKES_CONTEXT: bool = false;
-
-    fn apply(
-        state: &mut Option<Self>,
-        _: &AccountClosed,
-        _: &EventContext<Self>,
-    ) -> Result<(), Misfit> {
-        state.as_mut().ok_or(Misfit::Missing)?.closed = true;
-        Ok(())
-    }
-}
-
-impl Account {
-    fn ensure_open(&self) -> Result<(), AccountError> {
-        if self.closed { Err(AccountError::Closed) } else { Ok(()) }
-    }
-}
+inventory::submit!(CommandRegistration::of::<Item, Pick>());
+// Once:
