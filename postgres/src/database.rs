@@ -14,8 +14,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Transaction};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::error::{Failure, in_database, is_lost, is_of_writers, refused, store_error};
-use crate::readers::{LentReader, Readers};
+use crate::error::{Failure, in_database, refused, store_error};
+use crate::lent::{Lent, Tries};
+use crate::readers::Readers;
 use crate::statements::{Schema, Statements};
 use crate::writers::{LentWriter, Writers};
 
@@ -270,6 +271,10 @@ impl Database {
         let mut tries = self.tries();
         let fitting = self.page_bytes / self.heavy.load(Ordering::Relaxed).max(1);
         let asked = most.min(fitting.max(least));
+        if asked < most {
+            // A page that is cut would close the connection of the next append.
+            writer.take().into_iter().for_each(LentWriter::leave);
+        }
         loop {
             let mut lent = match writer.take() {
                 Some(writer) => Lent::Writer(writer),
@@ -371,61 +376,4 @@ impl Database {
 /// Has a connection's transactions at READ COMMITTED, whatever the database or the role has as its default.
 pub(crate) fn with_read_committed(options: PgConnectOptions) -> PgConnectOptions {
     options.options([("default_transaction_isolation", "read committed")])
-}
-
-/// A connection while something reads over it.
-enum Lent<'r> {
-    Reader(LentReader<'r>),
-    Writer(LentWriter),
-}
-
-impl Lent<'_> {
-    fn connection(&mut self) -> &mut PgConnection {
-        match self {
-            Self::Reader(reader) => reader.connection(),
-            Self::Writer(writer) => writer.connection(),
-        }
-    }
-
-    /// Leaves it to the next; all that was asked over it has to have been answered.
-    fn leave(self) {
-        match self {
-            Self::Reader(reader) => reader.leave(),
-            Self::Writer(writer) => writer.leave(),
-        }
-    }
-
-    /// Closes it, as it is.
-    fn close(self) {
-        match self {
-            Self::Reader(reader) => reader.close(),
-            Self::Writer(writer) => writer.close(),
-        }
-    }
-}
-
-/// How many more connections may turn out to be dead.
-struct Tries(u32);
-
-impl Tries {
-    /// Lets another connection be tried if this one is dead.
-    fn go_on(&mut self, doing: &str, lent: Lent<'_>, error: sqlx::Error) -> Result<(), StoreError> {
-        if let Lent::Writer(writer) = lent {
-            if is_lost(&error) {
-                writer.close();
-            } else if !is_of_writers(&error) {
-                return Err(store_error(doing, error));
-            }
-            tracing::debug!(%error, doing, "read again over another connection");
-            return Ok(());
-        }
-        if !is_lost(&error) || self.0 == 0 {
-            return Err(store_error(doing, error));
-        }
-        self.0 -= 1;
-        tracing::debug!(%error, doing, "a connection was dead");
-        // What is broken does not go back.
-        lent.close();
-        Ok(())
-    }
 }

@@ -20,6 +20,7 @@ mod error;
 mod inspected;
 mod instant;
 mod lease;
+mod lent;
 mod migrate;
 mod models;
 mod operated;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{Connection, PgPool};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -39,8 +39,8 @@ struct Idle {
 #[derive(Default)]
 struct List {
     connections: Vec<Held>,
-    /// Where the task runs that gives back those whose turn is over, if there is one.
-    swept_by: Option<Handle>,
+    /// The runtimes with a task that gives back those whose turn is over: one of them may stand still.
+    swept_by: Vec<Handle>,
 }
 
 /// A connection of the pool, and since when it has not gone back.
@@ -71,7 +71,7 @@ impl Readers {
         if let Ok(place) = self.places.try_acquire()
             && let Some(held) = self.idle_connection()
         {
-            return Ok(LentReader { readers: self, held: Some(held), _place: place });
+            return Ok(self.lent(held, place));
         }
         let longest = self.pool.options().get_acquire_timeout();
         timeout(longest, self.wait()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -83,12 +83,15 @@ impl Readers {
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
         drop(queued);
         if let Some(held) = self.idle_connection() {
-            return Ok(LentReader { readers: self, held: Some(held), _place: place });
+            return Ok(self.lent(held, place));
         }
         let _asking = Counted::among(&self.asking);
         let connection = self.pool.acquire().await?;
-        let held = Held { connection, since: Instant::now() };
-        Ok(LentReader { readers: self, held: Some(held), _place: place })
+        Ok(self.lent(Held { connection, since: Instant::now() }, place))
+    }
+
+    fn lent<'r>(&'r self, held: Held, place: SemaphorePermit<'r>) -> LentReader<'r> {
+        LentReader { readers: self, held: Some(held), runtime: Handle::current(), _place: place }
     }
 
     fn idle_connection(&self) -> Option<Held> {
@@ -132,6 +135,8 @@ pub(crate) struct LentReader<'r> {
     readers: &'r Readers,
     /// `None` once it is given back.
     held: Option<Held>,
+    /// Where it is given back, wherever it is dropped.
+    runtime: Handle,
     _place: SemaphorePermit<'r>,
 }
 
@@ -160,7 +165,8 @@ impl LentReader<'_> {
 
 impl Drop for LentReader<'_> {
     fn drop(&mut self) {
-        if let (Some(held), Ok(_)) = (self.held.take(), Handle::try_current()) {
+        if let Some(held) = self.held.take() {
+            let _entered = self.runtime.enter();
             give_back(vec![held], self.readers.idle.silence);
         }
     }
@@ -184,18 +190,17 @@ impl Idle {
         let runtime = Handle::current();
         let mut list = self.list();
         list.connections.push(held);
-        // One of another runtime may stand still.
-        if list.swept_by.as_ref().is_none_or(|by| by.id() != runtime.id()) {
-            list.swept_by = Some(runtime);
-            drop(list);
+        if list.swept_by.iter().all(|by| by.id() != runtime.id()) {
             // Made here: a task that never runs, since its runtime ends, gives them up as well.
-            let sweeping = Sweeping { idle: Arc::downgrade(self), is_over: false };
+            let sweeping = Sweeping { idle: Arc::downgrade(self), runtime: runtime.id() };
+            list.swept_by.push(runtime);
+            drop(list);
             tokio::spawn(sweeping.sweep());
         }
     }
 
-    /// Takes those whose turn is over, and tells when the next one's is.
-    fn take_due(&self) -> (Vec<Held>, Option<Instant>) {
+    /// Takes those whose turn is over, and tells when the next one's is; where there is none, the runtime's task has ended.
+    fn take_due(&self, runtime: Id) -> (Vec<Held>, Option<Instant>) {
         let mut list = self.list();
         let all = std::mem::take(&mut list.connections);
         let (due, others): (Vec<_>, Vec<_>) =
@@ -203,7 +208,7 @@ impl Idle {
         list.connections = others;
         let next = list.connections.iter().map(|held| held.since + TURN).min();
         if next.is_none() {
-            list.swept_by = None;
+            list.swept_by.retain(|by| by.id() != runtime);
         }
         (due, next)
     }
@@ -213,7 +218,7 @@ impl Drop for Idle {
     fn drop(&mut self) {
         let list = self.list.get_mut().unwrap_or_else(PoisonError::into_inner);
         // There may be no runtime here, and what a pool does for its connections that go needs one, even one that has ended.
-        let _entered = list.swept_by.as_ref().map(Handle::enter);
+        let _entered = list.swept_by.last().map(Handle::enter);
         for held in list.connections.drain(..) {
             drop(held.connection.detach());
         }
@@ -234,31 +239,32 @@ fn give_back(all: Vec<Held>, silence: Duration) {
 /// A task that gives connections back. When it ends with its runtime, so do they.
 struct Sweeping {
     idle: Weak<Idle>,
-    is_over: bool,
+    runtime: Id,
 }
 
 impl Sweeping {
-    async fn sweep(mut self) {
+    async fn sweep(self) {
         let mut next = Some(Instant::now());
         while let Some(at) = next {
             sleep_until(at).await;
             let Some(idle) = self.idle.upgrade() else { return };
-            let (due, at) = idle.take_due();
+            let (due, at) = idle.take_due(self.runtime);
             next = at;
             give_back(due, idle.silence);
         }
-        self.is_over = true;
     }
 }
 
 impl Drop for Sweeping {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
         let Some(idle) = self.idle.upgrade() else { return };
         let mut list = idle.list();
-        list.swept_by = None;
+        let before = list.swept_by.len();
+        list.swept_by.retain(|by| by.id() != self.runtime);
+        if list.swept_by.len() == before {
+            // It has come to its end.
+            return;
+        }
         for held in std::mem::take(&mut list.connections) {
             drop(held.connection.detach());
         }

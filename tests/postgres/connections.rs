@@ -322,6 +322,95 @@ async fn a_read_waits_for_a_lock_as_long_as_any_other() -> Result<(), Error> {
     Ok(())
 }
 
+/// Keeps a table from everybody until the transaction ends.
+async fn locking(
+    owner: &PgPool,
+    table: &'static str,
+) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {
+    let mut locking = owner.begin().await?;
+    let lock = format!("LOCK TABLE annals.{table} IN ACCESS EXCLUSIVE MODE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *locking).await?;
+    Ok(locking)
+}
+
+/// What is asked over it is not over when its caller has gone: nobody else waits for that.
+#[tokio::test]
+async fn nobody_gets_the_connection_of_a_read_that_was_dropped_before_it_is_free()
+-> Result<(), Error> {
+    let (store, database) = store_of(3).await?;
+    read_log(&store).await?;
+    let owner = PgPool::connect(database.url()).await?;
+    let locking = locking(&owner, "events").await?;
+    for number in 0..2 {
+        timeout(Duration::from_millis(200), read_log(&store)).await.expect_err("locked");
+        let id = CheckpointId { name: format!("beside {number}"), version: 1, shard: 0 };
+        timeout(SOON, store.claim_lease(&id, "owner", SOON)).await??.expect("nobody has it");
+    }
+    locking.rollback().await?;
+    assert_eq!(read_log(&store).await? as u64, EVENTS);
+    Ok(())
+}
+
+/// The same of the connection that appends.
+#[tokio::test]
+async fn no_append_waits_for_a_read_that_was_dropped() -> Result<(), Error> {
+    let (store, database) = store_of(3).await?;
+    let owner = PgPool::connect(database.url()).await?;
+    let locking = locking(&owner, "snapshots").await?;
+    for appended in 1..=2 {
+        let asked = ReadStream::new(stream());
+        timeout(Duration::from_millis(200), store.snapshot_page(&asked, 1))
+            .await
+            .expect_err("locked");
+        timeout(SOON, append(&store, 1)).await??;
+        assert_eq!(timeout(SOON, read(&store)).await??, EVENTS + appended);
+    }
+    locking.rollback().await?;
+    Ok(())
+}
+
+/// A client that loads and appends in turn needs no connection of the pool.
+#[tokio::test]
+async fn streams_are_read_over_the_connection_that_appends() -> Result<(), Error> {
+    let (store, _database) = store_of(1).await?;
+    let held = store.pool().acquire().await?;
+    for appended in 1..=3 {
+        append(&store, 1).await?;
+        assert_eq!(timeout(SOON, read(&store)).await??, EVENTS + appended);
+    }
+    drop(held);
+    Ok(())
+}
+
+/// A read that nobody waits for any more may be dropped where no runtime is.
+#[test]
+fn a_read_goes_where_no_runtime_is() -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (store, database, owner, locking) = runtime.block_on(async {
+        let (store, database) = store_of(2).await?;
+        read_log(&store).await?;
+        let owner = PgPool::connect(database.url()).await?;
+        let locking = locking(&owner, "events").await?;
+        Ok::<_, Error>((store, database, owner, locking))
+    })?;
+    let mut log = Box::pin(read_log(&store));
+    let mut one = Box::pin(read(&store));
+    runtime.block_on(async {
+        timeout(Duration::from_millis(200), &mut log).await.expect_err("locked");
+        timeout(Duration::from_millis(200), &mut one).await.expect_err("locked");
+    });
+    drop((log, one));
+    runtime.block_on(async {
+        locking.rollback().await?;
+        assert_eq!(timeout(SOON, read_log(&store)).await?? as u64, EVENTS);
+        assert_eq!(timeout(SOON, read(&store)).await??, EVENTS);
+        owner.close().await;
+        Ok::<_, Error>(())
+    })?;
+    drop((store, database));
+    Ok(())
+}
+
 /// A pool that keeps some connections looks after them with each that goes, for which it needs a runtime.
 #[test]
 fn a_store_goes_where_no_runtime_is() -> Result<(), Error> {
