@@ -101,6 +101,28 @@ async fn sessions_fall_to(url: &str, most: i64) -> Result<(), Error> {
     timeout(SOON, falling).await.unwrap_or_else(|_| Err(format!("{found} sessions").into()))
 }
 
+/// Keeps a table from everybody until the transaction ends.
+async fn locking(
+    owner: &PgPool,
+    table: &'static str,
+) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {
+    let mut locking = owner.begin().await?;
+    let lock = format!("LOCK TABLE annals.{table} IN ACCESS EXCLUSIVE MODE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *locking).await?;
+    Ok(locking)
+}
+
+/// Waits until somebody waits for a table.
+async fn somebody_waits_for(owner: &PgPool, table: &str) -> Result<(), Error> {
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::regclass";
+    let table = format!("annals.{table}");
+    timeout(SOON, async {
+        while sqlx::query_scalar::<_, i64>(waits).bind(&table).fetch_one(owner).await? == 0 {}
+        Ok(())
+    })
+    .await?
+}
+
 #[tokio::test]
 async fn a_connection_is_left_to_the_next_read_and_goes_back_at_last() -> Result<(), Error> {
     const READS: usize = 100;
@@ -280,19 +302,12 @@ async fn an_append_takes_the_connection_that_a_read_gives_back() -> Result<(), E
     let store = builder.from_pool(pool).await?;
     append(&store, EVENTS).await?;
 
-    let mut locking = owner.pool().begin().await?;
-    sqlx::query("LOCK TABLE annals.events IN ACCESS EXCLUSIVE MODE").execute(&mut *locking).await?;
+    let locking = locking(owner.pool(), "events").await?;
     let reading = tokio::spawn({
         let store = store.clone();
         async move { read(&store).await }
     });
-    let waits =
-        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'annals.events'::regclass";
-    timeout(SOON, async {
-        while sqlx::query_scalar::<_, i64>(waits).fetch_one(owner.pool()).await? == 0 {}
-        Ok::<_, Error>(())
-    })
-    .await??;
+    somebody_waits_for(owner.pool(), "events").await?;
     let appending = tokio::spawn({
         let store = store.clone();
         async move { append(&store, 1).await }
@@ -309,8 +324,7 @@ async fn an_append_takes_the_connection_that_a_read_gives_back() -> Result<(), E
 #[tokio::test]
 async fn a_read_waits_for_a_lock_as_long_as_any_other() -> Result<(), Error> {
     let (store, _database) = store_of(3).await?;
-    let mut locking = store.pool().begin().await?;
-    sqlx::query("LOCK TABLE annals.events IN ACCESS EXCLUSIVE MODE").execute(&mut *locking).await?;
+    let locking = locking(store.pool(), "events").await?;
     let blocked = tokio::spawn({
         let store = store.clone();
         async move { read(&store).await }
@@ -320,17 +334,6 @@ async fn a_read_waits_for_a_lock_as_long_as_any_other() -> Result<(), Error> {
     locking.rollback().await?;
     assert_eq!(timeout(SOON, blocked).await???, EVENTS);
     Ok(())
-}
-
-/// Keeps a table from everybody until the transaction ends.
-async fn locking(
-    owner: &PgPool,
-    table: &'static str,
-) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {
-    let mut locking = owner.begin().await?;
-    let lock = format!("LOCK TABLE annals.{table} IN ACCESS EXCLUSIVE MODE");
-    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *locking).await?;
-    Ok(locking)
 }
 
 /// What is asked over it is not over when its caller has gone: nobody else waits for that.
@@ -356,16 +359,24 @@ async fn nobody_gets_the_connection_of_a_read_that_was_dropped_before_it_is_free
 async fn no_append_waits_for_a_read_that_was_dropped() -> Result<(), Error> {
     let (store, database) = store_of(3).await?;
     let owner = PgPool::connect(database.url()).await?;
-    let locking = locking(&owner, "snapshots").await?;
-    for appended in 1..=2 {
+    let mut shortest = SOON;
+    for appended in 1..=10 {
+        let locking = locking(&owner, "snapshots").await?;
         let asked = ReadStream::new(stream());
-        timeout(Duration::from_millis(200), store.snapshot_page(&asked, 1))
-            .await
-            .expect_err("locked");
-        timeout(SOON, append(&store, 1)).await??;
+        tokio::select! {
+            _ = store.snapshot_page(&asked, 1) => panic!("the table is locked"),
+            waited = somebody_waits_for(&owner, "snapshots") => waited?,
+        }
+        // Time enough to come back too early.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let begun = std::time::Instant::now();
+        append(&store, 1).await?;
+        shortest = shortest.min(begun.elapsed());
         assert_eq!(timeout(SOON, read(&store)).await??, EVENTS + appended);
+        locking.rollback().await?;
     }
-    locking.rollback().await?;
+    // Over a connection that appends, a lock is waited for no shorter.
+    assert!(shortest < Duration::from_millis(60), "{shortest:?}");
     Ok(())
 }
 
