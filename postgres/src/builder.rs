@@ -98,8 +98,9 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets how many connections the pool has at most; by default 10. The store has up to three more for itself: one appends, one
-    /// listens, and one more is made where an append comes while a stream is read over the one that appends.
+    /// Sets how many connections the pool has at most; by default 10. The store has a few more for itself: those that
+    /// [append](Self::writers) and one more, made where an append comes while a stream is read over one of them; one that listens; and,
+    /// for a while, up to four for appends that meet a lock of another transaction, and one that migrates.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self

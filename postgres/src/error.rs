@@ -81,6 +81,11 @@ pub(crate) fn is_of_writers(error: &sqlx::Error) -> bool {
     in_database(error).is_some_and(|found| matches!(found.code(), "55P03" | "42501"))
 }
 
+/// Whether a connection has a transaction that has failed, which somebody has left open in it.
+pub(crate) fn is_left_failed(error: &sqlx::Error) -> bool {
+    in_database(error).is_some_and(|found| found.code() == "25P02")
+}
+
 /// Whether an error tells of the server or the way to it, not of what was asked: the same again may be answered.
 pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     is_lost(error)

@@ -3,7 +3,7 @@
 use annals::StoreError;
 use sqlx::postgres::PgConnection;
 
-use crate::error::{is_lost, is_of_writers, store_error};
+use crate::error::{is_left_failed, is_lost, is_of_writers, store_error};
 use crate::readers::LentReader;
 use crate::writers::LentWriter;
 
@@ -58,7 +58,8 @@ impl Tries {
             tracing::debug!(%error, doing, "read again over another connection");
             return Ok(());
         }
-        if !is_lost(&error) || self.0 == 0 {
+        let is_dead = is_lost(&error) || is_left_failed(&error);
+        if !is_dead || self.0 == 0 {
             return Err(store_error(doing, error));
         }
         self.0 -= 1;

@@ -11,7 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{Connection, PgPool};
 use tokio::runtime::{Handle, Id};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a connection goes from read to read before it goes back: who waits for the pool outside of the store has it then, and
@@ -22,7 +22,7 @@ const TURN: Duration = Duration::from_millis(50);
 pub(crate) struct Readers {
     pool: PgPool,
     /// As many as the pool has connections: who waits for one of them gets the next that a read has done with.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// How many wait for a place.
     queued: AtomicUsize,
     /// How many wait for the pool, with a place.
@@ -55,7 +55,7 @@ impl Readers {
         let most = pool.options().get_max_connections() as usize;
         Self {
             pool,
-            places: Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)),
+            places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             queued: AtomicUsize::new(0),
             asking: AtomicUsize::new(0),
             idle: Arc::new(Idle { silence, list: Mutex::default() }),
@@ -66,9 +66,9 @@ impl Readers {
     ///
     /// # Cancel safety
     ///
-    /// A dropped call takes no connection.
+    /// A dropped call takes no connection. One that is being made goes to the pool.
     pub(crate) async fn lend(&self) -> Result<LentReader<'_>, sqlx::Error> {
-        if let Ok(place) = self.places.try_acquire()
+        if let Ok(place) = self.places.clone().try_acquire_owned()
             && let Some(held) = self.idle_connection()
         {
             return Ok(self.lent(held, place));
@@ -79,18 +79,34 @@ impl Readers {
 
     async fn wait(&self) -> Result<LentReader<'_>, sqlx::Error> {
         let queued = Counted::among(&self.queued);
-        let place = self.pool.close_event().do_until(self.places.acquire()).await?;
+        let place = self.places.clone().acquire_owned();
+        let place = self.pool.close_event().do_until(place).await?;
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
         drop(queued);
         if let Some(held) = self.idle_connection() {
             return Ok(self.lent(held, place));
         }
         let _asking = Counted::among(&self.asking);
-        let connection = self.pool.acquire().await?;
+        let (connection, place) = self.connected(place).await?;
         Ok(self.lent(Held { connection, since: Instant::now() }, place))
     }
 
-    fn lent<'r>(&'r self, held: Held, place: SemaphorePermit<'r>) -> LentReader<'r> {
+    /// A connection of the pool. What is made for a caller who goes away is made all the same: where many are impatient and the
+    /// connections were lost, nobody else would come to one. Its place is taken until then, so that no more are made than there are places.
+    async fn connected(
+        &self,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(PoolConnection<Postgres>, OwnedSemaphorePermit), sqlx::Error> {
+        if self.pool.num_idle() > 0 {
+            return Ok((self.pool.acquire().await?, place));
+        }
+        let pool = self.pool.clone();
+        let connecting = async move { Ok((pool.acquire().await?, place)) };
+        let connected = tokio::spawn(connecting).await;
+        connected.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
+    }
+
+    fn lent(&self, held: Held, place: OwnedSemaphorePermit) -> LentReader<'_> {
         LentReader { readers: self, held: Some(held), runtime: Handle::current(), _place: place }
     }
 
@@ -137,7 +153,7 @@ pub(crate) struct LentReader<'r> {
     held: Option<Held>,
     /// Where it is given back, wherever it is dropped.
     runtime: Handle,
-    _place: SemaphorePermit<'r>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl LentReader<'_> {

@@ -380,6 +380,50 @@ async fn no_append_waits_for_a_read_that_was_dropped() -> Result<(), Error> {
     Ok(())
 }
 
+/// What a program's own SQL leaves behind in the pool's connection does not stop reads for good.
+#[tokio::test]
+async fn a_connection_with_a_failed_transaction_is_closed() -> Result<(), Error> {
+    let (store, _database) = store_of(1).await?;
+    read_log(&store).await?;
+    sqlx::raw_sql("BEGIN; SELECT 1 / 0").execute(store.pool()).await.expect_err("divided by zero");
+    assert_eq!(timeout(SOON, read_log(&store)).await?? as u64, EVENTS);
+    Ok(())
+}
+
+/// Callers who go away at once, after all connections were lost: those who wait are not held up by them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn impatient_callers_keep_nobody_from_a_connection() -> Result<(), Error> {
+    let (store, database) = store_of(4).await?;
+    let owner = PgPool::connect(database.url()).await?;
+    let impatient: Vec<_> = (0..60_u64)
+        .map(|seed| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(seed);
+                loop {
+                    let patience = Duration::from_millis(random.u64(0..5));
+                    let _ = timeout(patience, read_log(&store)).await;
+                }
+            })
+        })
+        .collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::query(ended).execute(&owner).await?;
+        let begun = std::time::Instant::now();
+        for _ in 0..20 {
+            assert_eq!(timeout(SOON, read_log(&store)).await?? as u64, EVENTS);
+        }
+        longest = longest.max(begun.elapsed());
+    }
+    impatient.iter().for_each(tokio::task::JoinHandle::abort);
+    println!("longest {longest:?}");
+    Ok(())
+}
+
 /// A client that loads and appends in turn needs no connection of the pool.
 #[tokio::test]
 async fn streams_are_read_over_the_connection_that_appends() -> Result<(), Error> {

@@ -94,7 +94,7 @@ impl Bench {
         .await;
         let what = match state {
             State::Loaded => "one command, load and append, one client",
-            State::Cached => "the same with the aggregate cached",
+            State::Cached => "one client, aggregate cached",
         };
         let bound = Some(Bound::RateAtLeast(0.9));
         self.report.compare(what, &turns, COMMANDS, Unit::Microseconds, bound);

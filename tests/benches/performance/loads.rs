@@ -77,7 +77,7 @@ impl Bench {
         )
         .await;
         let bound = Some(Bound::CostAtMost(1.25));
-        let work = "the same with a snapshot";
+        let work = "load 10,000 events, with a snapshot";
         self.report.compare(work, &turns, SNAPSHOTS, Unit::Microseconds, bound);
         let milliseconds = turns.annals().map(|seconds| seconds / SNAPSHOTS as f64 * 1e3);
         let work = "load of an aggregate of 10,000 events with a snapshot";

@@ -2,9 +2,11 @@
 //!
 //! Both run on one server, on the same tables, in turns. The server is the one at `DATABASE_URL`, as it is set; without it, a private
 //! one in the folder that `TMPDIR` names, which waits for the disk as one in production does, unless `--no-fsync` asks it not to: then
-//! its files are in memory, and nothing hides what Annals adds. `-- --quick` takes about a minute; all of it takes some ten minutes and 10 GB.
+//! its files are in memory if there is room, and nothing hides what Annals adds. `-- --quick` takes about a minute; all of it takes some ten minutes and 10 GB.
 
 use std::env;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -30,6 +32,7 @@ mod tried_out;
 
 use report::{Machine, Report};
 
+/// Annals beside hand-written code for the same work. Exits with 1 if a bound is not met.
 #[derive(Parser)]
 struct Options {
     /// Fewer rounds, smaller logs, and no compiling unless that part is named
@@ -41,7 +44,7 @@ struct Options {
     /// Have the private server not wait for the disk
     #[arg(long)]
     no_fsync: bool,
-    /// Where to write the figures as JSON
+    /// Where to write the figures as JSON; `cargo bench` begins in the folder `tests`
     #[arg(long, default_value = concat!(env!("CARGO_TARGET_TMPDIR"), "/performance.json"))]
     json: PathBuf,
     /// Given by `cargo bench`
@@ -75,9 +78,16 @@ struct Bench {
 #[tokio::main]
 async fn main() {
     let options = Options::parse();
-    let waits_for_the_disk = env::var_os("DATABASE_URL").is_none() && !options.no_fsync;
+    // Before anything is measured: what cannot be written would be lost.
+    let json = std::path::absolute(&options.json).unwrap_or_else(|_| options.json.clone());
+    if let Err(error) = File::options().append(true).create(true).open(&json) {
+        eprintln!("`{}` cannot be written: {error}", json.display());
+        std::process::exit(2);
+    }
+    let is_private = env::var_os("DATABASE_URL").is_none_or(|url| url.is_empty());
+    let waits_for_the_disk = is_private && !options.no_fsync;
     if waits_for_the_disk && env::var_os("TMPDIR").is_none() {
-        std::process::exit(again_on_disk());
+        again_on_disk();
     }
     let database = TestDatabase::create().await.expect("a server");
     if waits_for_the_disk {
@@ -129,21 +139,21 @@ async fn main() {
             "\nThe compile time is not part of a quick run unless it is asked for: `--part compile`."
         );
     }
-    let is_met = bench.report.end(&options.json).expect("a file for the figures");
+    let is_met = bench.report.end(&json).expect("a file for the figures");
     drop(database);
     if !is_met {
         std::process::exit(1);
     }
 }
 
-/// Runs the same once more, with a private server whose files are not in memory: there it would wait for no disk.
-fn again_on_disk() -> i32 {
+/// Begins once more, in this process, with a private server whose files are not in memory: there it would wait for no disk.
+fn again_on_disk() -> ! {
     let program = env::current_exe().expect("the program's own path");
     let mut again = Command::new(program);
     // `/tmp` may be in memory itself; what is in `/var/tmp` outlives a restart.
     let lasting = Some(PathBuf::from("/var/tmp")).filter(|folder| folder.is_dir());
     again.args(env::args_os().skip(1)).env("TMPDIR", lasting.unwrap_or_else(env::temp_dir));
-    again.status().expect("it runs").code().unwrap_or(1)
+    panic!("it cannot begin anew: {}", again.exec())
 }
 
 /// Sets the private server as it is in production.

@@ -35,7 +35,12 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits =
             if self.median.abs() < 10.0 { 2 } else { usize::from(self.median.abs() < 100.0) };
-        write!(f, "{:.digits$} ±{:.digits$}", self.median, (self.high - self.low) / 2.0)
+        write!(f, "{:.digits$}", self.median)?;
+        if self.low == self.high {
+            // It was measured once.
+            return Ok(());
+        }
+        write!(f, " ±{:.digits$}", (self.high - self.low) / 2.0)
     }
 }
 
